@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {JobStatus, JobTerms} from "../types/JobTypes.sol";
+
+/// @title Jobs from request to settlement
+/// @notice A client pays a provider's offer in advance; the provider delivers before the deadline; after the challenge
+/// window anyone finalises. Every state has an exit by time and permissionless calls.
+interface IInferenceMarket {
+    /// @notice Parameters of new jobs.
+    struct Parameters {
+        uint16 protocolFeeBps;
+        uint32 challengeWindow;
+        uint128 minJobStake;
+        address treasury;
+    }
+
+    /// @notice What a client asks for.
+    struct JobRequest {
+        address provider;
+        uint256 modelId;
+        bytes32 inputCommitment;
+        address token;
+        /// The offer must not cost more.
+        uint128 maxPrice;
+        /// The offer must lock at least this.
+        uint128 minStake;
+        /// The offer's deadline must not be later.
+        uint48 deliverBy;
+        /// Where the provider fetches the input.
+        string inputUri;
+    }
+
+    /// @notice A pot of earnings whose jobs all split alike.
+    struct EarningsKey {
+        address provider;
+        uint256 modelId;
+        address token;
+        uint16 protocolFeeBps;
+        uint16 royaltyBps;
+    }
+
+    /// @notice A client paid for a job. `terms` are all that later calls need.
+    event JobRequested(
+        uint256 indexed jobId,
+        address indexed client,
+        address indexed provider,
+        JobTerms terms,
+        string inputUri
+    );
+    /// @notice A provider delivered; the result may be challenged up to and including `challengeableUntil`.
+    event ResultSubmitted(
+        uint256 indexed jobId,
+        address indexed provider,
+        bytes32 outputCommitment,
+        uint48 challengeableUntil,
+        string outputUri
+    );
+    /// @notice The provider earned the price.
+    event JobPaid(uint256 indexed jobId, address indexed provider, address indexed token, uint128 price);
+    /// @notice The client has the price back.
+    event JobRefunded(uint256 indexed jobId, address indexed client, address indexed token, uint128 price);
+    /// @notice A challenge froze the job until it is judged.
+    event JobDisputed(uint256 indexed jobId, address indexed provider, bytes32 outputCommitment);
+    /// @notice A pot of earnings was split.
+    event EarningsCollected(
+        address indexed provider,
+        uint256 indexed modelId,
+        address indexed token,
+        address payout,
+        uint128 providerAmount,
+        address modelOwner,
+        uint128 royaltyAmount,
+        address treasury,
+        uint128 feeAmount
+    );
+    /// @notice The protocol fee of new jobs changed.
+    event ProtocolFeeChanged(uint16 protocolFeeBps);
+    /// @notice The challenge window of new jobs changed.
+    event ChallengeWindowChanged(uint32 challengeWindow);
+    /// @notice The least stake behind new jobs changed.
+    event MinJobStakeChanged(uint128 minJobStake);
+    /// @notice Fees go to another account from here on.
+    event TreasuryChanged(address indexed treasury);
+    /// @notice New jobs were paused or allowed again.
+    event PauseChanged(bool paused);
+    /// @notice The court was named, for good.
+    event DisputesLinked(address indexed disputes);
+
+    error InferenceMarket_Paused();
+    error InferenceMarket_PriceAboveMax(uint128 price, uint128 maxPrice);
+    error InferenceMarket_StakeBelowMin(uint128 stake, uint128 minStake);
+    error InferenceMarket_DeadlineTooLate(uint48 deadline, uint48 deliverBy);
+    error InferenceMarket_TermsMismatch(uint256 jobId);
+    error InferenceMarket_WrongStatus(uint256 jobId, JobStatus current, JobStatus expected);
+    error InferenceMarket_NotProvider(uint256 jobId, address caller);
+    error InferenceMarket_NotDisputes(address caller);
+    error InferenceMarket_EmptyOutput();
+    error InferenceMarket_NothingEarned();
+    error InferenceMarket_FeeAboveCap(uint16 protocolFeeBps, uint16 cap);
+    error InferenceMarket_WindowOutOfBounds(uint32 challengeWindow, uint32 min, uint32 max);
+    error InferenceMarket_ZeroAddress();
+    error InferenceMarket_AlreadyLinked(address disputes);
+    error InferenceMarket_NotDeployer(address caller);
+
+    /// @notice Requests one inference from a provider at its offer; the price is taken from the caller's escrow balance.
+    function request(JobRequest calldata job) external returns (uint256 jobId);
+
+    /// @notice Delivers the result. Only the provider or its operator, up to and including the deadline.
+    function submit(JobTerms calldata terms, bytes32 outputCommitment, string calldata outputUri) external;
+
+    /// @notice Gives a job back undone: the client is refunded at once. Only the provider or its operator.
+    function decline(JobTerms calldata terms) external;
+
+    /// @notice Refunds a job that was not delivered in time. Anyone.
+    function expire(JobTerms calldata terms) external;
+
+    /// @notice Pays a job whose result nobody challenged in time. Anyone.
+    function finalise(JobTerms calldata terms, bytes32 outputCommitment) external;
+
+    /// @notice Splits a pot of earnings between provider, model owner and treasury. Anyone.
+    function collect(EarningsKey calldata key) external;
+
+    /// @notice Freezes a delivered job inside its window. Only the court.
+    function openDispute(JobTerms calldata terms, bytes32 outputCommitment) external;
+
+    /// @notice Ends a dispute. If `upheld` the client is refunded and the court slashes the lock it takes over;
+    /// otherwise the provider is paid and its lock released. Only the court.
+    function closeDispute(JobTerms calldata terms, bytes32 outputCommitment, bool upheld) external;
+
+    /// @notice Names the court, once. Only the deployer.
+    function linkDisputes(address disputes) external;
+
+    /// @notice Stops new jobs, and nothing else. Guardian.
+    function pause() external;
+
+    /// @notice Allows new jobs again. Parameter role, after its delay.
+    function unpause() external;
+
+    /// @notice Sets the protocol fee of new jobs. Parameter role, after its delay.
+    function setProtocolFee(uint16 protocolFeeBps) external;
+
+    /// @notice Sets the challenge window of new jobs. Parameter role, after its delay.
+    function setChallengeWindow(uint32 challengeWindow) external;
+
+    /// @notice Sets the least stake behind new jobs. Parameter role, after its delay.
+    function setMinJobStake(uint128 minJobStake) external;
+
+    /// @notice Sets the account that fees are credited to. Parameter role, after its delay.
+    function setTreasury(address treasury) external;
+
+    /// @notice What a job is now.
+    function statusOf(uint256 jobId) external view returns (JobStatus);
+
+    /// @notice The last second of the job's current phase: execution deadline or end of the challenge window.
+    function phaseEndOf(uint256 jobId) external view returns (uint48);
+
+    /// @notice Whether these are the terms (and, once delivered, the output) of the job.
+    function matches(JobTerms calldata terms, bytes32 outputCommitment) external view returns (bool);
+
+    /// @notice What a pot holds before its split.
+    function earnedOf(EarningsKey calldata key) external view returns (uint256);
+
+    /// @notice The parameters of new jobs.
+    function parameters()
+        external
+        view
+        returns (
+            uint64 lastJobId,
+            bool paused,
+            uint16 protocolFeeBps,
+            uint32 challengeWindow,
+            uint128 minJobStake,
+            address treasury
+        );
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+/// @title Models anyone can register and their owner can retire
+/// @notice A model is an ERC-721 token: its owner earns the royalty. What a job depends on never changes
+/// after registration; a new version is a new model that names its parent.
+interface IModelRegistry {
+    /// @notice How a wrong result of the model is judged.
+    enum Profile {
+        None,
+        /// Exact integers: proven on chain, element by element.
+        Exact,
+        /// Canonical fp32: proven on chain, bit for bit.
+        Canonical,
+        /// Order-free fp32 tolerance: proven on chain, up to a rigorous bound.
+        Tolerance,
+        /// Re-executed by a drawn jury: sound under an honest majority of jurors only.
+        Jury
+    }
+
+    /// @notice What the owner states about a model.
+    struct ModelSpec {
+        /// sha-256 of the `.onnx` file.
+        bytes32 fileHash;
+        /// sha-256 of the golden vectors that a worker reproduces before it serves the model.
+        bytes32 goldenHash;
+        /// Commitment to graph and weights; zero while no proof court judges the model.
+        bytes32 graphCommitment;
+        Profile profile;
+        /// Multiply-accumulates of one inference.
+        uint128 workUnits;
+        /// Owner's share of each job's price, in basis points, at most `MAX_ROYALTY_BPS`.
+        uint16 royaltyBps;
+        /// Model this one replaces; zero for a first version.
+        uint256 parentId;
+        /// Inputs in order, such as `x:float32[1,64]`.
+        string inputSignature;
+        /// Outputs in order, in the same form.
+        string outputSignature;
+        /// SPDX identifier or URI of the licence.
+        string licence;
+        /// Where the file may be fetched; its hash makes any source safe.
+        string modelUri;
+        /// Where the golden vectors may be fetched.
+        string goldenUri;
+    }
+
+    /// @notice The facts a job needs, in one storage slot.
+    struct ModelFacts {
+        uint128 workUnits;
+        uint48 registeredAt;
+        uint16 royaltyBps;
+        Profile profile;
+        bool deprecated;
+    }
+
+    /// @notice A model was registered.
+    event ModelRegistered(
+        uint256 indexed modelId,
+        address indexed owner,
+        bytes32 indexed fileHash,
+        ModelSpec spec
+    );
+    /// @notice No new job may name the model; running jobs go on.
+    event ModelDeprecated(uint256 indexed modelId, address indexed owner);
+    /// @notice The file or the golden vectors moved; their hashes did not change.
+    event ModelUrisChanged(uint256 indexed modelId, string modelUri, string goldenUri);
+    /// @notice The graph commitment was filled in.
+    event GraphCommitted(uint256 indexed modelId, bytes32 graphCommitment);
+
+    error ModelRegistry_UnknownModel(uint256 modelId);
+    error ModelRegistry_NotOwner(uint256 modelId, address caller, address owner);
+    error ModelRegistry_EmptyFileHash();
+    error ModelRegistry_NoProfile();
+    error ModelRegistry_EmptySignature();
+    error ModelRegistry_RoyaltyAboveCap(uint16 royaltyBps, uint16 cap);
+    error ModelRegistry_Deprecated(uint256 modelId);
+    error ModelRegistry_GraphAlreadyCommitted(uint256 modelId, bytes32 graphCommitment);
+
+    /// @notice Registers a model for the caller.
+    /// @param spec What the owner states about it.
+    /// @return modelId Its id, one above the last.
+    function register(ModelSpec calldata spec) external returns (uint256 modelId);
+
+    /// @notice Closes the model for new jobs, for good. Only its owner.
+    function deprecate(uint256 modelId) external;
+
+    /// @notice Names new places to fetch the same bytes from. Only its owner.
+    function setUris(uint256 modelId, string calldata modelUri, string calldata goldenUri) external;
+
+    /// @notice Fills in the graph commitment of a model registered without one, once. Only its owner.
+    function commitGraph(uint256 modelId, bytes32 graphCommitment) external;
+
+    /// @notice Id of the latest model.
+    function lastModelId() external view returns (uint256);
+
+    /// @notice All that was stated about a model.
+    function specOf(uint256 modelId) external view returns (ModelSpec memory);
+
+    /// @notice The facts a job needs.
+    function factsOf(uint256 modelId) external view returns (ModelFacts memory);
+
+    /// @notice The royalty of a model that is open for new jobs; reverts otherwise.
+    function activeRoyaltyOf(uint256 modelId) external view returns (uint16 royaltyBps);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
+import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
+import {IProviderStaking} from "../interfaces/IProviderStaking.sol";
+import {FeeMath} from "../libraries/FeeMath.sol";
+import {JobStatus, JobTerms} from "../types/JobTypes.sol";
+import {JobLedger} from "./JobLedger.sol";
+import {MarketParameters} from "./MarketParameters.sol";
+
+/// @title Jobs from request to settlement
+/// @dev Holds no tokens. Every contract it calls is fixed at construction and none of them calls back or out to a
+/// token from the functions used here, so no function needs a reentrancy guard.
+contract InferenceMarket is JobLedger, MarketParameters {
+    using SafeCast for uint256;
+
+    IModelRegistry public immutable MODELS;
+    IProviderRegistry public immutable PROVIDERS;
+    IProviderStaking public immutable STAKING;
+    IPaymentEscrow public immutable ESCROW;
+    /// @dev Who names the court, once.
+    address private immutable _DEPLOYER;
+
+    /// @notice The court; zero until it is named.
+    address public disputes;
+    mapping(bytes32 earningsKey => uint256) private _earned;
+
+    modifier onlyDisputes() {
+        if (msg.sender != disputes) revert InferenceMarket_NotDisputes(msg.sender);
+        _;
+    }
+
+    modifier onlyWorkerOf(JobTerms calldata terms) {
+        if (msg.sender != terms.provider && msg.sender != PROVIDERS.operatorOf(terms.provider)) {
+            revert InferenceMarket_NotProvider(terms.id, msg.sender);
+        }
+        _;
+    }
+
+    constructor(
+        address deployer,
+        address authority,
+        IModelRegistry models,
+        IProviderRegistry providers,
+        IProviderStaking staking,
+        IPaymentEscrow escrow,
+        Parameters memory initial
+    ) MarketParameters(authority, initial) {
+        _DEPLOYER = deployer;
+        MODELS = models;
+        PROVIDERS = providers;
+        STAKING = staking;
+        ESCROW = escrow;
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function request(JobRequest calldata job) external returns (uint256 jobId) {
+        Config memory config = _config;
+        if (config.paused) revert InferenceMarket_Paused();
+
+        JobTerms memory terms = _termsOf(job, config);
+        jobId = terms.id;
+        _config.lastJobId = uint64(jobId);
+        _open(terms);
+
+        emit JobRequested(jobId, msg.sender, job.provider, terms, job.inputUri);
+
+        ESCROW.hold(terms.token, msg.sender, terms.price);
+        STAKING.lock(terms.provider, terms.stake);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function submit(
+        JobTerms calldata terms,
+        bytes32 outputCommitment,
+        string calldata outputUri
+    ) external onlyWorkerOf(terms) {
+        _requireJob(terms, 0, JobStatus.Requested);
+        if (outputCommitment == 0) revert InferenceMarket_EmptyOutput();
+
+        uint48 until = uint48(block.timestamp) + terms.challengeWindow;
+        _advance(terms, outputCommitment, until, Stage.Submitted);
+
+        emit ResultSubmitted(terms.id, terms.provider, outputCommitment, until, outputUri);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function decline(JobTerms calldata terms) external onlyWorkerOf(terms) {
+        _requireJob(terms, 0, JobStatus.Requested);
+        _refund(terms);
+        STAKING.release(terms.provider, terms.stake);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function expire(JobTerms calldata terms) external {
+        _requireJob(terms, 0, JobStatus.Expired);
+        _refund(terms);
+        STAKING.release(terms.provider, terms.stake);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function finalise(JobTerms calldata terms, bytes32 outputCommitment) external {
+        _requireJob(terms, outputCommitment, JobStatus.Finalisable);
+        _pay(terms);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function openDispute(JobTerms calldata terms, bytes32 outputCommitment) external onlyDisputes {
+        _requireJob(terms, outputCommitment, JobStatus.Submitted);
+
+        _setStage(terms.id, Stage.Disputed);
+
+        emit JobDisputed(terms.id, terms.provider, outputCommitment);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function closeDispute(JobTerms calldata terms, bytes32 outputCommitment, bool upheld) external onlyDisputes {
+        _requireJob(terms, outputCommitment, JobStatus.Disputed);
+        if (upheld) _refund(terms);
+        else _pay(terms);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function collect(EarningsKey calldata key) external {
+        bytes32 id = keccak256(abi.encode(key));
+        uint256 gross = _earned[id];
+        if (gross == 0) revert InferenceMarket_NothingEarned();
+
+        _earned[id] = 0;
+        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(gross, key.protocolFeeBps, key.royaltyBps);
+        address payout = PROVIDERS.payoutOf(key.provider);
+        address modelOwner = IERC721(address(MODELS)).ownerOf(key.modelId);
+        address treasury = _treasury;
+
+        emit EarningsCollected(
+            key.provider,
+            key.modelId,
+            key.token,
+            payout,
+            rest.toUint128(),
+            modelOwner,
+            royalty.toUint128(),
+            treasury,
+            fee.toUint128()
+        );
+
+        ESCROW.credit(key.token, payout, rest.toUint128());
+        ESCROW.credit(key.token, modelOwner, royalty.toUint128());
+        ESCROW.credit(key.token, treasury, fee.toUint128());
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function linkDisputes(address disputes_) external {
+        if (msg.sender != _DEPLOYER) revert InferenceMarket_NotDeployer(msg.sender);
+        if (disputes != address(0)) revert InferenceMarket_AlreadyLinked(disputes);
+        if (disputes_ == address(0)) revert InferenceMarket_ZeroAddress();
+
+        disputes = disputes_;
+
+        emit DisputesLinked(disputes_);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function earnedOf(EarningsKey calldata key) external view returns (uint256) {
+        return _earned[keccak256(abi.encode(key))];
+    }
+
+    /// @dev The provider's offer turned into terms, if it is within what the client accepts.
+    function _termsOf(JobRequest calldata job, Config memory config) private view returns (JobTerms memory terms) {
+        uint16 royaltyBps = MODELS.activeRoyaltyOf(job.modelId);
+        IProviderRegistry.Offer memory offer = PROVIDERS.activeOfferOf(job.provider, job.modelId, job.token);
+        uint48 deadline = uint48(block.timestamp) + offer.maxDuration;
+        uint128 minStake = job.minStake > config.minJobStake ? job.minStake : config.minJobStake;
+        if (offer.price > job.maxPrice) revert InferenceMarket_PriceAboveMax(offer.price, job.maxPrice);
+        if (offer.stake < minStake) revert InferenceMarket_StakeBelowMin(offer.stake, minStake);
+        if (deadline > job.deliverBy) revert InferenceMarket_DeadlineTooLate(deadline, job.deliverBy);
+
+        terms.id = config.lastJobId + 1;
+        terms.client = msg.sender;
+        terms.provider = job.provider;
+        terms.modelId = job.modelId;
+        terms.inputCommitment = job.inputCommitment;
+        terms.token = job.token;
+        terms.price = offer.price;
+        terms.stake = offer.stake;
+        terms.executionDeadline = deadline;
+        terms.challengeWindow = config.challengeWindow;
+        terms.protocolFeeBps = config.protocolFeeBps;
+        terms.royaltyBps = royaltyBps;
+    }
+
+    /// @dev Terminal. The split is made when the pot is collected, at the rates in the job's terms.
+    function _pay(JobTerms calldata terms) private {
+        bytes32 id = keccak256(
+            abi.encode(
+                EarningsKey(terms.provider, terms.modelId, terms.token, terms.protocolFeeBps, terms.royaltyBps)
+            )
+        );
+        _setStage(terms.id, Stage.Paid);
+        _earned[id] += terms.price;
+
+        emit JobPaid(terms.id, terms.provider, terms.token, terms.price);
+
+        STAKING.release(terms.provider, terms.stake);
+    }
+
+    /// @dev Terminal. The lock is released by the caller, or slashed by the court.
+    function _refund(JobTerms calldata terms) private {
+        _setStage(terms.id, Stage.Refunded);
+
+        emit JobRefunded(terms.id, terms.client, terms.token, terms.price);
+
+        ESCROW.credit(terms.token, terms.client, terms.price);
+    }
+}
