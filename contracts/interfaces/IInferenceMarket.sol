@@ -31,6 +31,12 @@ interface IInferenceMarket {
         string inputUri;
     }
 
+    /// @notice What a pot holds until it is collected: the prices of paid jobs and the stake still locked behind them.
+    struct Earnings {
+        uint128 amount;
+        uint128 stake;
+    }
+
     /// @notice A pot of earnings whose jobs all split alike.
     struct EarningsKey {
         address provider;
@@ -72,7 +78,8 @@ interface IInferenceMarket {
         address modelOwner,
         uint128 royaltyAmount,
         address treasury,
-        uint128 feeAmount
+        uint128 feeAmount,
+        uint128 stakeReleased
     );
     /// @notice The protocol fee of new jobs changed.
     event ProtocolFeeChanged(uint16 protocolFeeBps);
@@ -118,14 +125,15 @@ interface IInferenceMarket {
     /// @notice Pays a job whose result nobody challenged in time. Anyone.
     function finalise(JobTerms calldata terms, bytes32 outputCommitment) external;
 
-    /// @notice Splits a pot of earnings between provider, model owner and treasury. Anyone.
+    /// @notice Splits a pot of earnings between provider, model owner and treasury, and releases the stake behind its
+    /// jobs. Once for many jobs, which keeps a job cheap. Anyone.
     function collect(EarningsKey calldata key) external;
 
     /// @notice Freezes a delivered job inside its window. Only the court.
     function openDispute(JobTerms calldata terms, bytes32 outputCommitment) external;
 
     /// @notice Ends a dispute. If `upheld` the client is refunded and the court slashes the lock it takes over;
-    /// otherwise the provider is paid and its lock released. Only the court.
+    /// otherwise the provider is paid as if nobody had challenged. Only the court.
     function closeDispute(JobTerms calldata terms, bytes32 outputCommitment, bool upheld) external;
 
     /// @notice Names the court, once. Only the deployer.
@@ -159,7 +167,7 @@ interface IInferenceMarket {
     function matches(JobTerms calldata terms, bytes32 outputCommitment) external view returns (bool);
 
     /// @notice What a pot holds before its split.
-    function earnedOf(EarningsKey calldata key) external view returns (uint256);
+    function earnedOf(EarningsKey calldata key) external view returns (Earnings memory);
 
     /// @notice The parameters of new jobs.
     function parameters()

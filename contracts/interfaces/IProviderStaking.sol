@@ -13,10 +13,6 @@ interface IProviderStaking {
     event UnbondingRequested(address indexed provider, uint128 amount, uint48 completableAt, uint128 bonded);
     /// @notice Stake left.
     event StakeWithdrawn(address indexed provider, address indexed to, uint128 amount);
-    /// @notice Stake was locked behind an obligation.
-    event StakeLocked(address indexed provider, uint128 amount, uint128 locked);
-    /// @notice An obligation ended well.
-    event StakeReleased(address indexed provider, uint128 amount, uint128 locked);
     /// @notice An obligation ended badly: `amount` of the lock went to `to`.
     event StakeSlashed(address indexed provider, address indexed to, uint128 amount, uint128 unlocked);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -16,8 +16,9 @@ import {MarketParameters} from "./MarketParameters.sol";
 
 /// @title Jobs from request to settlement
 /// @dev Holds no tokens. Every contract it calls is fixed at construction and none of them calls back or out to a
-/// token from the functions used here, so no function needs a reentrancy guard.
-contract InferenceMarket is JobLedger, MarketParameters {
+/// token from the functions used here, so no function needs a reentrancy guard. `multicall` batches: a worker delivers one job and
+/// finalises others in one transaction.
+contract InferenceMarket is JobLedger, MarketParameters, Multicall {
     using SafeCast for uint256;
 
     IModelRegistry public immutable MODELS;
@@ -29,7 +30,7 @@ contract InferenceMarket is JobLedger, MarketParameters {
 
     /// @notice The court; zero until it is named.
     address public disputes;
-    mapping(bytes32 earningsKey => uint256) private _earned;
+    mapping(bytes32 earningsKey => Earnings) private _earned;
 
     modifier onlyDisputes() {
         if (msg.sender != disputes) revert InferenceMarket_NotDisputes(msg.sender);
@@ -129,11 +130,15 @@ contract InferenceMarket is JobLedger, MarketParameters {
     /// @inheritdoc IInferenceMarket
     function collect(EarningsKey calldata key) external {
         bytes32 id = keccak256(abi.encode(key));
-        uint256 gross = _earned[id];
-        if (gross == 0) revert InferenceMarket_NothingEarned();
+        Earnings memory pot = _earned[id];
+        if (pot.amount == 0 && pot.stake == 0) revert InferenceMarket_NothingEarned();
 
-        _earned[id] = 0;
-        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(gross, key.protocolFeeBps, key.royaltyBps);
+        delete _earned[id];
+        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(
+            pot.amount,
+            key.protocolFeeBps,
+            key.royaltyBps
+        );
         address payout = PROVIDERS.payoutOf(key.provider);
         address modelOwner = IERC721(address(MODELS)).ownerOf(key.modelId);
         address treasury = _treasury;
@@ -147,12 +152,14 @@ contract InferenceMarket is JobLedger, MarketParameters {
             modelOwner,
             royalty.toUint128(),
             treasury,
-            fee.toUint128()
+            fee.toUint128(),
+            pot.stake
         );
 
         ESCROW.credit(key.token, payout, rest.toUint128());
         ESCROW.credit(key.token, modelOwner, royalty.toUint128());
         ESCROW.credit(key.token, treasury, fee.toUint128());
+        STAKING.release(key.provider, pot.stake);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -167,7 +174,7 @@ contract InferenceMarket is JobLedger, MarketParameters {
     }
 
     /// @inheritdoc IInferenceMarket
-    function earnedOf(EarningsKey calldata key) external view returns (uint256) {
+    function earnedOf(EarningsKey calldata key) external view returns (Earnings memory) {
         return _earned[keccak256(abi.encode(key))];
     }
 
@@ -195,19 +202,19 @@ contract InferenceMarket is JobLedger, MarketParameters {
         terms.royaltyBps = royaltyBps;
     }
 
-    /// @dev Terminal. The split is made when the pot is collected, at the rates in the job's terms.
+    /// @dev Terminal. Price and lock go to the pot of jobs with the same split; `collect` empties it.
     function _pay(JobTerms calldata terms) private {
-        bytes32 id = keccak256(
-            abi.encode(
-                EarningsKey(terms.provider, terms.modelId, terms.token, terms.protocolFeeBps, terms.royaltyBps)
-            )
-        );
         _setStage(terms.id, Stage.Paid);
-        _earned[id] += terms.price;
+        Earnings storage pot = _earned[
+            keccak256(
+                abi.encode(
+                    EarningsKey(terms.provider, terms.modelId, terms.token, terms.protocolFeeBps, terms.royaltyBps)
+                )
+            )
+        ];
+        (pot.amount, pot.stake) = (pot.amount + terms.price, pot.stake + terms.stake);
 
         emit JobPaid(terms.id, terms.provider, terms.token, terms.price);
-
-        STAKING.release(terms.provider, terms.stake);
     }
 
     /// @dev Terminal. The lock is released by the caller, or slashed by the court.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {JobTermsHash} from "../libraries/JobTermsHash.sol";
 import {JobStatus, JobTerms} from "../types/JobTypes.sol";
 
 /// @title State and status of jobs: one storage slot each
@@ -52,16 +54,12 @@ abstract contract JobLedger is IInferenceMarket {
 
     /// @dev The first entry of a job, before any calldata carries its terms.
     function _open(JobTerms memory terms) internal {
-        _jobs[terms.id] = Job(_mix(keccak256(abi.encode(terms)), 0), terms.executionDeadline, Stage.Requested);
+        _jobs[terms.id] = Job(_mix(JobTermsHash.ofMemory(terms), 0), terms.executionDeadline, Stage.Requested);
     }
 
     /// @dev Moves a job on; its fingerprint takes in the output.
     function _advance(JobTerms calldata terms, bytes32 outputCommitment, uint48 phaseEnd, Stage stage) internal {
         _jobs[terms.id] = Job(_fingerprint(terms, outputCommitment), phaseEnd, stage);
-    }
-
-    function _phaseEnd(uint256 jobId) internal view returns (uint48) {
-        return _jobs[jobId].phaseEnd;
     }
 
     function _setStage(uint256 jobId, Stage stage) internal {
@@ -79,10 +77,10 @@ abstract contract JobLedger is IInferenceMarket {
     }
 
     function _fingerprint(JobTerms calldata terms, bytes32 outputCommitment) private pure returns (bytes25) {
-        return _mix(keccak256(abi.encode(terms)), outputCommitment);
+        return _mix(JobTermsHash.ofCalldata(terms), outputCommitment);
     }
 
     function _mix(bytes32 termsHash, bytes32 outputCommitment) private pure returns (bytes25) {
-        return bytes25(keccak256(abi.encode(termsHash, outputCommitment)));
+        return bytes25(Hashes.efficientKeccak256(termsHash, outputCommitment));
     }
 }

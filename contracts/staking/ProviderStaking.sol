@@ -91,23 +91,19 @@ contract ProviderStaking is IProviderStaking, Controlled, ReentrancyGuardTransie
     }
 
     /// @inheritdoc IProviderStaking
+    /// @dev No event: the market's and the jury's carry the amount.
     function lock(address provider, uint128 amount) external onlyController {
-        Account memory account = _accounts[provider];
-        uint128 free = _free(account);
+        Account storage account = _accounts[provider];
+        uint128 locked = account.locked;
+        uint128 free = _free(account.bonded, locked);
         if (free < amount) revert ProviderStaking_InsufficientFree(provider, free, amount);
-
-        account.locked += amount;
-        _accounts[provider] = account;
-
-        emit StakeLocked(provider, amount, account.locked);
+        account.locked = locked + amount;
     }
 
     /// @inheritdoc IProviderStaking
+    /// @dev No event: the market's and the jury's carry the amount.
     function release(address provider, uint128 amount) external onlyController {
-        uint128 locked = _accounts[provider].locked - amount;
-        _accounts[provider].locked = locked;
-
-        emit StakeReleased(provider, amount, locked);
+        _accounts[provider].locked -= amount;
     }
 
     /// @inheritdoc IProviderStaking
@@ -146,7 +142,7 @@ contract ProviderStaking is IProviderStaking, Controlled, ReentrancyGuardTransie
 
     /// @inheritdoc IProviderStaking
     function freeOf(address provider) external view returns (uint128) {
-        return _free(_accounts[provider]);
+        return _free(_accounts[provider].bonded, _accounts[provider].locked);
     }
 
     /// @inheritdoc IProviderStaking
@@ -165,7 +161,8 @@ contract ProviderStaking is IProviderStaking, Controlled, ReentrancyGuardTransie
         emit StakeDeposited(provider, msg.sender, received, bonded);
     }
 
-    function _free(Account memory account) private pure returns (uint128) {
-        return account.bonded > account.locked ? account.bonded - account.locked : 0;
+    /// @dev Unbonding may take stake from under its locks, hence not a plain difference.
+    function _free(uint128 bonded, uint128 locked) private pure returns (uint128) {
+        return bonded > locked ? bonded - locked : 0;
     }
 }
