@@ -9,6 +9,11 @@ library TensorCommitment {
     bytes32 internal constant TENSOR_V1 = keccak256("assay.tensor.v1");
     bytes32 internal constant BUNDLE_V1 = keccak256("assay.bundle.v1");
 
+    uint8 internal constant FLOAT = 1;
+    uint8 internal constant BOOL = 9;
+    uint8 internal constant FLOAT16 = 10;
+    uint8 internal constant DOUBLE = 11;
+
     uint8 internal constant LAYOUT_ROW_MAJOR = 0;
     uint256 internal constant MAX_RANK = 8;
     /// @dev Never 64: such a leaf would be as long as two hashes side by side.
@@ -140,6 +145,25 @@ library TensorCommitment {
         return header.nLeaves > 0 || header.merkleRoot == 0;
     }
 
+    /// @notice Whether an honest party could have committed to `leaf` as leaf `index` of a well-formed header:
+    /// full length, zeros behind the last element, only the canonical NaN, bools of 0 and 1.
+    function isCanonicalLeaf(TensorHeader memory header, bytes calldata leaf, uint256 index)
+        internal
+        pure
+        returns (bool)
+    {
+        if (leaf.length != LEAF_BYTES) return false;
+        uint256 size = elementBytes(header.dtype);
+        uint256 left = elementCount(header) - index * header.chunkElems;
+        uint256 used = (left < header.chunkElems ? left : header.chunkElems) * size;
+        if (!_isZero(leaf[used:])) return false;
+        if (header.dtype == BOOL) return _areBools(leaf[:used]);
+        if (header.dtype == FLOAT) return _hasCanonicalNaNs(leaf[:used], size, 0x7f80, 0x7fc0);
+        if (header.dtype == DOUBLE) return _hasCanonicalNaNs(leaf[:used], size, 0x7ff0, 0x7ff8);
+        if (header.dtype == FLOAT16) return _hasCanonicalNaNs(leaf[:used], size, 0x7c00, 0x7e00);
+        return true;
+    }
+
     /// @notice Hash of a header as it stands, well-formed or not.
     function hashHeader(TensorHeader memory header) internal pure returns (bytes32) {
         return keccak256(abi.encode(TENSOR_V1, header));
@@ -194,5 +218,41 @@ library TensorCommitment {
             calldatacopy(add(add(start, 1), chunk.length), calldatasize(), sub(LEAF_BYTES, chunk.length))
             hash := keccak256(start, add(LEAF_BYTES, 1))
         }
+    }
+
+    function _isZero(bytes calldata data) private pure returns (bool) {
+        uint256 i;
+        for (; i + 32 <= data.length; i += 32) {
+            if (bytes32(data[i:i + 32]) != 0) return false;
+        }
+        for (; i < data.length; ++i) {
+            if (data[i] != 0) return false;
+        }
+        return true;
+    }
+
+    function _areBools(bytes calldata data) private pure returns (bool) {
+        for (uint256 i; i < data.length; ++i) {
+            if (uint8(data[i]) > 1) return false;
+        }
+        return true;
+    }
+
+    /// @param infinity upper 16 bits of positive infinity
+    /// @param nan upper 16 bits of the canonical NaN, whose lower bits are zero
+    function _hasCanonicalNaNs(bytes calldata data, uint256 size, uint256 infinity, uint256 nan)
+        private
+        pure
+        returns (bool)
+    {
+        for (uint256 end = size; end <= data.length; end += size) {
+            uint256 upper = (uint256(uint8(data[end - 1])) << 8) | uint8(data[end - 2]);
+            uint256 magnitude = upper & 0x7fff;
+            if (magnitude < infinity) continue;
+            bool lowerIsZero = _isZero(data[end - size:end - 2]);
+            if (magnitude == infinity && lowerIsZero) continue;
+            if (upper != nan || !lowerIsZero) return false;
+        }
+        return true;
     }
 }

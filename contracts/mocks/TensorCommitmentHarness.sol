@@ -49,6 +49,14 @@ contract TensorCommitmentHarness {
         return TensorCommitment.isWellFormed(header);
     }
 
+    function isCanonicalLeaf(TensorHeader calldata header, bytes calldata leaf, uint256 index)
+        external
+        pure
+        returns (bool)
+    {
+        return TensorCommitment.isCanonicalLeaf(header, leaf, index);
+    }
+
     function hashHeader(TensorHeader calldata header) external pure returns (bytes32) {
         return TensorCommitment.hashHeader(header);
     }

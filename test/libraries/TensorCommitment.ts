@@ -7,6 +7,7 @@ import {
   dtypeSize,
   hashHeader,
   initHash,
+  isCanonicalLeaf,
   isWellFormed,
   keccak256Text,
   LEAF_BYTES,
@@ -127,6 +128,50 @@ describe("TensorCommitment", () => {
       }
     }
     expect(formed).to.be.within(20, 180);
+  });
+
+  it("agrees with the SDK on whether a leaf is canonical", async () => {
+    const random = new Random(12);
+    const library = await harness;
+    const special = [0x00, 0x01, 0x7c, 0x7e, 0x7f, 0x80, 0xc0, 0xf0, 0xf8, 0xfe, 0xff];
+    const verdicts = { yes: 0, no: 0 };
+    for (let round = 0; round < 400; round++) {
+      const commitment = commitTensor(random.tensor(2000));
+      const { nLeaves } = commitment.header;
+      if (nLeaves === 0) continue;
+      const index = random.below(nLeaves);
+      const { leaf } = proveLeaf(commitment, index);
+      const honest = round % 8 === 0;
+      if (!honest) {
+        const at = random.below(LEAF_BYTES / 8) * 8;
+        for (let i = at; i < at + 8; i++) leaf[i] = random.pick(special);
+        if (random.below(2) === 0) leaf.fill(0, at, at + 5);
+      }
+      const expected = isCanonicalLeaf(commitment.header, leaf, index);
+      if (honest) expect(expected).to.equal(true);
+      verdicts[expected ? "yes" : "no"]++;
+      expect(await library.isCanonicalLeaf(solidityHeader(commitment.header), leaf, index), toHex(leaf)).to.equal(expected);
+    }
+    expect(verdicts.yes).to.be.greaterThan(50);
+    expect(verdicts.no).to.be.greaterThan(50);
+  });
+
+  it("tells canonical float16 leaves from others around infinity", async () => {
+    const library = await harness;
+    const header = solidityHeader(commitTensor(makeTensor("float16", [512], new Uint8Array(1024))).header);
+    for (let high = 0x7b; high <= 0x7f; high++) {
+      for (const sign of [0, 0x80]) {
+        for (const low of [0x00, 0x01, 0x80, 0xff]) {
+          const leaf = new Uint8Array(LEAF_BYTES);
+          leaf.set([low, high | sign], 510);
+          const isNaN16 = high > 0x7c || (high === 0x7c && low !== 0);
+          const expected = high < 0x7c || !isNaN16 || (high === 0x7e && low === 0 && sign === 0);
+          expect(await library.isCanonicalLeaf(header, leaf, 0), `${high} ${low} ${sign}`).to.equal(expected);
+          expect(isCanonicalLeaf(header, leaf, 0)).to.equal(expected);
+        }
+      }
+    }
+    expect(await library.isCanonicalLeaf(header, new Uint8Array(1023), 0)).to.equal(false);
   });
 
   describe("proofs that must fail", () => {

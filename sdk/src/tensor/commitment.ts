@@ -109,3 +109,19 @@ export function locateElement(header: TensorHeader, element: number): { leafInde
     byteOffset: (element % header.chunkElems) * dtypeSize(dtypeFromOnnx(header.dtype)),
   };
 }
+
+/**
+ * Whether an honest party could have committed to `leaf` as leaf `index` of a well-formed header: full
+ * length, zeros behind the last element, only the canonical NaN, bools of 0 and 1.
+ */
+export function isCanonicalLeaf(header: TensorHeader, leaf: Uint8Array, index: number): boolean {
+  if (leaf.length !== LEAF_BYTES) return false;
+  const dtype = dtypeFromOnnx(header.dtype);
+  const left = elementCount(header.dims.slice(0, header.rank)) - index * header.chunkElems;
+  const elements = Math.min(left, header.chunkElems);
+  const used = elements * dtypeSize(dtype);
+  if (leaf.subarray(used).some((byte) => byte !== 0)) return false;
+  const part: Tensor = { dtype, dims: [elements], data: leaf.subarray(0, used) };
+  if (dtype === "bool") return part.data.every((byte) => byte <= 1);
+  return canonicaliseNaN(part) === part;
+}

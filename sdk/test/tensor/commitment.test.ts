@@ -10,6 +10,7 @@ import {
   fromNumbers,
   hashHeader,
   initHash,
+  isCanonicalLeaf,
   isFastHash,
   isWellFormed,
   keccak256,
@@ -142,6 +143,26 @@ describe("tensor commitments", () => {
       assert.equal(isWellFormed({ ...header, ...change }), false, JSON.stringify(change));
       assert.notEqual(hashHeader({ ...header, ...change }), hashHeader(header));
     }
+  });
+
+  it("tells leaves an honest party commits to from others", () => {
+    const commitment = commitTensor(makeTensor("bool", [2, 520], new Uint8Array(1040)));
+    const holds = (index: number, at: number, value: number): boolean => {
+      const { leaf } = proveLeaf(commitment, index);
+      leaf[at] = value;
+      return isCanonicalLeaf(commitment.header, leaf, index);
+    };
+    assert.equal(holds(1, 15, 1), true);
+    assert.equal(holds(1, 15, 2), false, "bool of 2");
+    assert.equal(holds(1, 16, 1), false, "padding");
+    assert.equal(holds(0, 1023, 1), true);
+    const { header } = commitTensor(makeTensor("float64", [1], new Uint8Array(8)));
+    const nan = new Uint8Array(LEAF_BYTES);
+    nan.set([0xf8, 0x7f], 6);
+    assert.equal(isCanonicalLeaf(header, nan, 0), true);
+    nan[0] = 1;
+    assert.equal(isCanonicalLeaf(header, nan, 0), false, "NaN with a payload");
+    assert.equal(isCanonicalLeaf(header, new Uint8Array(LEAF_BYTES - 1), 0), false, "length");
   });
 
   it("locates elements", () => {
