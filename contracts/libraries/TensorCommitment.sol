@@ -100,14 +100,23 @@ library TensorCommitment {
         if (index >= nLeaves) return false;
         bytes32 node = leafHash(leaf);
         uint256 used;
-        for (uint256 width = nLeaves; width > 1; width -= width / 2) {
-            bool isRight = index & 1 == 1;
-            if (isRight || index + 1 < width) {
-                if (used == proof.length) return false;
-                bytes32 sibling = proof[used++];
-                node = isRight ? nodeHash(sibling, node) : nodeHash(node, sibling);
+        // Hot in disputes, where every operand is opened; no step can overflow, as index < width.
+        unchecked {
+            for (uint256 width = nLeaves; width > 1; width -= width / 2) {
+                if (index & 1 == 1 || index + 1 < width) {
+                    if (used == proof.length) return false;
+                    assembly ("memory-safe") {
+                        let start := mload(0x40)
+                        let side := shl(5, and(index, 1))
+                        mstore8(start, 1)
+                        mstore(add(add(start, 1), side), node)
+                        mstore(add(add(start, 1), xor(side, 32)), calldataload(add(proof.offset, shl(5, used))))
+                        node := keccak256(start, 65)
+                    }
+                    ++used;
+                }
+                index >>= 1;
             }
-            index >>= 1;
         }
         return used == proof.length && node == merkleRoot;
     }
