@@ -1,0 +1,37 @@
+import { createRequire } from "node:module";
+import path from "node:path";
+
+import hardhatToolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
+import { defineConfig } from "hardhat/config";
+
+import { tasks } from "./tasks/index.js";
+
+const require = createRequire(import.meta.url);
+const { version } = require("solc/package.json") as { version: string };
+
+// The compiler is the one in node_modules: nothing is downloaded. SOLC_PATH may name a native one.
+const compiler = {
+  version,
+  path: process.env.SOLC_PATH ?? require.resolve("solc/soljson.js"),
+  settings: { optimizer: { enabled: true, runs: 10_000 }, viaIR: true, evmVersion: "cancun" },
+};
+const coverage = process.argv.includes("--coverage");
+
+export default defineConfig({
+  plugins: [hardhatToolbox],
+  tasks,
+  solidity: {
+    profiles: { default: { compilers: [compiler] }, production: { compilers: [compiler], isolated: false } },
+  },
+  paths: {
+    tests: { mocha: "test", solidity: "test/solidity" },
+    artifacts: coverage ? "artifacts/coverage" : "artifacts/default",
+    cache: coverage ? "cache/coverage" : "cache/default",
+  },
+  networks: {
+    localhost: { type: "http", chainType: "l1", url: process.env.ASSAY_RPC_URL ?? "http://127.0.0.1:8545" },
+  },
+  typechain: { outDir: path.join(import.meta.dirname, "sdk/src/typechain") },
+  ignition: { requiredConfirmations: 1, blockPollingInterval: 250 },
+  test: { solidity: { fuzz: { runs: 1000 }, invariant: { runs: 256, depth: 100 } } },
+});
