@@ -40,7 +40,12 @@ for (const dtype of DTYPE_NAMES) {
   else add(`dtype ${dtype}`, dtype, [2, 3], "ramp");
 }
 for (let rank = 0; rank <= 8; rank++) {
-  add(`rank ${rank}`, "int16", Array.from({ length: rank }, (_, axis) => (axis % 2) + 1), "ramp");
+  add(
+    `rank ${rank}`,
+    "int16",
+    Array.from({ length: rank }, (_, axis) => (axis % 2) + 1),
+    "ramp",
+  );
 }
 add("empty vector", "float32", [0], { data: "0x" });
 add("empty matrix", "float32", [3, 0], { data: "0x" });
@@ -64,20 +69,39 @@ add("nan float64", "float64", [8], { data: `0x${f64}` }, true);
 add("nan float16", "float16", [7], { data: "0x007e00fe017cfffd007c00fc0080" }, true);
 add("no nan in integers", "uint32", [2], { data: "0xffffffff0000c0ff" }, true);
 
-const proofs = ["one byte", "bytes 1024", "bytes 1025", "leaves 3", "leaves 7", "leaves 13", "last leaf partial"]
-  .flatMap((name) => {
-    const commitment = commitments.get(name) as TensorCommitment;
-    return Array.from({ length: commitment.tree.leafCount }, (_, index) => {
-      return { tensor: name, index, proof: proveLeaf(commitment, index).proof };
-    });
+const proofs = [
+  "one byte",
+  "bytes 1024",
+  "bytes 1025",
+  "leaves 3",
+  "leaves 7",
+  "leaves 13",
+  "last leaf partial",
+].flatMap((name) => {
+  const commitment = commitments.get(name) as TensorCommitment;
+  return Array.from({ length: commitment.tree.leafCount }, (_, index) => {
+    return { tensor: name, index, proof: proveLeaf(commitment, index).proof };
   });
+});
 
 const bundles = [
   [],
   [["x", "dtype float32"]],
-  [["input_ids", "dtype int64"], ["attention_mask", "dtype bool"], ["émbedding/名前:0", "leaves 7"]],
-  [["attention_mask", "dtype bool"], ["input_ids", "dtype int64"], ["émbedding/名前:0", "leaves 7"]],
-  [["", "rank 0"], ["a", "rank 0"], ["none", "empty vector"]],
+  [
+    ["input_ids", "dtype int64"],
+    ["attention_mask", "dtype bool"],
+    ["émbedding/名前:0", "leaves 7"],
+  ],
+  [
+    ["attention_mask", "dtype bool"],
+    ["input_ids", "dtype int64"],
+    ["émbedding/名前:0", "leaves 7"],
+  ],
+  [
+    ["", "rank 0"],
+    ["a", "rank 0"],
+    ["none", "empty vector"],
+  ],
 ].map((pairs) => {
   const entries = pairs.map(([name, tensor]) => ({ name: name as string, tensor: tensor as string }));
   const roots = entries.map(({ name, tensor }) => ({ name, root: (commitments.get(tensor) as TensorCommitment).root }));

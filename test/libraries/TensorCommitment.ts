@@ -84,7 +84,12 @@ describe("TensorCommitment", () => {
       expect(await library.tensorRoot(solidityHeader(header))).to.equal(root);
       entries = [...entries, { name: `t${round}`, root }].slice(-random.below(7));
       const names = entries.map(({ name }) => keccak256Text(name));
-      expect(await library.bundleRoot(names, entries.map((entry) => entry.root))).to.equal(bundleRoot(entries));
+      expect(
+        await library.bundleRoot(
+          names,
+          entries.map((entry) => entry.root),
+        ),
+      ).to.equal(bundleRoot(entries));
     }
   });
 
@@ -150,7 +155,9 @@ describe("TensorCommitment", () => {
       const expected = isCanonicalLeaf(commitment.header, leaf, index);
       if (honest) expect(expected).to.equal(true);
       verdicts[expected ? "yes" : "no"]++;
-      expect(await library.isCanonicalLeaf(solidityHeader(commitment.header), leaf, index), toHex(leaf)).to.equal(expected);
+      expect(await library.isCanonicalLeaf(solidityHeader(commitment.header), leaf, index), toHex(leaf)).to.equal(
+        expected,
+      );
     }
     expect(verdicts.yes).to.be.greaterThan(50);
     expect(verdicts.no).to.be.greaterThan(50);
@@ -184,8 +191,12 @@ describe("TensorCommitment", () => {
         const { merkleRoot } = commitment.header;
         const index = random.below(nLeaves);
         const { leaf, proof } = proveLeaf(commitment, index);
-        const holds = async (i: number | bigint, n: number | bigint, p: readonly string[], l = leaf): Promise<boolean> =>
-          library.verifyLeaf(merkleRoot, l, i, n, [...p]);
+        const holds = async (
+          i: number | bigint,
+          n: number | bigint,
+          p: readonly string[],
+          l = leaf,
+        ): Promise<boolean> => library.verifyLeaf(merkleRoot, l, i, n, [...p]);
 
         expect(await holds(index, nLeaves, proof)).to.equal(true);
         for (let other = 0; other <= nLeaves; other++) {
@@ -197,7 +208,14 @@ describe("TensorCommitment", () => {
         if (proof.length > 0) expect(await holds(index, nLeaves, proof.slice(0, -1))).to.equal(false);
         expect(await holds(index, nLeaves, proof, leaf.subarray(1))).to.equal(false);
         expect(await holds(index, nLeaves, proof, Uint8Array.of(...leaf, 0))).to.equal(false);
-        expect(await holds(index, nLeaves, proof, leaf.map((byte, i) => (i === 500 ? byte ^ 1 : byte)))).to.equal(false);
+        expect(
+          await holds(
+            index,
+            nLeaves,
+            proof,
+            leaf.map((byte, i) => (i === 500 ? byte ^ 1 : byte)),
+          ),
+        ).to.equal(false);
         // Another count may give the same path, but never another verdict than the SDK's; the header fixes it.
         for (const count of [1, 2, 3, 4, 5, 8, 13, 14, 2 ** 32 - 1]) {
           expect(await holds(index, count, proof), `count ${count}`).to.equal(

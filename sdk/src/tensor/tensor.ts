@@ -100,7 +100,11 @@ export function fromFloat32Array(array: Float32Array, dims: readonly number[] = 
 }
 
 /** From plain numbers, such as the `data` of a JSON request; a value the dtype cannot hold is refused. */
-export function fromNumbers(dtype: DType, dims: readonly number[], values: ArrayLike<number | bigint | boolean>): Tensor {
+export function fromNumbers(
+  dtype: DType,
+  dims: readonly number[],
+  values: ArrayLike<number | bigint | boolean>,
+): Tensor {
   if (dtype === "float16") throw new TensorError("BAD_DTYPE", "float16 is raw: pass its bits as a Uint16Array");
   const array = new CONSTRUCTORS[dtype](values.length);
   const floating = dtype === "float32" || dtype === "float64";

@@ -123,7 +123,13 @@ describe("tensor commitments", () => {
   });
 
   it("rejects headers no honest party commits to", () => {
-    const { header } = commitTensor(fromNumbers("float32", [300, 2], Array.from({ length: 600 }, (_, i) => i)));
+    const { header } = commitTensor(
+      fromNumbers(
+        "float32",
+        [300, 2],
+        Array.from({ length: 600 }, (_, i) => i),
+      ),
+    );
     const bad: Partial<TensorHeader>[] = [
       { dtype: 8 },
       { dtype: 16 },
@@ -166,7 +172,13 @@ describe("tensor commitments", () => {
   });
 
   it("locates elements", () => {
-    const commitment = commitTensor(fromNumbers("int64", [3, 100], Array.from({ length: 300 }, (_, i) => i)));
+    const commitment = commitTensor(
+      fromNumbers(
+        "int64",
+        [3, 100],
+        Array.from({ length: 300 }, (_, i) => i),
+      ),
+    );
     for (const element of [0, 1, 127, 128, 255, 256, 299]) {
       const { leafIndex, byteOffset } = locateElement(commitment.header, element);
       const { leaf } = proveLeaf(commitment, leafIndex);
@@ -230,7 +242,10 @@ describe("bundles", () => {
   for (const { entries, root } of vectors.bundles) {
     it(`reproduces [${entries.map(({ name }) => name).join(", ")}]`, () => {
       const tensors = new Map(entries.map(({ name, tensor }) => [name, vectorTensor(vectorNamed(tensor))]));
-      const bundle = commitBundle(tensors, entries.map(({ name }) => name));
+      const bundle = commitBundle(
+        tensors,
+        entries.map(({ name }) => name),
+      );
       assert.equal(bundle.root, root);
       const expected = AbiCoder.defaultAbiCoder().encode(
         ["bytes32", "bytes32[]", "bytes32[]"],
@@ -242,7 +257,10 @@ describe("bundles", () => {
 
   it("takes exactly the tensors of the signature", () => {
     const scalar = fromNumbers("int32", [], [7]);
-    const tensors = new Map([["a", scalar], ["b", scalar]]);
+    const tensors = new Map([
+      ["a", scalar],
+      ["b", scalar],
+    ]);
     assert.throws(() => commitBundle(tensors, ["a"]), { code: "BAD_NAME", message: /not in the signature: b/ });
     assert.throws(() => commitBundle(tensors, ["a", "b", "c"]), { code: "BAD_NAME", message: /"c" is missing/ });
     assert.throws(() => commitBundle(tensors, ["a", "b", "a"]), { code: "BAD_NAME", message: /twice/ });

@@ -33,7 +33,7 @@ export class Random {
     const dtype = this.pick(DTYPE_NAMES);
     const size = dtypeSize(dtype);
     const dims: number[] = [];
-    for (let rank = this.below(9); dims.length < rank; ) {
+    for (let rank = this.below(9); dims.length < rank;) {
       const room = Math.floor(maxBytes / size / Math.max(1, elementCount(dims)));
       dims.push(this.below(20) === 0 ? 0 : 1 + this.below(Math.max(1, Math.min(room, this.pick([2, 5, 3000])))));
     }

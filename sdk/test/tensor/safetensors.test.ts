@@ -45,7 +45,9 @@ describe("safetensors", () => {
   it("round-trips random files, from any offset of a buffer", () => {
     const random = new Random(5);
     for (let round = 0; round < 100; round++) {
-      const names = ["", "weights.0", "__proto__", "constructor", 'qu"ote\\\n', "名前", "😀", "z"].slice(random.below(8));
+      const names = ["", "weights.0", "__proto__", "constructor", 'qu"ote\\\n', "名前", "😀", "z"].slice(
+        random.below(8),
+      );
       const tensors = new Map(names.map((name) => [name, random.tensor(500)]));
       const metadata = new Map(names.map((name) => [name, name + name]));
       const written = serialiseSafetensors(tensors, metadata);
@@ -93,7 +95,11 @@ describe("malicious safetensors", () => {
     ["deep nesting", file(`{"a":${"[".repeat(100_000)}`), "BAD_FILE"],
     ["duplicate name", file(`{"a":${a},"a":${a}}`, bytes(4)), "BAD_FILE"],
     ["duplicate name, escaped", file(`{"a":${a},"\\u0061":${a}}`, bytes(4)), "BAD_FILE"],
-    ["duplicate field", file('{"a":{"dtype":"U8","dtype":"I8","shape":[4],"data_offsets":[0,4]}}', bytes(4)), "BAD_FILE"],
+    [
+      "duplicate field",
+      file('{"a":{"dtype":"U8","dtype":"I8","shape":[4],"data_offsets":[0,4]}}', bytes(4)),
+      "BAD_FILE",
+    ],
     ["unknown field", file('{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4],"x":1}}', bytes(4)), "BAD_FILE"],
     ["missing offsets", file('{"a":{"dtype":"U8","shape":[4]}}', bytes(4)), "BAD_FILE"],
     ["missing dtype", file('{"a":{"shape":[4],"data_offsets":[0,4]}}', bytes(4)), "BAD_FILE"],
@@ -134,7 +140,10 @@ describe("malicious safetensors", () => {
 
   it("throws nothing but its own errors on mutated files", () => {
     const random = new Random(6);
-    const tensors = new Map([["a", random.tensor(64)], ["b", random.tensor(64)]]);
+    const tensors = new Map([
+      ["a", random.tensor(64)],
+      ["b", random.tensor(64)],
+    ]);
     const valid = serialiseSafetensors(tensors, new Map([["k", "v"]]));
     for (let round = 0; round < 3000; round++) {
       const mutated = valid.slice(0, random.below(8) === 0 ? random.below(valid.length) : valid.length);
