@@ -37,6 +37,12 @@ interface IInferenceMarket {
         uint128 stake;
     }
 
+    /// @notice A delivered job to finalise.
+    struct Settlement {
+        JobTerms terms;
+        bytes32 outputCommitment;
+    }
+
     /// @notice A pot of earnings whose jobs all split alike.
     struct EarningsKey {
         address provider;
@@ -124,6 +130,19 @@ interface IInferenceMarket {
 
     /// @notice Pays a job whose result nobody challenged in time. Anyone.
     function finalise(JobTerms calldata terms, bytes32 outputCommitment) external;
+
+    /// @notice Pays those of the jobs that are due and skips the others, which somebody else may have finalised just
+    /// before. Anyone.
+    /// @return paid How many were paid.
+    function finaliseDue(Settlement[] calldata due) external returns (uint256 paid);
+
+    /// @notice `submit` and `finaliseDue` in one transaction: how a busy provider settles.
+    function submitAndFinaliseDue(
+        JobTerms calldata terms,
+        bytes32 outputCommitment,
+        string calldata outputUri,
+        Settlement[] calldata due
+    ) external;
 
     /// @notice Splits a pot of earnings between provider, model owner and treasury, and releases the stake behind its
     /// jobs. Once for many jobs, which keeps a job cheap. Anyone.

@@ -16,8 +16,7 @@ import {MarketParameters} from "./MarketParameters.sol";
 
 /// @title Jobs from request to settlement
 /// @dev Holds no tokens. Every contract it calls is fixed at construction and none of them calls back or out to a
-/// token from the functions used here, so no function needs a reentrancy guard. `multicall` batches: a worker delivers one job and
-/// finalises others in one transaction.
+/// token from the functions used here, so no function needs a reentrancy guard. `multicall` batches calls of one caller.
 contract InferenceMarket is JobLedger, MarketParameters, Multicall {
     using SafeCast for uint256;
 
@@ -82,13 +81,18 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         bytes32 outputCommitment,
         string calldata outputUri
     ) external onlyWorkerOf(terms) {
-        _requireJob(terms, 0, JobStatus.Requested);
-        if (outputCommitment == 0) revert InferenceMarket_EmptyOutput();
+        _submit(terms, outputCommitment, outputUri);
+    }
 
-        uint48 until = uint48(block.timestamp) + terms.challengeWindow;
-        _advance(terms, outputCommitment, until, Stage.Submitted);
-
-        emit ResultSubmitted(terms.id, terms.provider, outputCommitment, until, outputUri);
+    /// @inheritdoc IInferenceMarket
+    function submitAndFinaliseDue(
+        JobTerms calldata terms,
+        bytes32 outputCommitment,
+        string calldata outputUri,
+        Settlement[] calldata due
+    ) external onlyWorkerOf(terms) {
+        _submit(terms, outputCommitment, outputUri);
+        _finaliseDue(due);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -109,6 +113,11 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
     function finalise(JobTerms calldata terms, bytes32 outputCommitment) external {
         _requireJob(terms, outputCommitment, JobStatus.Finalisable);
         _pay(terms);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function finaliseDue(Settlement[] calldata due) external returns (uint256 paid) {
+        return _finaliseDue(due);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -200,6 +209,25 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         terms.challengeWindow = config.challengeWindow;
         terms.protocolFeeBps = config.protocolFeeBps;
         terms.royaltyBps = royaltyBps;
+    }
+
+    function _submit(JobTerms calldata terms, bytes32 outputCommitment, string calldata outputUri) private {
+        _requireJob(terms, 0, JobStatus.Requested);
+        if (outputCommitment == 0) revert InferenceMarket_EmptyOutput();
+
+        uint48 until = uint48(block.timestamp) + terms.challengeWindow;
+        _advance(terms, outputCommitment, until, Stage.Submitted);
+
+        emit ResultSubmitted(terms.id, terms.provider, outputCommitment, until, outputUri);
+    }
+
+    function _finaliseDue(Settlement[] calldata due) private returns (uint256 paid) {
+        for (uint256 i = 0; i < due.length; ++i) {
+            (bool matching, JobStatus current) = _look(due[i].terms, due[i].outputCommitment);
+            if (!matching || current != JobStatus.Finalisable) continue;
+            _pay(due[i].terms);
+            ++paid;
+        }
     }
 
     /// @dev Terminal. Price and lock go to the pot of jobs with the same split; `collect` empties it.

@@ -41,15 +41,21 @@ abstract contract JobLedger is IInferenceMarket {
 
     /// @inheritdoc IInferenceMarket
     function matches(JobTerms calldata terms, bytes32 outputCommitment) external view returns (bool) {
-        return _jobs[terms.id].fingerprint == _fingerprint(terms, outputCommitment);
+        (bool matching, ) = _look(terms, outputCommitment);
+        return matching;
     }
 
     /// @dev Checks that the job is what the caller says and stands where it must.
     function _requireJob(JobTerms calldata terms, bytes32 outputCommitment, JobStatus expected) internal view {
-        Job memory job = _jobs[terms.id];
-        if (job.fingerprint != _fingerprint(terms, outputCommitment)) revert InferenceMarket_TermsMismatch(terms.id);
-        JobStatus current = _status(job);
+        (bool matching, JobStatus current) = _look(terms, outputCommitment);
+        if (!matching) revert InferenceMarket_TermsMismatch(terms.id);
         if (current != expected) revert InferenceMarket_WrongStatus(terms.id, current, expected);
+    }
+
+    /// @dev Whether the job is what the caller says, and where it stands.
+    function _look(JobTerms calldata terms, bytes32 outputCommitment) internal view returns (bool, JobStatus) {
+        Job memory job = _jobs[terms.id];
+        return (job.fingerprint == _fingerprint(terms, outputCommitment), _status(job));
     }
 
     /// @dev The first entry of a job, before any calldata carries its terms.
