@@ -21,6 +21,7 @@ export default defineConfig({
   plugins: [hardhatToolbox],
   tasks,
   solidity: {
+    npmFilesToBuild: ["@openzeppelin/contracts/access/manager/AccessManager.sol"],
     profiles: { default: { compilers: [compiler] }, production: { compilers: [compiler], isolated: false } },
   },
   paths: {
