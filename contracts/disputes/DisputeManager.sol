@@ -93,15 +93,7 @@ contract DisputeManager is IDisputeManager {
             subject: _subject(terms, outputCommitment)
         });
 
-        emit CaseOpened(
-            caseId,
-            terms.id,
-            msg.sender,
-            address(arbiter),
-            CHALLENGE_BOND,
-            slashCap,
-            outputCommitment
-        );
+        emit CaseOpened(caseId, terms.id, msg.sender, address(arbiter), CHALLENGE_BOND, slashCap, outputCommitment);
 
         ESCROW.hold(address(STAKE_TOKEN), msg.sender, CHALLENGE_BOND);
         arbiter.openCase(caseId, _factsOf(terms, outputCommitment));
@@ -198,18 +190,7 @@ contract DisputeManager is IDisputeManager {
         uint128 toProvider = case_.bond - arbiterReward;
         _cases[caseId].arbiterReward = arbiterReward;
 
-        emit CaseResolved(
-            caseId,
-            case_.jobId,
-            Ruling.Rejected,
-            address(0),
-            0,
-            arbiterReward,
-            0,
-            0,
-            toProvider,
-            0
-        );
+        emit CaseResolved(caseId, case_.jobId, Ruling.Rejected, address(0), 0, arbiterReward, 0, 0, toProvider, 0);
 
         ESCROW.credit(address(STAKE_TOKEN), address(case_.arbiter), arbiterReward);
         ESCROW.credit(address(STAKE_TOKEN), terms.provider, toProvider);

@@ -55,12 +55,7 @@ interface IModelRegistry {
     }
 
     /// @notice A model was registered.
-    event ModelRegistered(
-        uint256 indexed modelId,
-        address indexed owner,
-        bytes32 indexed fileHash,
-        ModelSpec spec
-    );
+    event ModelRegistered(uint256 indexed modelId, address indexed owner, bytes32 indexed fileHash, ModelSpec spec);
     /// @notice No new job may name the model; running jobs go on.
     event ModelDeprecated(uint256 indexed modelId, address indexed owner);
     /// @notice The file or the golden vectors moved; their hashes did not change.

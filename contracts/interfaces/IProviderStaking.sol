@@ -60,12 +60,7 @@ interface IProviderStaking {
 
     /// @notice Ends a lock and takes up to `amount` of it; never reverts because less is left. Only controllers.
     /// @return slashed What was taken and sent to `to`.
-    function slash(
-        address provider,
-        uint128 lockAmount,
-        uint128 amount,
-        address to
-    ) external returns (uint128 slashed);
+    function slash(address provider, uint128 lockAmount, uint128 amount, address to) external returns (uint128 slashed);
 
     /// @notice Stake that backs obligations or may.
     function bondedOf(address provider) external view returns (uint128);

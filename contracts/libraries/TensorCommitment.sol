@@ -122,10 +122,12 @@ library TensorCommitment {
     }
 
     /// @notice Reverts unless `leaf` is leaf `index` of the tensor, in full length.
-    function requireLeaf(TensorHeader memory header, bytes calldata leaf, uint256 index, bytes32[] calldata proof)
-        internal
-        pure
-    {
+    function requireLeaf(
+        TensorHeader memory header,
+        bytes calldata leaf,
+        uint256 index,
+        bytes32[] calldata proof
+    ) internal pure {
         uint256 expected = uint256(header.chunkElems) * elementBytes(header.dtype);
         if (leaf.length != expected) revert TensorCommitment_WrongLeafLength(leaf.length, expected);
         if (!verifyLeaf(header.merkleRoot, leaf, index, header.nLeaves, proof)) revert TensorCommitment_InvalidProof();
@@ -156,11 +158,11 @@ library TensorCommitment {
 
     /// @notice Whether an honest party could have committed to `leaf` as leaf `index` of a well-formed header:
     /// full length, zeros behind the last element, only the canonical NaN, bools of 0 and 1.
-    function isCanonicalLeaf(TensorHeader memory header, bytes calldata leaf, uint256 index)
-        internal
-        pure
-        returns (bool)
-    {
+    function isCanonicalLeaf(
+        TensorHeader memory header,
+        bytes calldata leaf,
+        uint256 index
+    ) internal pure returns (bool) {
         if (leaf.length != LEAF_BYTES) return false;
         uint256 size = elementBytes(header.dtype);
         uint256 left = elementCount(header) - index * header.chunkElems;
@@ -185,11 +187,11 @@ library TensorCommitment {
     }
 
     /// @notice Root of a tensor given in full: row-major little-endian bytes, NaNs canonical already.
-    function tensorRootOfData(uint8 dtype, uint32[] calldata dims, bytes calldata data)
-        internal
-        pure
-        returns (bytes32)
-    {
+    function tensorRootOfData(
+        uint8 dtype,
+        uint32[] calldata dims,
+        bytes calldata data
+    ) internal pure returns (bytes32) {
         uint256 size = elementBytes(dtype);
         if (size == 0) revert TensorCommitment_UnsupportedDtype(dtype);
         if (dims.length > MAX_RANK) revert TensorCommitment_RankTooLarge(dims.length);
@@ -249,11 +251,12 @@ library TensorCommitment {
 
     /// @param infinity upper 16 bits of positive infinity
     /// @param nan upper 16 bits of the canonical NaN, whose lower bits are zero
-    function _hasCanonicalNaNs(bytes calldata data, uint256 size, uint256 infinity, uint256 nan)
-        private
-        pure
-        returns (bool)
-    {
+    function _hasCanonicalNaNs(
+        bytes calldata data,
+        uint256 size,
+        uint256 infinity,
+        uint256 nan
+    ) private pure returns (bool) {
         for (uint256 end = size; end <= data.length; end += size) {
             uint256 upper = (uint256(uint8(data[end - 1])) << 8) | uint8(data[end - 2]);
             uint256 magnitude = upper & 0x7fff;

@@ -143,11 +143,7 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         if (pot.amount == 0 && pot.stake == 0) revert InferenceMarket_NothingEarned();
 
         delete _earned[id];
-        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(
-            pot.amount,
-            key.protocolFeeBps,
-            key.royaltyBps
-        );
+        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(pot.amount, key.protocolFeeBps, key.royaltyBps);
         address payout = PROVIDERS.payoutOf(key.provider);
         address modelOwner = IERC721(address(MODELS)).ownerOf(key.modelId);
         address treasury = _treasury;

@@ -13,6 +13,7 @@ import {InferenceMarket} from "./InferenceMarket.sol";
 /// creates has an address that follows from its own (RLP of address and nonce 1).
 contract MarketFactory {
     /// @notice Where the market is or will be.
+    // solhint-disable-next-line immutable-vars-naming
     address public immutable market;
     address private immutable _DEPLOYER;
 

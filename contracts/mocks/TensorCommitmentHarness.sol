@@ -38,10 +38,12 @@ contract TensorCommitmentHarness {
         return TensorCommitment.verifyLeaf(merkleRoot, leaf, index, nLeaves, proof);
     }
 
-    function requireLeaf(TensorHeader calldata header, bytes calldata leaf, uint256 index, bytes32[] calldata proof)
-        external
-        pure
-    {
+    function requireLeaf(
+        TensorHeader calldata header,
+        bytes calldata leaf,
+        uint256 index,
+        bytes32[] calldata proof
+    ) external pure {
         TensorCommitment.requireLeaf(header, leaf, index, proof);
     }
 
@@ -49,11 +51,11 @@ contract TensorCommitmentHarness {
         return TensorCommitment.isWellFormed(header);
     }
 
-    function isCanonicalLeaf(TensorHeader calldata header, bytes calldata leaf, uint256 index)
-        external
-        pure
-        returns (bool)
-    {
+    function isCanonicalLeaf(
+        TensorHeader calldata header,
+        bytes calldata leaf,
+        uint256 index
+    ) external pure returns (bool) {
         return TensorCommitment.isCanonicalLeaf(header, leaf, index);
     }
 
@@ -65,11 +67,11 @@ contract TensorCommitmentHarness {
         return TensorCommitment.tensorRoot(header);
     }
 
-    function tensorRootOfData(uint8 dtype, uint32[] calldata dims, bytes calldata data)
-        external
-        pure
-        returns (bytes32)
-    {
+    function tensorRootOfData(
+        uint8 dtype,
+        uint32[] calldata dims,
+        bytes calldata data
+    ) external pure returns (bytes32) {
         return TensorCommitment.tensorRootOfData(dtype, dims, data);
     }
 

@@ -20,11 +20,7 @@ contract PaymentEscrow is IPaymentEscrow, Controlled, ReentrancyGuardTransient {
     constructor(address market) Controlled(market) {}
 
     /// @inheritdoc IPaymentEscrow
-    function deposit(
-        address token,
-        address account,
-        uint128 amount
-    ) external nonReentrant returns (uint128 credited) {
+    function deposit(address token, address account, uint128 amount) external nonReentrant returns (uint128 credited) {
         return _deposit(token, account, amount);
     }
 

@@ -159,10 +159,7 @@ describe("A dispute before a jury", () => {
       market.disputes,
       "DisputeManager_AlreadyResolved",
     );
-    await expect(market.jury.payJurors(caseId)).to.be.revertedWithCustomError(
-      market.jury,
-      "JuryArbiter_AlreadyPaid",
-    );
+    await expect(market.jury.payJurors(caseId)).to.be.revertedWithCustomError(market.jury, "JuryArbiter_AlreadyPaid");
   });
 
   it("ends by time alone when nobody draws a jury", async () => {

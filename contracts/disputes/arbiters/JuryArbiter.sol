@@ -180,14 +180,7 @@ contract JuryArbiter is JurorPool {
         }
         case_.penalties = penalties;
 
-        emit JuryCaseClosed(
-            caseId,
-            _ruling(case_),
-            case_.weightFor,
-            case_.weightAgainst,
-            case_.revealed,
-            penalties
-        );
+        emit JuryCaseClosed(caseId, _ruling(case_), case_.weightFor, case_.weightAgainst, case_.revealed, penalties);
 
         if (penalties > 0) ESCROW.deposit(address(STAKE_TOKEN), address(this), penalties);
     }
