@@ -4,7 +4,7 @@ import { id, MaxUint256, parseEther, ZeroHash } from "ethers";
 
 import AssayModule from "../../ignition/modules/Assay.js";
 import DevTokensModule from "../../ignition/modules/DevTokens.js";
-import type { JobTermsStruct } from "../../sdk/src/typechain/market/InferenceMarket.js";
+import type { JobTermsStruct } from "../../sdk/src/typechain/contracts/market/InferenceMarket.js";
 import {
   AccessManager__factory,
   BlockhashRandomness__factory,
