@@ -1,0 +1,31 @@
+import type { ContractRunner } from "ethers";
+
+import type { Deployment } from "./deployment.js";
+import {
+  AccessManager__factory,
+  BlockhashRandomness__factory,
+  DisputeManager__factory,
+  InferenceMarket__factory,
+  JuryArbiter__factory,
+  ModelRegistry__factory,
+  PaymentEscrow__factory,
+  ProviderRegistry__factory,
+  ProviderStaking__factory,
+} from "./typechain/index.js";
+
+/** Typed contracts of a deployment. `runner` is a signer to send, or a provider to read. */
+export function connect(deployment: Deployment, runner: ContractRunner) {
+  return {
+    authority: AccessManager__factory.connect(deployment.authority, runner),
+    models: ModelRegistry__factory.connect(deployment.models, runner),
+    providers: ProviderRegistry__factory.connect(deployment.providers, runner),
+    escrow: PaymentEscrow__factory.connect(deployment.escrow, runner),
+    staking: ProviderStaking__factory.connect(deployment.staking, runner),
+    market: InferenceMarket__factory.connect(deployment.market, runner),
+    disputes: DisputeManager__factory.connect(deployment.disputes, runner),
+    randomness: BlockhashRandomness__factory.connect(deployment.randomness, runner),
+    jury: JuryArbiter__factory.connect(deployment.jury, runner),
+  };
+}
+
+export type AssayContracts = ReturnType<typeof connect>;

@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+
+import { getAddress, isAddress } from "ethers";
+
+import { AssayError } from "./errors.js";
+
+/** The contracts of one deployment, by name. */
+export const CONTRACT_NAMES = [
+  "authority",
+  "models",
+  "providers",
+  "escrow",
+  "staking",
+  "market",
+  "disputes",
+  "randomness",
+  "jury",
+] as const;
+export type ContractName = (typeof CONTRACT_NAMES)[number];
+
+/** Checksummed addresses of one deployment. */
+export type Deployment = Readonly<Record<ContractName, string>>;
+
+const IGNITION_IDS: Record<ContractName, string> = {
+  authority: "AccessManager",
+  models: "ModelRegistry",
+  providers: "ProviderRegistry",
+  escrow: "PaymentEscrow",
+  staking: "ProviderStaking",
+  market: "InferenceMarket",
+  disputes: "DisputeManager",
+  randomness: "BlockhashRandomness",
+  jury: "JuryArbiter",
+};
+
+/** Addresses of public networks by chain id. None yet. */
+export const NETWORKS: Readonly<Record<number, Deployment>> = {};
+
+/**
+ * Reads addresses, either `{market: "0x…", …}` or an Ignition `deployed_addresses.json`.
+ * Throws `AssayError` naming every entry that is missing or no address.
+ */
+export function parseDeployment(value: unknown, source = "deployment"): Deployment {
+  if (typeof value !== "object" || value === null) {
+    throw new AssayError(`${source} is not an object with contract addresses`);
+  }
+  const entries = value as Record<string, unknown>;
+  const deployment: Partial<Record<ContractName, string>> = {};
+  const wrong: string[] = [];
+  for (const name of CONTRACT_NAMES) {
+    const address = entries[name] ?? entries[`Assay#${IGNITION_IDS[name]}`];
+    if (isAddress(address)) deployment[name] = getAddress(address);
+    else wrong.push(`${name} (Assay#${IGNITION_IDS[name]}) is ${JSON.stringify(address) ?? "missing"}`);
+  }
+  if (wrong.length > 0) throw new AssayError(`${source} lacks addresses: ${wrong.join(", ")}`);
+  return deployment as Deployment;
+}
+
+/** Reads a deployment file, such as `ignition/deployments/<id>/deployed_addresses.json`. */
+export function loadDeployment(path: string): Deployment {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new AssayError(`cannot read the deployment ${path}: deploy first, or name another file`, { cause: error });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new AssayError(`the deployment ${path} is not JSON`, { cause: error });
+  }
+  return parseDeployment(value, path);
+}

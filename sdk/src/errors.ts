@@ -1,0 +1,84 @@
+import type { ErrorDescription } from "ethers";
+import { Interface, isError } from "ethers";
+
+import * as factories from "./typechain/index.js";
+
+/** Whatever the SDK refuses to do; the message says what to change. */
+export class AssayError extends Error {
+  override name = "AssayError";
+}
+
+/** A contract refused a call. */
+export class ContractRevertError extends AssayError {
+  override name = "ContractRevertError";
+
+  constructor(
+    /** Such as `InferenceMarket_PriceAboveMax`. */
+    readonly error: string,
+    /** The values the contract reported, by name. */
+    readonly values: Readonly<Record<string, unknown>>,
+    options?: ErrorOptions,
+  ) {
+    const shown = Object.entries(values).map(([name, value]) => `${name} ${String(value)}`);
+    const hint = HINTS[error];
+    super(`${error}(${shown.join(", ")})${hint ? `: ${hint}` : ""}`, options);
+  }
+}
+
+/** The way out of the refusals users meet most. */
+const HINTS: Readonly<Record<string, string>> = {
+  InferenceMarket_Paused: "new jobs are paused; exits still work",
+  InferenceMarket_PriceAboveMax: "the offer costs more than maxPrice: raise it or ask another provider",
+  InferenceMarket_StakeBelowMin: "the offer locks too little stake: lower minStake or ask another provider",
+  InferenceMarket_DeadlineTooLate: "the provider takes longer than deliverBy allows",
+  InferenceMarket_TermsMismatch: "these are not the terms or not the output of that job: read them from its events",
+  InferenceMarket_WrongStatus: "the job is not where this call needs it: see statusOf",
+  InferenceMarket_NotProvider: "only the job's provider or its operator key may do this",
+  PaymentEscrow_InsufficientBalance: "deposit into the escrow first",
+  ProviderStaking_InsufficientFree: "the provider's stake is locked by other jobs: wait, or deposit more",
+  ProviderStaking_StillLocked: "finalise and collect the jobs that lock the stake first",
+  ProviderRegistry_NoOffer: "the provider has no offer for this model and token",
+  ProviderRegistry_Draining: "the provider takes no new jobs",
+  ProviderRegistry_NotRegistered: "register the provider first",
+  ModelRegistry_Deprecated: "the model takes no new jobs: use the version that replaces it",
+  JuryArbiter_TooFewJurors: "no jury can be drawn for this model now; nothing was charged",
+  DisputeManager_NotYetRuled: "the arbiter has not decided yet",
+};
+
+const INTERFACES = Object.values(factories).flatMap((factory) =>
+  "abi" in factory ? [new Interface(factory.abi as ConstructorParameters<typeof Interface>[0])] : [],
+);
+
+/** Turns an ethers error that carries revert data into a `ContractRevertError`; any other error comes back as it is. */
+export function decodeRevert(error: unknown): unknown {
+  const data = revertData(error);
+  if (data === undefined) return error;
+  for (const contract of INTERFACES) {
+    const found: ErrorDescription | null = contract.parseError(data);
+    if (!found) continue;
+    const values = Object.fromEntries(found.fragment.inputs.map((input, i) => [input.name, found.args[i] as unknown]));
+    return new ContractRevertError(found.name, values, { cause: error });
+  }
+  return error;
+}
+
+/** Runs a call and decodes its revert. */
+export async function withDecodedRevert<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw decodeRevert(error);
+  }
+}
+
+function revertData(error: unknown): string | undefined {
+  if (isError(error, "CALL_EXCEPTION") && error.data) return error.data;
+  // Nodes put revert data in different places of their JSON-RPC error.
+  for (let at: unknown = error, depth = 0; typeof at === "object" && at !== null && depth < 6; depth++) {
+    const { data } = at as { data?: unknown };
+    if (typeof data === "string" && /^0x[0-9a-f]{8,}$/i.test(data)) return data;
+    const next = at as { data?: unknown; error?: unknown; info?: unknown; cause?: unknown };
+    at = next.error ?? next.info ?? next.cause ?? (typeof next.data === "object" ? next.data : undefined);
+  }
+  return undefined;
+}

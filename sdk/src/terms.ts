@@ -1,0 +1,94 @@
+import type { BytesLike, Log, Result } from "ethers";
+import { AbiCoder, id, keccak256 } from "ethers";
+
+import { AssayError } from "./errors.js";
+import { InferenceMarket__factory, JuryArbiter__factory } from "./typechain/index.js";
+
+/** The terms of a job as the market fixed them; see `contracts/types/JobTypes.sol`. Times in seconds since 1970. */
+export interface JobTerms {
+  id: bigint;
+  client: string;
+  provider: string;
+  modelId: bigint;
+  inputCommitment: string;
+  token: string;
+  price: bigint;
+  stake: bigint;
+  executionDeadline: bigint;
+  challengeWindow: bigint;
+  protocolFeeBps: bigint;
+  royaltyBps: bigint;
+}
+
+/** What a job is now, as `statusOf` says. */
+export const JobStatus = {
+  None: 0n,
+  Requested: 1n,
+  Expired: 2n,
+  Submitted: 3n,
+  Finalisable: 4n,
+  Disputed: 5n,
+  Paid: 6n,
+  Refunded: 7n,
+} as const;
+export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
+
+/** What an arbiter decided. */
+export const Ruling = { None: 0n, Upheld: 1n, Rejected: 2n, Inconclusive: 3n } as const;
+
+const market = InferenceMarket__factory.createInterface();
+const TERMS_TYPE = market.getFunction("expire").inputs[0];
+if (!TERMS_TYPE) throw new AssayError("InferenceMarket.expire takes no terms: rebuild the typed contracts");
+const VOTE_TYPES = ["bytes32", "uint256", "address", "uint256", "uint8", "address", "bytes32", "bytes32"];
+/** First word of what a juror commits to. */
+export const VOTE_TAG = id("assay.jury.vote.v1");
+
+/** Terms out of a decoded event argument or call result. */
+export function toTerms(value: Result): JobTerms {
+  return value.toObject() as unknown as JobTerms;
+}
+
+/** keccak256(abi.encode(terms)), as the market hashes them. */
+export function hashTerms(terms: JobTerms): string {
+  return keccak256(AbiCoder.defaultAbiCoder().encode([TERMS_TYPE as never], [terms]));
+}
+
+/** The terms of the job that a transaction requested, from its logs; those of the last if it requested several. */
+export function requestedTerms(logs: readonly Log[], marketAddress: string): JobTerms {
+  for (const log of [...logs].reverse()) {
+    if (log.address.toLowerCase() !== marketAddress.toLowerCase()) continue;
+    const parsed = market.parseLog(log);
+    if (parsed?.name === "JobRequested") return toTerms(parsed.args.getValue("terms") as Result);
+  }
+  throw new AssayError("the transaction requested no job of this market");
+}
+
+export interface Vote {
+  chainId: bigint;
+  jury: string;
+  caseId: bigint;
+  round: number;
+  juror: string;
+  outputCommitment: BytesLike;
+  salt: BytesLike;
+}
+
+/** `JuryArbiter.commitmentOf`: binds a vote to chain, contract, case, round and juror. */
+export function voteCommitment(vote: Vote): string {
+  const { chainId, jury, caseId, round, juror, outputCommitment, salt } = vote;
+  return keccak256(
+    AbiCoder.defaultAbiCoder().encode(VOTE_TYPES, [
+      VOTE_TAG,
+      chainId,
+      jury,
+      caseId,
+      round,
+      juror,
+      outputCommitment,
+      salt,
+    ]),
+  );
+}
+
+/** Interfaces to parse logs with. */
+export const INTERFACES = { market, jury: JuryArbiter__factory.createInterface() } as const;

@@ -1,0 +1,57 @@
+import { AssayClient, ContractRevertError, Ruling, voteCommitment } from "@assay/sdk";
+import { expect } from "chai";
+import { id } from "ethers";
+
+import type { Market } from "../support/fixture.js";
+import { ethers, networkHelpers, OFFER, openMarket, requestOf, submitJob, WINDOW } from "../support/fixture.js";
+
+async function clientOf(market: Market) {
+  const names = ["authority", "models", "providers", "escrow", "staking", "market", "disputes", "randomness", "jury"];
+  const entries = names.map((name) => [name, (market as never)[name]] as const);
+  const deployment = Object.fromEntries(
+    await Promise.all(
+      entries.map(async ([name, contract]) => [name, await (contract as Market["market"]).getAddress()]),
+    ),
+  ) as never;
+  return new AssayClient({ deployment, signer: market.client, delay: () => Promise.resolve() });
+}
+
+describe("AssayClient", () => {
+  it("requests, waits for and settles a job", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const client = await clientOf(market);
+    const terms = await client.request(requestOf(market) as never);
+    await submitJob(market, terms);
+    const delivery = await client.waitForDelivery(terms);
+    expect(delivery.outputCommitment).to.equal(id("output"));
+    await networkHelpers.time.increase(WINDOW + 1n);
+    await client.finalise(await client.termsOf(terms.id), delivery.outputCommitment);
+    expect(await market.market.statusOf(terms.id)).to.equal(6n);
+  });
+
+  it("names the contract's refusal, its values and the way out", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const client = await clientOf(market);
+    try {
+      await client.request(requestOf(market, { maxPrice: OFFER.price - 1n }) as never);
+      expect.fail("the request went through");
+    } catch (error) {
+      if (!(error instanceof ContractRevertError)) throw error;
+      expect(error.error).to.equal("InferenceMarket_PriceAboveMax");
+      expect(error.values).to.deep.equal({ price: OFFER.price, maxPrice: OFFER.price - 1n });
+      expect(error.message).to.contain("raise it or ask another provider");
+    }
+  });
+
+  it("commits to a vote as the jury does", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const { chainId } = await ethers.provider.getNetwork();
+    const [outputCommitment, salt] = [id("output"), id("salt")];
+    const juror = market.provider.address;
+    const jury = await market.jury.getAddress();
+    expect(voteCommitment({ chainId, jury, caseId: 7n, round: 0, juror, outputCommitment, salt })).to.equal(
+      await market.jury.commitmentOf(7n, juror, outputCommitment, salt),
+    );
+    expect(Ruling.Upheld).to.equal(1n);
+  });
+});
