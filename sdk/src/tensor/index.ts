@@ -1,4 +1,5 @@
 export * from "./bundle.js";
+export * from "./bundleFile.js";
 export { bytes32, fromHex, toHex, type Hex } from "./bytes.js";
 export * from "./commitment.js";
 export * from "./content.js";

@@ -1,0 +1,25 @@
+/** Whatever the worker refuses or fails at; the message says what to change. */
+export class WorkerError extends Error {
+  override name = "WorkerError";
+
+  constructor(
+    message: string,
+    /** Whether the same step may succeed later. */
+    readonly retryable = false,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Why an inference gave no result. A job whose input does this is declined, not tried for ever. */
+export class InferenceError extends WorkerError {
+  override name = "InferenceError";
+
+  constructor(
+    readonly reason: "timeout" | "crash" | "memory" | "rejected",
+    message: string,
+  ) {
+    super(message, false);
+  }
+}

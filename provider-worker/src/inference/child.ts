@@ -1,0 +1,58 @@
+import type { Tensor } from "@assay/sdk";
+import { dtypeFromOrt, makeTensor, toTypedArray } from "@assay/sdk";
+import * as ort from "onnxruntime-node";
+
+import type { Request, Response } from "./protocol.js";
+
+/**
+ * Settings under which results are the same bits on every run and on most CPUs: one thread, no graph rewriting, and
+ * exact u8 x s8 products on CPUs without VNNI (`session.x64quantprecision`).
+ */
+const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
+  executionProviders: ["cpu"],
+  graphOptimizationLevel: "disabled",
+  executionMode: "sequential",
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  extra: { session: { x64quantprecision: "1" } },
+};
+
+let session: ort.InferenceSession | undefined;
+
+async function answer(request: Request): Promise<Response> {
+  const { id } = request;
+  try {
+    if (request.kind === "load") {
+      session = await ort.InferenceSession.create(request.path, SESSION_OPTIONS);
+      return { id, kind: "loaded", inputs: [...session.inputNames], outputs: [...session.outputNames] };
+    }
+    if (!session) return { id, kind: "failed", message: "no model is loaded" };
+    const feeds = Object.fromEntries(request.inputs.map(([name, tensor]) => [name, toOrt(tensor)]));
+    const results = await session.run(feeds);
+    const outputs = session.outputNames.map((name): [string, Tensor] => {
+      const value = results[name];
+      if (!value) throw new Error(`the model gave no output ${name}`);
+      return [name, fromOrt(value)];
+    });
+    return { id, kind: "ran", outputs };
+  } catch (error) {
+    return { id, kind: "failed", message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function toOrt(tensor: Tensor): ort.Tensor {
+  return new ort.Tensor(tensor.dtype, toTypedArray(tensor) as never, [...tensor.dims]);
+}
+
+function fromOrt(value: ort.Tensor): Tensor {
+  const data = value.data;
+  if (!ArrayBuffer.isView(data)) throw new Error(`an output of type ${value.type} cannot be committed to`);
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return makeTensor(dtypeFromOrt(value.type), value.dims, bytes.slice());
+}
+
+process.on("message", (request: Request) => {
+  void answer(request).then((response) => process.send?.(response));
+});
+// A child never outlives its parent.
+process.on("disconnect", () => process.exit(0));

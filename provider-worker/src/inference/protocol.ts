@@ -1,0 +1,11 @@
+import type { Tensor } from "@assay/sdk";
+
+/** What the parent asks of an inference child. */
+export type Request =
+  { id: number; kind: "load"; path: string } | { id: number; kind: "run"; inputs: [string, Tensor][] };
+
+/** What the child answers. */
+export type Response =
+  | { id: number; kind: "loaded"; inputs: string[]; outputs: string[] }
+  | { id: number; kind: "ran"; outputs: [string, Tensor][] }
+  | { id: number; kind: "failed"; message: string };

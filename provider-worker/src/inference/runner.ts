@@ -1,0 +1,133 @@
+import type { ChildProcess } from "node:child_process";
+import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import type { Tensor } from "@assay/sdk";
+
+import { InferenceError } from "../errors.js";
+import type { Request, Response } from "./protocol.js";
+
+/** Runs one model. */
+export interface ModelRunner {
+  /** Names in the model's own order. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
+  stop(): void;
+}
+
+export interface RunnerLimits {
+  /** Wall time of a load or a run before the child is killed. */
+  timeoutMs: number;
+  /** Resident memory of the child before it is killed. */
+  memoryMb: number;
+}
+
+const CHILD = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./child.ts" : "./child.js", import.meta.url));
+const MEMORY_CHECK_MS = 50;
+
+/**
+ * A model in a child process of its own: `session.run` blocks its thread, and a job's input alone can hang or kill the
+ * process. The child gets no environment, so no key or setting can leak into it, and dies with SIGKILL.
+ */
+export class ChildRunner implements ModelRunner {
+  inputs: readonly string[] = [];
+  outputs: readonly string[] = [];
+  #child: ChildProcess | undefined;
+  #nextId = 0;
+  /** Runs are serial: the child has one thread. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly path: string,
+    private readonly limits: RunnerLimits,
+  ) {}
+
+  /** Starts a child with the model at `path`. */
+  static async start(path: string, limits: RunnerLimits): Promise<ChildRunner> {
+    const runner = new ChildRunner(path, limits);
+    await runner.#load();
+    return runner;
+  }
+
+  run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+    const result = this.#queue.then(() => this.#run(inputs));
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  stop(): void {
+    this.#child?.kill("SIGKILL");
+    this.#child = undefined;
+  }
+
+  async #run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+    if (!this.#child) await this.#load();
+    const response = await this.#ask({ id: ++this.#nextId, kind: "run", inputs: [...inputs] });
+    if (response.kind !== "ran") throw new InferenceError("rejected", `the child answered ${response.kind}`);
+    return new Map(response.outputs);
+  }
+
+  async #load(): Promise<void> {
+    this.#child = fork(CHILD, { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+    const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
+    if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
+    this.inputs = response.inputs;
+    this.outputs = response.outputs;
+  }
+
+  #ask(request: Request): Promise<Response> {
+    const child = this.#child;
+    if (!child) return Promise.reject(new InferenceError("crash", "the inference child is gone"));
+    return new Promise((resolve, reject) => {
+      const kill = (reason: "timeout" | "memory", message: string) => {
+        settle(() => {
+          reject(new InferenceError(reason, message));
+        });
+        this.stop();
+      };
+      const deadline = setTimeout(() => {
+        kill("timeout", `${request.kind} took more than ${this.limits.timeoutMs} ms`);
+      }, this.limits.timeoutMs);
+      const watch = setInterval(() => {
+        if (residentMb(child.pid) > this.limits.memoryMb) {
+          kill("memory", `${request.kind} took more than ${this.limits.memoryMb} MB`);
+        }
+      }, MEMORY_CHECK_MS);
+      const onMessage = (response: Response) => {
+        if (response.id !== request.id) return;
+        settle(() => {
+          if (response.kind === "failed") reject(new InferenceError("rejected", response.message));
+          else resolve(response);
+        });
+      };
+      const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
+        this.#child = undefined;
+        settle(() => {
+          reject(new InferenceError("crash", `the inference child ended with ${signal ?? `code ${String(code)}`}`));
+        });
+      };
+      const settle = (act: () => void) => {
+        clearTimeout(deadline);
+        clearInterval(watch);
+        child.off("message", onMessage);
+        child.off("exit", onExit);
+        act();
+      };
+      child.on("message", onMessage);
+      child.on("exit", onExit);
+      child.send(request);
+    });
+  }
+}
+
+/** Resident memory of a process in MB; zero where /proc does not tell. */
+function residentMb(pid: number | undefined): number {
+  try {
+    const pages = Number(readFileSync(`/proc/${String(pid)}/statm`, "utf8").split(" ")[1]);
+    return (pages * 4096) / 2 ** 20;
+  } catch {
+    return 0;
+  }
+}
