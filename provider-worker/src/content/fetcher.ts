@@ -1,0 +1,153 @@
+import { lookup } from "node:dns";
+import { open, realpath } from "node:fs/promises";
+import { BlockList, isIP, isIPv6 } from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { Agent, request } from "undici";
+
+import { WorkerError } from "../errors.js";
+
+export interface FetcherOptions {
+  /** Folders that `file:` URIs may point into. */
+  fileRoots: readonly string[];
+  /** Whether `http:` and addresses of this machine and private networks are allowed: for development only. */
+  allowPrivate: boolean;
+  /** Milliseconds for one whole download. */
+  timeoutMs: number;
+}
+
+const PRIVATE = new BlockList();
+for (const [address, prefix] of [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["224.0.0.0", 3],
+] as const) {
+  PRIVATE.addSubnet(address, prefix, "ipv4");
+  // The same addresses mapped into IPv6 are covered: BlockList checks ::ffff:a.b.c.d against IPv4 rules.
+}
+for (const [address, prefix] of [
+  ["::", 128],
+  ["::1", 128],
+  ["64:ff9b::", 96],
+  ["fc00::", 7],
+  ["fe80::", 10],
+  ["ff00::", 8],
+] as const) {
+  PRIVATE.addSubnet(address, prefix, "ipv6");
+}
+
+/** Whether an address belongs to this machine or a network behind it. */
+export function isPrivateAddress(address: string): boolean {
+  return PRIVATE.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+}
+
+/**
+ * Fetches what other people's URIs name: bounded in size and time, no redirects, and never from this machine or its
+ * network unless allowed. The address is checked where the connection is made, so a name that resolves anew cannot
+ * slip past. What comes back is not trusted: callers check its hash or commitment.
+ */
+export class Fetcher {
+  readonly #agent: Agent;
+
+  constructor(private readonly options: FetcherOptions) {
+    this.#agent = new Agent({
+      connect: {
+        timeout: options.timeoutMs,
+        lookup: (hostname, lookupOptions, callback) => {
+          lookup(hostname, { ...lookupOptions, all: true }, (error, addresses) => {
+            const found = Array.isArray(addresses) ? addresses : [];
+            const refused = options.allowPrivate ? undefined : found.find(({ address }) => isPrivateAddress(address));
+            if (error) callback(error, []);
+            else if (refused) callback(privateError(`${hostname} (${refused.address})`), []);
+            else callback(null, found);
+          });
+        },
+      },
+    });
+  }
+
+  /** The bytes at `uri`, at most `maxBytes`. */
+  async fetch(uri: string, maxBytes: number): Promise<Uint8Array> {
+    let url: URL;
+    try {
+      url = new URL(uri);
+    } catch {
+      throw new WorkerError(`${JSON.stringify(uri)} is no URI`);
+    }
+    if (url.protocol === "file:") return this.#fromFile(url, maxBytes);
+    if (url.protocol === "https:" || (url.protocol === "http:" && this.options.allowPrivate)) {
+      return this.#fromHttp(url, maxBytes);
+    }
+    throw new WorkerError(`${url.protocol} URIs are not fetched: use https: or an allowed file:`);
+  }
+
+  async stop(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #fromFile(url: URL, maxBytes: number): Promise<Uint8Array> {
+    const target = await realpath(fileURLToPath(url)).catch(() => {
+      throw new WorkerError(`${url.href} does not exist`);
+    });
+    const roots = await Promise.all(this.options.fileRoots.map((root) => realpath(root)));
+    if (!roots.some((root) => target.startsWith(root + path.sep))) {
+      throw new WorkerError(`${url.href} is outside the folders that settings allow`);
+    }
+    const file = await open(target, "r");
+    try {
+      const { size } = await file.stat();
+      if (size > maxBytes) throw tooLarge(url, maxBytes);
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #fromHttp(url: URL, maxBytes: number): Promise<Uint8Array> {
+    // A literal address never reaches `lookup`.
+    const literal = url.hostname.replace(/^\[|\]$/g, "");
+    if (!this.options.allowPrivate && isIP(literal) !== 0 && isPrivateAddress(literal)) throw privateError(literal);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => {
+      deadline.abort(new Error(`no answer within ${this.options.timeoutMs} ms`));
+    }, this.options.timeoutMs);
+    try {
+      const { statusCode, body } = await request(url, { dispatcher: this.#agent, signal: deadline.signal });
+      // A body that fails after its last reader left must not bring the process down.
+      body.on("error", () => undefined);
+      if (statusCode !== 200) {
+        body.destroy();
+        throw new WorkerError(`${url.href} answered ${statusCode}`, statusCode >= 500 || statusCode === 429);
+      }
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > maxBytes) throw tooLarge(url, maxBytes);
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks);
+    } catch (error) {
+      if (error instanceof WorkerError) throw error;
+      throw new WorkerError(`cannot fetch ${url.href}: ${(error as Error).message}`, true, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function tooLarge(url: URL, maxBytes: number): WorkerError {
+  return new WorkerError(`${url.href} has more than ${maxBytes} bytes`);
+}
+
+function privateError(host: string): WorkerError {
+  return new WorkerError(`${host} is this machine or a private network: not fetched`);
+}

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import { fromFloat32Array, packBundle } from "@assay/sdk";
+
+import { Fetcher, isPrivateAddress } from "../../src/content/fetcher.js";
+import { ContentServer } from "../../src/content/server.js";
+import { ContentStore, sha256 } from "../../src/content/store.js";
+
+const bundle = packBundle(new Map([["x", fromFloat32Array(new Float32Array([1, 2, 3]))]]), ["x"]);
+let directory: string;
+before(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), "assay-content-"));
+});
+after(() => rm(directory, { recursive: true }));
+
+describe("The content store", () => {
+  it("keeps tensors by their commitment and files by their hash", async () => {
+    const store = new ContentStore(directory);
+    assert.equal(await store.putTensors(bundle.bytes), bundle.root);
+    assert.deepEqual(new Uint8Array((await store.get("tensors", bundle.root)) ?? []), bundle.bytes);
+    const hash = await store.putFile(new Uint8Array([7]));
+    assert.deepEqual(new Uint8Array((await store.get("files", hash)) ?? []), new Uint8Array([7]));
+  });
+
+  it("does not hand out a damaged file", async () => {
+    const store = new ContentStore(directory);
+    const hash = await store.putFile(new Uint8Array([8]));
+    await writeFile(store.pathOf("files", hash), new Uint8Array([9]));
+    assert.equal(await store.get("files", hash), undefined);
+  });
+
+  it("refuses names that are no hashes", async () => {
+    await assert.rejects(new ContentStore(directory).get("files", "../../etc/passwd"), /no 32-byte hash/);
+  });
+});
+
+describe("The content server", () => {
+  let server: ContentServer;
+  let base: string;
+  before(async () => {
+    server = new ContentServer(new ContentStore(directory), { host: "127.0.0.1", port: 0, maxUploadBytes: 10_000 });
+    base = `http://127.0.0.1:${await server.start()}`;
+  });
+  after(() => server.stop());
+  const put = async (name: string, body: Uint8Array) =>
+    (await fetch(`${base}/tensors/${name}`, { method: "PUT", body: Buffer.from(body) })).status;
+
+  it("takes inputs and gives them back", async () => {
+    assert.equal(await put(bundle.root, bundle.bytes), 201);
+    const answer = await fetch(`${base}/tensors/${bundle.root}`);
+    assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), bundle.bytes);
+  });
+
+  it("refuses an upload that is not what its name says, is no bundle, or is too large", async () => {
+    const other = sha256(new Uint8Array([1]));
+    assert.equal(await put(other, bundle.bytes), 422);
+    assert.equal(await put(other, new Uint8Array(100)), 422);
+    assert.equal(await put(other, new Uint8Array(20_000)).catch(() => 413), 413);
+    assert.equal((await fetch(`${base}/tensors/${other}`)).status, 404);
+  });
+});
+
+describe("The fetcher", () => {
+  const strict = () => new Fetcher({ fileRoots: [directory], allowPrivate: false, timeoutMs: 2000 });
+  const local = () => new Fetcher({ fileRoots: [], allowPrivate: true, timeoutMs: 500 });
+
+  it("knows the addresses behind which a provider's own machines are", () => {
+    for (const address of [
+      "127.0.0.1",
+      "10.1.2.3",
+      "169.254.169.254",
+      "::1",
+      "fd00::1",
+      "::ffff:127.0.0.1",
+      "0.0.0.0",
+    ]) {
+      assert.equal(isPrivateAddress(address), true, address);
+    }
+    for (const address of ["8.8.8.8", "2001:4860:4860::8888"]) assert.equal(isPrivateAddress(address), false, address);
+  });
+
+  it("does not fetch from this machine, by address or by name", async () => {
+    for (const uri of ["https://127.0.0.1/x", "https://[::1]/x", "https://localhost/x", "https://2130706433/x"]) {
+      await assert.rejects(strict().fetch(uri, 10), /private network/, uri);
+    }
+    await assert.rejects(strict().fetch("http://example.org/", 10), /not fetched/);
+  });
+
+  it("reads files inside the allowed folders only, also through links", async () => {
+    await writeFile(path.join(directory, "a"), "hello");
+    assert.equal(
+      Buffer.from(await strict().fetch(pathToFileURL(path.join(directory, "a")).href, 10)).toString(),
+      "hello",
+    );
+    await assert.rejects(strict().fetch(pathToFileURL(path.join(directory, "a")).href, 4), /more than 4 bytes/);
+    await symlink("/etc/hostname", path.join(directory, "link"));
+    await assert.rejects(strict().fetch(pathToFileURL(path.join(directory, "link")).href, 100), /outside the folders/);
+  });
+
+  it("stops at its size limit, at its time limit and at redirects", async () => {
+    const server = createServer((request, response) => {
+      if (request.url === "/endless") {
+        const timer = setInterval(() => response.write("x".repeat(1000)), 1);
+        response.on("close", () => {
+          clearInterval(timer);
+        });
+      } else if (request.url === "/redirect") response.writeHead(302, { location: "/endless" }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await assert.rejects(local().fetch(`${base}/endless`, 5000), /more than 5000 bytes/);
+    await assert.rejects(local().fetch(`${base}/silent`, 5000), /cannot fetch/);
+    await assert.rejects(local().fetch(`${base}/redirect`, 5000), /answered 302/);
+    server.closeAllConnections();
+    server.close();
+  });
+});
