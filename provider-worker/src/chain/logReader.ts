@@ -1,0 +1,96 @@
+import type { Log } from "ethers";
+
+import { WorkerError } from "../errors.js";
+import type { ChainEvent, Journal } from "../jobs/journal.js";
+
+/** The few calls the reader makes, so that tests can lie to it. */
+export interface LogSource {
+  getBlockNumber(): Promise<number>;
+  getBlock(block: number): Promise<{ hash: string | null; number: number } | null>;
+  getLogs(filter: { address: string[]; fromBlock: number; toBlock: number }): Promise<readonly Log[]>;
+}
+
+export interface LogReaderOptions {
+  /** Contracts to follow. */
+  addresses: readonly string[];
+  /** First block that can hold one of their logs. */
+  startBlock: number;
+  /** Blocks on top of a block before it is read. */
+  confirmations: number;
+  /** Most blocks in one request. */
+  chunkBlocks: number;
+  /** Blocks behind the cursor that are read again each time, in case a node left logs out at its head. */
+  overlapBlocks: number;
+  /** Decodes a log, or undefined for one that does not matter. */
+  decode: (log: Log) => ChainEvent | undefined;
+}
+
+const KEPT_CHECKPOINT_BLOCKS = 10_000;
+
+/**
+ * Follows the chain with a cursor of its own: `getLogs` by range, never filters or subscriptions, which lose events.
+ * The cursor moves in the same transaction that stores the events. When the block at the cursor is no longer on the
+ * chain, reader and events go back to the last checkpoint that is.
+ */
+export class LogReader {
+  #chunk: number;
+
+  constructor(
+    private readonly source: LogSource,
+    private readonly journal: Journal,
+    private readonly options: LogReaderOptions,
+  ) {
+    this.#chunk = options.chunkBlocks;
+  }
+
+  /** Reads up to the newest confirmed block. Returns whether anything new was read. */
+  async poll(): Promise<boolean> {
+    const head = (await this.source.getBlockNumber()) - this.options.confirmations;
+    await this.#walkBack(head);
+    let moved = false;
+    for (;;) {
+      const from = (this.journal.checkpoint()?.block ?? this.options.startBlock - 1) + 1;
+      if (from > head) return moved;
+      await this.#scan(from, Math.min(head, from + this.#chunk - 1));
+      moved = true;
+    }
+  }
+
+  async #scan(from: number, to: number): Promise<void> {
+    const fromBlock = Math.max(this.options.startBlock, from - this.options.overlapBlocks);
+    let logs: readonly Log[];
+    try {
+      logs = await this.source.getLogs({ address: [...this.options.addresses], fromBlock, toBlock: to });
+    } catch (error) {
+      // Nodes limit ranges and answers differently: ask for less next time.
+      this.#chunk = Math.max(1, Math.floor(this.#chunk / 2));
+      throw error;
+    }
+    const end = await this.source.getBlock(to);
+    if (!end?.hash) throw new WorkerError(`the node does not know block ${to}: it may be behind`, true);
+    const known = new Set(this.options.addresses.map((address) => address.toLowerCase()));
+    const events = logs.flatMap((log) => {
+      const ours = known.has(log.address.toLowerCase()) && log.blockNumber >= fromBlock && log.blockNumber <= to;
+      if (!ours || (log.blockNumber === to && log.blockHash !== end.hash)) return [];
+      const event = this.options.decode(log);
+      return event ? [event] : [];
+    });
+    this.journal.advance(events, { block: to, hash: end.hash }, to - KEPT_CHECKPOINT_BLOCKS);
+    this.#chunk = Math.min(this.options.chunkBlocks, this.#chunk * 2);
+  }
+
+  async #walkBack(head: number): Promise<void> {
+    for (;;) {
+      const checkpoint = this.journal.checkpoint();
+      if (!checkpoint) return;
+      // A node behind the cursor proves nothing: wait for it rather than forget what was read.
+      if (checkpoint.block > head + this.options.confirmations) {
+        throw new WorkerError(`the node is at block ${head}, behind block ${checkpoint.block} read before`, true);
+      }
+      const block = await this.source.getBlock(checkpoint.block);
+      if (!block?.hash) throw new WorkerError(`the node does not know block ${checkpoint.block}`, true);
+      if (block.hash === checkpoint.hash) return;
+      this.journal.rollBack(checkpoint.block);
+    }
+  }
+}

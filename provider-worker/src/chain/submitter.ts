@@ -1,0 +1,196 @@
+import { ContractRevertError, decodeRevert } from "@assay/sdk";
+import type { JsonRpcProvider, TransactionReceipt, Wallet } from "ethers";
+import { keccak256, Transaction } from "ethers";
+
+import { WorkerError } from "../errors.js";
+import type { Journal, SentTransaction } from "../jobs/journal.js";
+
+/** How a transaction ended. */
+export type Outcome = "mined" | "reverted" | "refused" | "superseded";
+
+export interface Call {
+  /** What it is for, such as `submit 17`. One call per purpose is under way at a time. */
+  purpose: string;
+  to: string;
+  data: string;
+  /** Read just before sending: false if the call is no longer wanted. */
+  stillWanted: () => Promise<boolean>;
+}
+
+export interface SubmitterOptions {
+  /** Milliseconds between two looks for a receipt. */
+  pollMs: number;
+  /** Looks before a transaction that is not mined is sent again with higher fees. */
+  patience: number;
+  /** Most wei per gas this worker ever pays. */
+  maxFeePerGas: bigint;
+  delay: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  signal: AbortSignal;
+}
+
+const GAS_MARGIN_PERCENT = 130n;
+/** Nodes take a replacement only for at least 10 % more. */
+const REPLACEMENT_PERCENT = 125n;
+
+/**
+ * The only place that sends. One transaction is signed at a time, in nonce order, written to the journal and only then
+ * broadcast; receipts are awaited side by side. After a restart `recover` takes the open ones up again.
+ */
+export class Submitter {
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #underWay = new Map<string, Promise<Outcome>>();
+
+  constructor(
+    private readonly wallet: Wallet,
+    private readonly provider: JsonRpcProvider,
+    private readonly chainId: bigint,
+    private readonly journal: Journal,
+    private readonly options: SubmitterOptions,
+  ) {}
+
+  /** Sends a call, unless one for the same purpose is under way, and waits for its end. */
+  send(call: Call): Promise<Outcome> {
+    const running = this.#underWay.get(call.purpose);
+    if (running) return running;
+    const signed = this.#tail.then(() => this.#signAndSend(call));
+    this.#tail = signed.catch(() => undefined);
+    const outcome = signed.then((sent) => (typeof sent === "string" ? sent : this.#settle(sent)));
+    return this.#track(call.purpose, outcome);
+  }
+
+  /** Takes up what an earlier run sent. */
+  recover(): void {
+    for (const sent of this.journal.openTransactions()) {
+      void this.#track(sent.purpose, this.#settle(sent)).catch(() => undefined);
+    }
+  }
+
+  isUnderWay(purpose: string): boolean {
+    return this.#underWay.has(purpose);
+  }
+
+  #track(purpose: string, outcome: Promise<Outcome>): Promise<Outcome> {
+    const tracked = outcome.finally(() => this.#underWay.delete(purpose));
+    this.#underWay.set(purpose, tracked);
+    return tracked;
+  }
+
+  async #signAndSend(call: Call): Promise<SentTransaction | Outcome> {
+    this.options.signal.throwIfAborted();
+    if (!(await call.stillWanted())) return "superseded";
+    let gas: bigint;
+    try {
+      gas = await this.provider.estimateGas({ from: this.wallet.address, to: call.to, data: call.data });
+    } catch (error) {
+      const decoded = decodeRevert(error);
+      if (decoded instanceof ContractRevertError) return "refused";
+      throw decoded;
+    }
+    const sent = await this.#sign({
+      purpose: call.purpose,
+      to: call.to,
+      data: call.data,
+      gasLimit: (gas * GAS_MARGIN_PERCENT) / 100n,
+      nonce: await this.#nextNonce(),
+      ...(await this.#fees()),
+    });
+    await this.#broadcast(sent);
+    return sent;
+  }
+
+  async #sign(fields: {
+    purpose: string;
+    to: string;
+    data: string;
+    gasLimit: bigint;
+    nonce: number;
+    maxFeePerGas: bigint;
+    maxPriorityFeePerGas: bigint;
+  }): Promise<SentTransaction> {
+    const { purpose, ...transaction } = fields;
+    const raw = await this.wallet.signTransaction({ ...transaction, type: 2, chainId: this.chainId });
+    const sent = { purpose, nonce: fields.nonce, raw, hash: keccak256(raw) };
+    this.journal.recordTransaction(sent);
+    return sent;
+  }
+
+  /** The chain's count, or the one after the last this worker signed and has not seen settled. */
+  async #nextNonce(): Promise<number> {
+    const mined = await this.provider.getTransactionCount(this.wallet.address, "latest");
+    const open = this.journal.openTransactions().at(-1);
+    return Math.max(mined, open ? open.nonce + 1 : 0);
+  }
+
+  async #fees(): Promise<{ maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }> {
+    const { maxFeePerGas, maxPriorityFeePerGas } = await this.provider.getFeeData();
+    const cap = this.options.maxFeePerGas;
+    const max = maxFeePerGas ?? 10n ** 9n;
+    const tip = maxPriorityFeePerGas ?? 0n;
+    return { maxFeePerGas: max < cap ? max : cap, maxPriorityFeePerGas: tip < cap ? tip : cap };
+  }
+
+  async #broadcast({ raw }: SentTransaction): Promise<void> {
+    try {
+      await this.provider.send("eth_sendRawTransaction", [raw]);
+    } catch {
+      // Known already, mined already, or the node is away: the receipt tells, and it is sent again below.
+    }
+  }
+
+  /** Waits until the nonce is used; sends again, at last with higher fees, while it is not. */
+  async #settle(first: SentTransaction): Promise<Outcome> {
+    const hashes = [first.hash];
+    let sent = first;
+    for (let looks = 1; ; looks++) {
+      const outcome = await this.#look(hashes, first.nonce).catch(() => undefined);
+      if (outcome) {
+        this.journal.settleNonce(first.nonce, outcome);
+        return outcome;
+      }
+      if (looks % this.options.patience === 0) {
+        sent = await this.#replacement(sent).catch(() => sent);
+        hashes.push(sent.hash);
+      }
+      if (looks % 5 === 0) await this.#broadcast(sent);
+      await this.options.delay(this.options.pollMs, this.options.signal);
+    }
+  }
+
+  async #look(hashes: readonly string[], nonce: number): Promise<Outcome | undefined> {
+    for (const hash of new Set(hashes)) {
+      const receipt: TransactionReceipt | null = await this.provider.getTransactionReceipt(hash);
+      if (receipt) return receipt.status === 1 ? "mined" : "reverted";
+    }
+    const mined = await this.provider.getTransactionCount(this.wallet.address, "latest");
+    // The nonce is used, and by none of ours: another process signs with this key.
+    return mined > nonce && !(await this.#anyReceipt(hashes)) ? "superseded" : undefined;
+  }
+
+  async #anyReceipt(hashes: readonly string[]): Promise<boolean> {
+    const receipts = await Promise.all(hashes.map((hash) => this.provider.getTransactionReceipt(hash)));
+    return receipts.some((receipt) => receipt !== null);
+  }
+
+  async #replacement(sent: SentTransaction): Promise<SentTransaction> {
+    const { to, data, gasLimit, nonce, maxFeePerGas, maxPriorityFeePerGas } = Transaction.from(sent.raw);
+    if (!to || maxFeePerGas === null || maxPriorityFeePerGas === null)
+      throw new WorkerError("not a transaction of ours");
+    const fees = await this.#fees();
+    const raised = (was: bigint, now: bigint) => {
+      const least = (was * REPLACEMENT_PERCENT) / 100n + 1n;
+      return least > now ? least : now;
+    };
+    const max = raised(maxFeePerGas, fees.maxFeePerGas);
+    if (max > this.options.maxFeePerGas) return sent;
+    const tip = raised(maxPriorityFeePerGas, fees.maxPriorityFeePerGas);
+    return this.#sign({
+      purpose: sent.purpose,
+      to,
+      data,
+      gasLimit,
+      nonce,
+      maxFeePerGas: max,
+      maxPriorityFeePerGas: tip < max ? tip : max,
+    });
+  }
+}
