@@ -2,7 +2,7 @@ import type { BytesLike, Log, Result } from "ethers";
 import { AbiCoder, id, keccak256 } from "ethers";
 
 import { AssayError } from "./errors.js";
-import { InferenceMarket__factory, JuryArbiter__factory } from "./typechain/index.js";
+import { DisputeManager__factory, InferenceMarket__factory, JuryArbiter__factory } from "./typechain/index.js";
 
 /** The terms of a job as the market fixed them; see `contracts/types/JobTypes.sol`. Times in seconds since 1970. */
 export interface JobTerms {
@@ -91,4 +91,27 @@ export function voteCommitment(vote: Vote): string {
 }
 
 /** Interfaces to parse logs with. */
-export const INTERFACES = { market, jury: JuryArbiter__factory.createInterface() } as const;
+export const INTERFACES = {
+  market,
+  disputes: DisputeManager__factory.createInterface(),
+  jury: JuryArbiter__factory.createInterface(),
+} as const;
+
+/** Terms out of plain JSON, amounts and ids as decimal strings. */
+export function parseTerms(value: unknown): JobTerms {
+  const plain = value as Record<keyof JobTerms, string>;
+  return {
+    id: BigInt(plain.id),
+    client: plain.client,
+    provider: plain.provider,
+    modelId: BigInt(plain.modelId),
+    inputCommitment: plain.inputCommitment,
+    token: plain.token,
+    price: BigInt(plain.price),
+    stake: BigInt(plain.stake),
+    executionDeadline: BigInt(plain.executionDeadline),
+    challengeWindow: BigInt(plain.challengeWindow),
+    protocolFeeBps: BigInt(plain.protocolFeeBps),
+    royaltyBps: BigInt(plain.royaltyBps),
+  };
+}

@@ -1,0 +1,48 @@
+import type { AssayContracts, BundleFile, JobTerms } from "@assay/sdk";
+import { packBundle, unpackBundle } from "@assay/sdk";
+
+import type { Fetcher } from "../content/fetcher.js";
+import type { ContentStore } from "../content/store.js";
+import { WorkerError } from "../errors.js";
+import type { ModelCache } from "../models/modelCache.js";
+
+/** Where tensors with a commitment are in somebody's content store. */
+export const tensorsUri = (endpoint: string, commitment: string): string =>
+  `${endpoint.replace(/\/$/, "")}/tensors/${commitment}`;
+
+/** Executes jobs: the same steps for who serves, audits or judges. */
+export class Executor {
+  constructor(
+    private readonly contracts: Pick<AssayContracts, "providers">,
+    private readonly store: ContentStore,
+    private readonly fetcher: Fetcher,
+    private readonly models: ModelCache,
+    private readonly maxInputBytes: number,
+  ) {}
+
+  /** Fetches and checks the input, runs the model, keeps both and returns the output. */
+  async execute(terms: JobTerms, inputUri: string): Promise<BundleFile> {
+    const runner = await this.models.get(terms.modelId);
+    const input = await this.#input(terms, inputUri);
+    const outputs = await runner.run(input.tensors);
+    const packed = packBundle(outputs, runner.outputs);
+    await this.store.putTensors(packed.bytes);
+    return packed;
+  }
+
+  /** The input from here, from its URI, or from the store of the job's provider, where an empty URI says it is. */
+  async #input(terms: JobTerms, inputUri: string): Promise<BundleFile> {
+    const kept = await this.store.get("tensors", terms.inputCommitment);
+    if (kept) return unpackBundle(kept, { maxBytes: kept.length });
+    const uri =
+      inputUri ||
+      tensorsUri((await this.contracts.providers.providerOf(terms.provider)).endpoint, terms.inputCommitment);
+    const bytes = await this.fetcher.fetch(uri, this.maxInputBytes);
+    const input = unpackBundle(bytes, { maxBytes: this.maxInputBytes });
+    if (input.root !== terms.inputCommitment) {
+      throw new WorkerError(`${uri} commits to ${input.root}, not ${terms.inputCommitment} as the job says`);
+    }
+    await this.store.putTensors(bytes);
+    return input;
+  }
+}

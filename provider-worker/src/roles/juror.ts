@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+
+import { hexlify, ZeroHash } from "ethers";
+
+import type { ChainEvent } from "../jobs/journal.js";
+import type { Role, RoleContext } from "./role.js";
+import { requestOf, sameAddress, TaskPool } from "./role.js";
+
+/** `JuryArbiter.Phase`. */
+const Phase = { Draw: 1n, Commit: 2n, Reveal: 3n, Count: 4n, Closed: 5n } as const;
+
+/** Sits on juries: enrols, draws, re-executes, commits, reveals and counts. */
+export class Juror implements Role {
+  readonly name = "juror";
+  readonly #tasks: TaskPool;
+
+  constructor(
+    private readonly context: RoleContext,
+    private readonly models: readonly bigint[],
+  ) {
+    this.#tasks = new TaskPool(4, (key, error) => {
+      context.log.warn({ key, err: error }, "jury duty not done yet");
+    });
+  }
+
+  tick(): Promise<void> {
+    const { journal } = this.context;
+    for (const modelId of this.models) this.#tasks.start(`enrol ${modelId}`, () => this.#enrol(modelId));
+    for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn", "JuryCaseClosed"])) {
+      this.#tasks.start(`draw ${event.key}`, () => this.#draw(event));
+    }
+    for (const event of journal.openEvents("JurorsDrawn", ["JuryCaseClosed"])) {
+      const jurors = event.args.jurors as string[];
+      if (jurors.some((juror) => sameAddress(juror, this.context.provider))) {
+        this.#tasks.start(`case ${event.key}`, () => this.#judge(event));
+      }
+    }
+    return Promise.resolve();
+  }
+
+  async #enrol(modelId: bigint): Promise<void> {
+    const { contracts, provider } = this.context;
+    const pool = await contracts.jury.poolOf(modelId);
+    if (pool.some((member) => sameAddress(member, provider))) return;
+    await this.#send(`enrol ${modelId}`, contracts.jury.interface.encodeFunctionData("enrol", [modelId, provider]));
+  }
+
+  /** Whoever is first draws; the others' transactions are refused before they are sent. */
+  async #draw(event: ChainEvent): Promise<void> {
+    const { contracts } = this.context;
+    const phase = await contracts.jury.phaseOf(event.key);
+    if (phase === Phase.Count) await this.#close(event.key);
+    if (phase !== Phase.Draw) return;
+    const { seedRequest } = await contracts.jury.juryCaseOf(event.key);
+    const { seed, expired } = await contracts.randomness.seedOf(seedRequest);
+    const { pool, weights } = event.args as { pool: string[]; weights: string[] };
+    const draw = contracts.jury.interface.encodeFunctionData("draw", [event.key, pool, weights]);
+    const again = contracts.jury.interface.encodeFunctionData("requestSeedAgain", [event.key]);
+    if (expired) await this.#send(`seed ${event.key}`, again);
+    else if (seed !== ZeroHash) await this.#send(`draw ${event.key}`, draw);
+  }
+
+  async #judge(event: ChainEvent): Promise<void> {
+    const { contracts, provider } = this.context;
+    const caseId = event.key;
+    const phase = await contracts.jury.phaseOf(caseId);
+    const seat = await contracts.jury.seatOf(caseId, provider);
+    if (phase === Phase.Commit && seat.commitment === ZeroHash) {
+      const { output, salt } = await this.#vote(event);
+      const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
+      const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
+      await this.#send(`commit ${caseId}`, data);
+    } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
+      const { output, salt } = await this.#vote(event);
+      const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
+      await this.#send(`reveal ${caseId}`, data);
+    } else if (phase === Phase.Count) {
+      await this.#close(caseId);
+    }
+  }
+
+  /** What this juror found, with its salt, in the journal before it is committed to. Zero if the job cannot be done. */
+  async #vote(event: ChainEvent): Promise<{ output: string; salt: string }> {
+    const { journal, executor, log } = this.context;
+    const seat = `${event.key} ${String(event.args.round)}`;
+    const known = journal.voteOf(seat);
+    if (known) return known;
+    const { terms, inputUri } = requestOf(journal, String(event.args.jobId));
+    let output: string = ZeroHash;
+    try {
+      output = (await executor.execute(terms, inputUri)).root;
+    } catch (error) {
+      log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");
+    }
+    return journal.bindVote(seat, { output, salt: hexlify(randomBytes(32)) });
+  }
+
+  async #close(caseId: string): Promise<void> {
+    const data = this.context.contracts.jury.interface.encodeFunctionData("close", [caseId]);
+    await this.#send(`close ${caseId}`, data);
+  }
+
+  async #send(purpose: string, data: string): Promise<void> {
+    const { contracts, submitter, log } = this.context;
+    const to = await contracts.jury.getAddress();
+    const outcome = await submitter.send({ purpose, to, data, stillWanted: () => Promise.resolve(true) });
+    log.info({ purpose, outcome }, "jury duty");
+  }
+}

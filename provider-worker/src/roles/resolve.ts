@@ -1,0 +1,58 @@
+import { Ruling } from "@assay/sdk";
+
+import type { Role, RoleContext } from "./role.js";
+import { requestOf, TaskPool } from "./role.js";
+
+/** Carries out rulings and pays jurors: anyone may, so every worker that judges or audits does. */
+export class Resolve implements Role {
+  readonly name = "resolve";
+  readonly #tasks = new TaskPool(4, (key, error) => {
+    this.context.log.warn({ key, err: error }, "case not resolved yet");
+  });
+
+  constructor(private readonly context: RoleContext) {}
+
+  tick(): Promise<void> {
+    const { journal } = this.context;
+    for (const event of journal.openEvents("CaseOpened", ["CaseResolved"])) {
+      this.#tasks.start(event.key, () => this.#resolve(event.key, event.args));
+    }
+    for (const event of journal.events("CaseResolved")) {
+      if (journal.note(`paid ${event.key}`) === undefined) {
+        this.#tasks.start(`pay ${event.key}`, () => this.#pay(event.key));
+      }
+    }
+    return Promise.resolve();
+  }
+
+  async #resolve(caseId: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+    const { contracts, journal, submitter, log } = this.context;
+    const [ruling] = await contracts.jury.rulingOf(caseId);
+    if (ruling === Ruling.None) return;
+    const { terms } = requestOf(journal, String(args.jobId));
+    const data = contracts.disputes.interface.encodeFunctionData("resolve", [
+      caseId,
+      terms,
+      String(args.outputCommitment),
+    ]);
+    const outcome = await submitter.send({
+      purpose: `resolve ${caseId}`,
+      to: await contracts.disputes.getAddress(),
+      data,
+      stillWanted: async () => (await contracts.disputes.caseOf(caseId)).ruling === Ruling.None,
+    });
+    log.info({ case: caseId, outcome }, "resolved");
+  }
+
+  async #pay(caseId: string): Promise<void> {
+    const { contracts, journal, submitter } = this.context;
+    const stillWanted = async () => !(await contracts.jury.juryCaseOf(caseId)).paid;
+    if (await stillWanted()) {
+      const data = contracts.jury.interface.encodeFunctionData("payJurors", [caseId]);
+      const to = await contracts.jury.getAddress();
+      await submitter.send({ purpose: `pay ${caseId}`, to, data, stillWanted });
+      if (await stillWanted()) return;
+    }
+    journal.setNote(`paid ${caseId}`, "yes");
+  }
+}

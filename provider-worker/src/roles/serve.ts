@@ -1,0 +1,69 @@
+import { JobStatus } from "@assay/sdk";
+
+import { InferenceError, WorkerError } from "../errors.js";
+import type { Role, RoleContext } from "./role.js";
+import { dueSettlements, isOurs, requestOf, TaskPool } from "./role.js";
+
+/** Due jobs finalised along with a delivery. */
+const SETTLED_ALONG = 5;
+
+/** Delivers the jobs of its provider. */
+export class Serve implements Role {
+  readonly name = "serve";
+  readonly #tasks: TaskPool;
+
+  constructor(
+    private readonly context: RoleContext,
+    concurrency: number,
+  ) {
+    this.#tasks = new TaskPool(concurrency, (job, error) => {
+      context.log.warn({ job, err: error }, "job not delivered yet");
+    });
+  }
+
+  tick(now: number): Promise<void> {
+    const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"]);
+    for (const event of open) {
+      if (isOurs(this.context, event)) this.#tasks.start(event.key, () => this.#deliver(event.key, now));
+    }
+    return Promise.resolve();
+  }
+
+  async #deliver(job: string, now: number): Promise<void> {
+    const { contracts, journal, submitter, log } = this.context;
+    const { terms, inputUri } = requestOf(journal, job);
+    const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
+    if (!(await wanted())) return;
+
+    const output = journal.resultOf(job) ?? (await this.#execute(job));
+    const to = await contracts.market.getAddress();
+    if (output === undefined) {
+      const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
+      log.info({ job, outcome: await submitter.send({ purpose: `decline ${job}`, to, data, stillWanted: wanted }) });
+      return;
+    }
+    const due = dueSettlements(this.context, now, SETTLED_ALONG);
+    const data =
+      due.length > 0
+        ? contracts.market.interface.encodeFunctionData("submitAndFinaliseDue", [terms, output, "", due])
+        : contracts.market.interface.encodeFunctionData("submit", [terms, output, ""]);
+    const outcome = await submitter.send({ purpose: `submit ${job}`, to, data, stillWanted: wanted });
+    log.info({ job, output, inputUri, outcome }, "delivered");
+  }
+
+  /** The output commitment, bound in the journal before anything is sent; undefined if the job cannot be done. */
+  async #execute(job: string): Promise<string | undefined> {
+    const { journal, executor, log } = this.context;
+    const { terms, inputUri } = requestOf(journal, job);
+    try {
+      const { root } = await executor.execute(terms, inputUri);
+      journal.bindResult(job, root);
+      return root;
+    } catch (error) {
+      const hopeless = error instanceof InferenceError || (error instanceof WorkerError && !error.retryable);
+      if (!hopeless) throw error;
+      log.warn({ job, err: error }, "job cannot be done: declining");
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { JobTerms } from "@assay/sdk";
+
+import type { Role, RoleContext } from "./role.js";
+import { dueSettlements, isOurs, requestOf, TaskPool } from "./role.js";
+
+const BATCH = 20;
+
+/** Brings the provider's money home: finalises due jobs and collects earnings, by itself. */
+export class Settle implements Role {
+  readonly name = "settle";
+  readonly #tasks: TaskPool;
+
+  constructor(
+    private readonly context: RoleContext,
+    /** Seconds between two collections of one pot. */
+    private readonly collectEvery: number,
+  ) {
+    this.#tasks = new TaskPool(4, (key, error) => {
+      context.log.warn({ key, err: error }, "not settled yet");
+    });
+  }
+
+  tick(now: number): Promise<void> {
+    if (dueSettlements(this.context, now, 1).length > 0) this.#tasks.start("finalise", () => this.#finalise(now));
+    for (const [id, terms] of this.#pots()) {
+      if (now >= Number(this.context.journal.note(`collected ${id}`) ?? 0) + this.collectEvery) {
+        this.#tasks.start(id, () => this.#collect(id, terms, now));
+      }
+    }
+    return Promise.resolve();
+  }
+
+  async #finalise(now: number): Promise<void> {
+    const { contracts, submitter, log } = this.context;
+    const due = dueSettlements(this.context, now, BATCH);
+    const outcome = await submitter.send({
+      purpose: "finalise",
+      to: await contracts.market.getAddress(),
+      data: contracts.market.interface.encodeFunctionData("finaliseDue", [due]),
+      stillWanted: async () => (await contracts.market.finaliseDue.staticCall(due)) > 0n,
+    });
+    log.info({ jobs: due.length, outcome }, "finalised");
+  }
+
+  async #collect(id: string, terms: JobTerms, now: number): Promise<void> {
+    const { contracts, journal, submitter, log } = this.context;
+    const { provider, modelId, token, protocolFeeBps, royaltyBps } = terms;
+    const key = { provider, modelId, token, protocolFeeBps, royaltyBps };
+    const stillWanted = async () => (await contracts.market.earnedOf(key)).stake > 0n;
+    if (await stillWanted()) {
+      const data = contracts.market.interface.encodeFunctionData("collect", [key]);
+      const to = await contracts.market.getAddress();
+      const outcome = await submitter.send({ purpose: `collect ${id}`, to, data, stillWanted });
+      log.info({ pot: id, outcome }, "collected");
+      await this.#sweep(provider, token);
+    }
+    journal.setNote(`collected ${id}`, String(now));
+  }
+
+  /** Pushes earnings to the payout account, if that allows it. */
+  async #sweep(provider: string, token: string): Promise<void> {
+    const { contracts, submitter } = this.context;
+    const payout = await contracts.providers.payoutOf(provider);
+    const stillWanted = async () =>
+      (await contracts.escrow.sweepAllowed(payout)) && (await contracts.escrow.balanceOf(token, payout)) > 0n;
+    if (!(await stillWanted())) return;
+    const data = contracts.escrow.interface.encodeFunctionData("sweep", [token, payout]);
+    await submitter.send({ purpose: `sweep ${token}`, to: await contracts.escrow.getAddress(), data, stillWanted });
+  }
+
+  /** Every pot the provider's paid jobs went to, by what makes it one. */
+  #pots(): Map<string, JobTerms> {
+    const pots = new Map<string, JobTerms>();
+    for (const event of this.context.journal.events("JobPaid")) {
+      if (!isOurs(this.context, event)) continue;
+      const { terms } = requestOf(this.context.journal, event.key);
+      pots.set([terms.modelId, terms.token, terms.protocolFeeBps, terms.royaltyBps].join(" "), terms);
+    }
+    return pots;
+  }
+}
