@@ -1,0 +1,190 @@
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { AssayContracts, Deployment } from "@assay/sdk";
+import { connect } from "@assay/sdk";
+import type { Wallet } from "ethers";
+import { FetchRequest, JsonRpcProvider, Network, parseUnits } from "ethers";
+import type { Logger } from "pino";
+
+import { decodeEvent } from "./chain/events.js";
+import { LogReader } from "./chain/logReader.js";
+import { Submitter } from "./chain/submitter.js";
+import { Fetcher } from "./content/fetcher.js";
+import { ContentServer } from "./content/server.js";
+import { ContentStore } from "./content/store.js";
+import { WorkerError } from "./errors.js";
+import { Executor } from "./jobs/executor.js";
+import { Journal } from "./jobs/journal.js";
+import type { StartRunner } from "./models/modelCache.js";
+import { ModelCache } from "./models/modelCache.js";
+import { Audit } from "./roles/audit.js";
+import { Juror } from "./roles/juror.js";
+import { Resolve } from "./roles/resolve.js";
+import type { Role, RoleContext } from "./roles/role.js";
+import { Serve } from "./roles/serve.js";
+import { Settle } from "./roles/settle.js";
+import type { WorkerSettings } from "./settings.js";
+
+const RPC_TIMEOUT_MS = 15_000;
+const RPC_ATTEMPTS = 3;
+const REPLACE_AFTER_LOOKS = 15;
+
+export interface WorkerParts {
+  settings: WorkerSettings;
+  deployment: Deployment;
+  wallet: Wallet;
+  log: Logger;
+  /** How models are started; another one only in tests. */
+  startRunner?: StartRunner;
+}
+
+/** An RPC client that gives up: ethers alone waits for ever on some answers. */
+export function rpcProvider(url: string, chainId: number): JsonRpcProvider {
+  const request = new FetchRequest(url);
+  request.timeout = RPC_TIMEOUT_MS;
+  request.setThrottleParams({ maxAttempts: RPC_ATTEMPTS });
+  const network = Network.from(chainId);
+  return new JsonRpcProvider(request, network, { staticNetwork: network, batchMaxCount: 1, cacheTimeout: -1 });
+}
+
+/** Everything put together. The constructor builds, `run` acts until its signal stops it. */
+export class Worker {
+  readonly #parts: WorkerParts;
+  readonly #provider: JsonRpcProvider;
+  readonly #contracts: AssayContracts;
+  readonly #journal: Journal;
+  readonly #fetcher: Fetcher;
+  readonly #models: ModelCache;
+  readonly #store: ContentStore;
+  readonly #server: ContentServer;
+  readonly #reader: LogReader;
+
+  constructor(parts: WorkerParts) {
+    const { settings, deployment } = parts;
+    this.#parts = parts;
+    this.#provider = rpcProvider(settings.rpcUrl, settings.chainId);
+    this.#contracts = connect(deployment, this.#provider);
+    this.#journal = new Journal(path.join(settings.dataDir, "journal.sqlite"));
+    this.#store = new ContentStore(path.join(settings.dataDir, "content"));
+    this.#fetcher = new Fetcher(settings.fetch);
+    this.#models = new ModelCache(
+      this.#contracts,
+      this.#store,
+      this.#fetcher,
+      {
+        maxModelBytes: settings.limits.modelBytes,
+        timeoutMs: settings.limits.inferenceMs,
+        memoryMb: settings.limits.inferenceMb,
+      },
+      parts.startRunner,
+    );
+    this.#server = new ContentServer(this.#store, {
+      ...settings.content,
+      maxUploadBytes: settings.limits.inputBytes,
+    });
+    this.#reader = new LogReader(this.#provider, this.#journal, {
+      addresses: [deployment.market, deployment.disputes, deployment.jury],
+      startBlock: settings.startBlock,
+      confirmations: settings.confirmations,
+      chunkBlocks: settings.chunkBlocks,
+      overlapBlocks: settings.overlapBlocks,
+      decode: decodeEvent,
+    });
+  }
+
+  /** Works until `signal` aborts, then ends within the shutdown time. `onReady` gets the content store's port. */
+  async run(signal: AbortSignal, onReady?: (contentPort: number) => void): Promise<void> {
+    const { settings, log } = this.#parts;
+    try {
+      await this.#requireChain();
+      const port = await this.#server.start();
+      const submitter = this.#submitter(signal);
+      submitter.recover();
+      const roles = this.#roles(submitter);
+      log.info({ roles: roles.map(({ name }) => name), contentPort: port }, "started");
+      onReady?.(port);
+      while (!signal.aborted) {
+        await this.#step(roles).catch((error: unknown) => {
+          log.warn({ err: error }, "step failed: trying again");
+        });
+        await sleep(settings.pollMs, undefined, { signal }).catch(() => undefined);
+      }
+    } finally {
+      await this.#stop();
+    }
+  }
+
+  async #step(roles: readonly Role[]): Promise<void> {
+    await this.#reader.poll();
+    const block = await this.#provider.getBlock("latest");
+    if (!block) throw new WorkerError("the node has no latest block", true);
+    for (const role of roles) await role.tick(block.timestamp);
+  }
+
+  async #requireChain(): Promise<void> {
+    const { settings, deployment } = this.#parts;
+    const chainId = BigInt((await this.#provider.send("eth_chainId", [])) as string);
+    if (chainId !== BigInt(settings.chainId)) {
+      throw new WorkerError(`${settings.rpcUrl} is chain ${String(chainId)}, settings say ${settings.chainId}`);
+    }
+    if ((await this.#provider.getCode(deployment.market)) === "0x") {
+      throw new WorkerError(`no market at ${deployment.market} on chain ${settings.chainId}: check deployment`);
+    }
+  }
+
+  #submitter(signal: AbortSignal): Submitter {
+    const { settings, wallet } = this.#parts;
+    return new Submitter(wallet, this.#provider, BigInt(settings.chainId), this.#journal, {
+      pollMs: Math.min(settings.pollMs, 2000),
+      patience: REPLACE_AFTER_LOOKS,
+      maxFeePerGas: parseUnits(String(settings.maxFeeGwei), "gwei"),
+      delay: async (milliseconds, stop) => {
+        await sleep(milliseconds, undefined, { signal: stop });
+      },
+      signal,
+    });
+  }
+
+  #roles(submitter: Submitter): Role[] {
+    const { settings, wallet, log } = this.#parts;
+    const executor = new Executor(
+      this.#contracts,
+      this.#store,
+      this.#fetcher,
+      this.#models,
+      settings.limits.inputBytes,
+    );
+    const context: RoleContext = {
+      contracts: this.#contracts,
+      journal: this.#journal,
+      submitter,
+      executor,
+      provider: settings.provider,
+      operator: wallet.address,
+      log,
+    };
+    const { concurrency } = settings;
+    const roles: Role[] = [];
+    if (settings.roles.includes("serve")) {
+      roles.push(new Serve(context, concurrency), new Settle(context, settings.collectEverySeconds));
+    }
+    if (settings.roles.includes("juror")) roles.push(new Juror(context, settings.models));
+    if (settings.roles.includes("audit")) {
+      // The operator's signature over a fixed text: secret, and the same after a restart.
+      const secret = wallet.signingKey.sign(`0x${"61".repeat(32)}`).serialized;
+      roles.push(new Audit(context, { ...settings.audit, concurrency, secret }));
+    }
+    if (!settings.roles.every((role) => role === "serve")) roles.push(new Resolve(context));
+    return roles;
+  }
+
+  async #stop(): Promise<void> {
+    const { settings, log } = this.#parts;
+    const stopped = Promise.allSettled([this.#server.stop(), this.#fetcher.stop(), this.#models.stop()]);
+    await Promise.race([stopped, sleep(settings.shutdownMs, undefined, { ref: false })]);
+    this.#provider.destroy();
+    this.#journal.close();
+    log.info("stopped");
+  }
+}
