@@ -1,0 +1,129 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+import { AssayError, connect, loadDeployment } from "@assay/sdk";
+import { Command } from "commander";
+
+import { diagnose } from "./doctor.js";
+import { WorkerError } from "./errors.js";
+import { createKeystore, openKeystore, readPassword } from "./keystore.js";
+import { createLog } from "./log.js";
+import { loadSettings } from "./settings.js";
+import { rpcProvider, Worker } from "./worker.js";
+
+/** Exit codes: fine, failed, misconfigured, try again later. */
+const EXIT = { ok: 0, failed: 1, usage: 64, temporary: 75 } as const;
+
+const program = new Command("assay-worker")
+  .description("Serves, audits and judges inference for the Assay marketplace")
+  .option("-s, --settings <file>", "settings file", "assay-worker.json");
+
+program
+  .command("init")
+  .description("writes an encrypted key and a settings file to start from; overwrites nothing")
+  .action(async () => {
+    const file = settingsFile();
+    if (existsSync(file)) throw new WorkerError(`${file} exists already: edit it, or name another with --settings`);
+    const folder = path.dirname(file);
+    mkdirSync(folder, { recursive: true });
+    const passwordFile = path.join(folder, "password");
+    if (!existsSync(passwordFile)) writeFileSync(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600 });
+    const operator = await createKeystore(
+      path.join(folder, "operator.keystore.json"),
+      readPassword(process.env, passwordFile),
+    );
+    const settings = {
+      rpcUrl: "http://127.0.0.1:8545",
+      chainId: 31337,
+      deployment: "deployed_addresses.json",
+      provider: operator,
+      roles: ["serve", "juror"],
+      models: [],
+      keystore: "operator.keystore.json",
+      passwordFile: "password",
+      dataDir: "data",
+    };
+    writeFileSync(file, `${JSON.stringify(settings, null, 2)}\n`, { flag: "wx" });
+    console.log(`operator key ${operator}\nsettings     ${file}`);
+    console.log("Next: set provider, deployment and rpcUrl, register the operator key, then assay-worker doctor.");
+  });
+
+program
+  .command("doctor")
+  .description("checks everything a worker needs, and says what to do about what is wrong")
+  .action(async () => {
+    const { settings, deployment, wallet } = await open();
+    const provider = rpcProvider(settings.rpcUrl, settings.chainId);
+    try {
+      const findings = await diagnose(settings, deployment, wallet.address, provider);
+      for (const { ok, what, remedy } of findings)
+        console.log(`${ok ? "ok   " : "WRONG"} ${what}${ok ? "" : `: ${remedy}`}`);
+      if (findings.some(({ ok }) => !ok)) process.exitCode = EXIT.failed;
+    } finally {
+      provider.destroy();
+    }
+  });
+
+program
+  .command("start")
+  .description("works until SIGINT or SIGTERM")
+  .action(async () => {
+    const { settings, deployment, wallet } = await open();
+    const stop = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => {
+        stop.abort();
+      });
+    }
+    await new Worker({ settings, deployment, wallet, log: createLog(settings.logLevel) }).run(stop.signal);
+  });
+
+program
+  .command("status")
+  .description("what the provider has and owes on chain")
+  .option("--json", "for machines")
+  .action(async ({ json }: { json?: true }) => {
+    const settings = loadSettings(settingsFile(), process.env);
+    const provider = rpcProvider(settings.rpcUrl, settings.chainId);
+    try {
+      const { staking, providers } = connect(loadDeployment(settings.deployment), provider);
+      const record = await providers.providerOf(settings.provider);
+      const status = {
+        provider: settings.provider,
+        operator: record.operator,
+        draining: record.draining,
+        bonded: (await staking.bondedOf(settings.provider)).toString(),
+        unbonding: (await staking.unbondingOf(settings.provider)).toString(),
+        locked: (await staking.lockedOf(settings.provider)).toString(),
+        free: (await staking.freeOf(settings.provider)).toString(),
+      };
+      if (json) console.log(JSON.stringify(status));
+      else for (const [name, value] of Object.entries(status)) console.log(`${name.padEnd(10)} ${String(value)}`);
+    } finally {
+      provider.destroy();
+    }
+  });
+
+function settingsFile(): string {
+  return path.resolve(program.opts<{ settings: string }>().settings);
+}
+
+async function open() {
+  const settings = loadSettings(settingsFile(), process.env);
+  const deployment = loadDeployment(settings.deployment);
+  const wallet = await openKeystore(settings.keystore, readPassword(process.env, settings.passwordFile));
+  return { settings, deployment, wallet };
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof WorkerError) return error.retryable ? EXIT.temporary : EXIT.usage;
+  return error instanceof AssayError ? EXIT.usage : EXIT.failed;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = exitCodeOf(error);
+}
