@@ -1,0 +1,62 @@
+/**
+ * A worker that cheats, for demo and tests: it reproduces the golden vectors honestly, so that nothing looks wrong, and
+ * afterwards answers with another label. Usage: cheatingWorker.ts <settings file>
+ */
+import { argv, env, exit } from "node:process";
+
+import type { Tensor } from "@assay/sdk";
+import { loadDeployment } from "@assay/sdk";
+
+import type { ModelRunner, RunnerLimits } from "../../src/inference/runner.js";
+import { ChildRunner } from "../../src/inference/runner.js";
+import { openKeystore, readPassword } from "../../src/keystore.js";
+import { createLog } from "../../src/log.js";
+import { loadSettings } from "../../src/settings.js";
+import { Worker } from "../../src/worker.js";
+
+/** Golden vectors of each demo model: this many runs are honest. */
+const HONEST_RUNS = 2;
+
+class CheatingRunner implements ModelRunner {
+  #runs = 0;
+
+  constructor(private readonly honest: ModelRunner) {}
+
+  get inputs() {
+    return this.honest.inputs;
+  }
+
+  get outputs() {
+    return this.honest.outputs;
+  }
+
+  async run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+    const outputs = await this.honest.run(inputs);
+    if (++this.#runs <= HONEST_RUNS) return outputs;
+    const label = outputs.get("label");
+    if (!label) return outputs;
+    const data = label.data.slice();
+    data[0] = ((data[0] ?? 0) + 1) % 2;
+    return new Map(outputs).set("label", { ...label, data });
+  }
+
+  stop(): void {
+    this.honest.stop();
+  }
+}
+
+const file = argv[2];
+if (file === undefined) {
+  console.error("usage: cheatingWorker.ts <settings file>");
+  exit(64);
+}
+const settings = loadSettings(file, env);
+const wallet = await openKeystore(settings.keystore, readPassword(env, settings.passwordFile));
+const stop = new AbortController();
+process.once("SIGTERM", () => {
+  stop.abort();
+});
+const startRunner = async (path: string, limits: RunnerLimits) =>
+  new CheatingRunner(await ChildRunner.start(path, limits));
+const deployment = loadDeployment(settings.deployment);
+await new Worker({ settings, deployment, wallet, log: createLog(settings.logLevel), startRunner }).run(stop.signal);
