@@ -13,7 +13,7 @@ const { version } = require("solc/package.json") as { version: string };
 const compiler = {
   version,
   path: process.env.SOLC_PATH ?? require.resolve("solc/soljson.js"),
-  settings: { optimizer: { enabled: true, runs: 10_000 }, viaIR: true, evmVersion: "cancun" },
+  settings: { optimizer: { enabled: true, runs: 100_000 }, viaIR: true, evmVersion: "cancun" },
 };
 const coverage = process.argv.includes("--coverage");
 

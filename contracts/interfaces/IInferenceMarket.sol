@@ -49,7 +49,6 @@ interface IInferenceMarket {
         uint256 modelId;
         address token;
         uint16 protocolFeeBps;
-        uint16 royaltyBps;
     }
 
     /// @notice A client paid for a job. `terms` are all that later calls need.

@@ -95,6 +95,9 @@ interface IModelRegistry {
     /// @notice The facts a job needs.
     function factsOf(uint256 modelId) external view returns (ModelFacts memory);
 
-    /// @notice The royalty of a model that is open for new jobs; reverts otherwise.
-    function activeRoyaltyOf(uint256 modelId) external view returns (uint16 royaltyBps);
+    /// @notice The owner's share of each job's price, in basis points. Fixed at registration.
+    function royaltyOf(uint256 modelId) external view returns (uint16 royaltyBps);
+
+    /// @notice Reverts unless the model is open for new jobs.
+    function requireActive(uint256 modelId) external view;
 }

@@ -40,7 +40,7 @@ interface IProviderRegistry {
         string endpoint,
         bytes encryptionKey
     );
-    /// @notice The worker's key changed; the old one has no power from here on.
+    /// @notice The worker's key changed. Jobs requested before still accept the old one besides the provider's own key.
     event OperatorChanged(address indexed provider, address indexed operator);
     /// @notice Earnings go to another account from here on.
     event PayoutChanged(address indexed provider, address indexed payout);
@@ -110,6 +110,11 @@ interface IProviderRegistry {
     /// @notice How many offers, one a token, the provider has for a model.
     function offerCountOf(address provider, uint256 modelId) external view returns (uint256);
 
-    /// @notice The offer of a provider that takes jobs; reverts if it drains or has none.
-    function activeOfferOf(address provider, uint256 modelId, address token) external view returns (Offer memory);
+    /// @notice The offer of a provider that takes jobs, and the key its worker delivers with; reverts if it drains or
+    /// has none.
+    function activeOfferOf(
+        address provider,
+        uint256 modelId,
+        address token
+    ) external view returns (Offer memory offer, address operator);
 }

@@ -37,7 +37,7 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
     }
 
     modifier onlyWorkerOf(JobTerms calldata terms) {
-        if (msg.sender != terms.provider && msg.sender != PROVIDERS.operatorOf(terms.provider)) {
+        if (msg.sender != terms.operator && msg.sender != terms.provider) {
             revert InferenceMarket_NotProvider(terms.id, msg.sender);
         }
         _;
@@ -143,7 +143,11 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         if (pot.amount == 0 && pot.stake == 0) revert InferenceMarket_NothingEarned();
 
         delete _earned[id];
-        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(pot.amount, key.protocolFeeBps, key.royaltyBps);
+        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(
+            pot.amount,
+            key.protocolFeeBps,
+            MODELS.royaltyOf(key.modelId)
+        );
         address payout = PROVIDERS.payoutOf(key.provider);
         address modelOwner = IERC721(address(MODELS)).ownerOf(key.modelId);
         address treasury = _treasury;
@@ -183,10 +187,18 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         return _earned[keccak256(abi.encode(key))];
     }
 
+    function _lastJobId() internal view override returns (uint256) {
+        return _config.lastJobId;
+    }
+
     /// @dev The provider's offer turned into terms, if it is within what the client accepts.
     function _termsOf(JobRequest calldata job, Config memory config) private view returns (JobTerms memory terms) {
-        uint16 royaltyBps = MODELS.activeRoyaltyOf(job.modelId);
-        IProviderRegistry.Offer memory offer = PROVIDERS.activeOfferOf(job.provider, job.modelId, job.token);
+        MODELS.requireActive(job.modelId);
+        (IProviderRegistry.Offer memory offer, address operator) = PROVIDERS.activeOfferOf(
+            job.provider,
+            job.modelId,
+            job.token
+        );
         uint48 deadline = uint48(block.timestamp) + offer.maxDuration;
         uint128 minStake = job.minStake > config.minJobStake ? job.minStake : config.minJobStake;
         if (offer.price > job.maxPrice) revert InferenceMarket_PriceAboveMax(offer.price, job.maxPrice);
@@ -196,6 +208,7 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         terms.id = config.lastJobId + 1;
         terms.client = msg.sender;
         terms.provider = job.provider;
+        terms.operator = operator;
         terms.modelId = job.modelId;
         terms.inputCommitment = job.inputCommitment;
         terms.token = job.token;
@@ -204,7 +217,6 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         terms.executionDeadline = deadline;
         terms.challengeWindow = config.challengeWindow;
         terms.protocolFeeBps = config.protocolFeeBps;
-        terms.royaltyBps = royaltyBps;
     }
 
     function _submit(JobTerms calldata terms, bytes32 outputCommitment, string calldata outputUri) private {
@@ -228,13 +240,9 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
 
     /// @dev Terminal. Price and lock go to the pot of jobs with the same split; `collect` empties it.
     function _pay(JobTerms calldata terms) private {
-        _setStage(terms.id, Stage.Paid);
+        _close(terms.id);
         Earnings storage pot = _earned[
-            keccak256(
-                abi.encode(
-                    EarningsKey(terms.provider, terms.modelId, terms.token, terms.protocolFeeBps, terms.royaltyBps)
-                )
-            )
+            keccak256(abi.encode(EarningsKey(terms.provider, terms.modelId, terms.token, terms.protocolFeeBps)))
         ];
         (pot.amount, pot.stake) = (pot.amount + terms.price, pot.stake + terms.stake);
 
@@ -243,7 +251,7 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
 
     /// @dev Terminal. The lock is released by the caller, or slashed by the court.
     function _refund(JobTerms calldata terms) private {
-        _setStage(terms.id, Stage.Refunded);
+        _close(terms.id);
 
         emit JobRefunded(terms.id, terms.client, terms.token, terms.price);
 

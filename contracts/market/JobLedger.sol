@@ -15,9 +15,7 @@ abstract contract JobLedger is IInferenceMarket {
         None,
         Requested,
         Submitted,
-        Disputed,
-        Paid,
-        Refunded
+        Disputed
     }
 
     /// @dev 200 bits of a hash: finding two terms with one fingerprint takes about 2^100 hashes.
@@ -31,7 +29,7 @@ abstract contract JobLedger is IInferenceMarket {
 
     /// @inheritdoc IInferenceMarket
     function statusOf(uint256 jobId) external view returns (JobStatus) {
-        return _status(_jobs[jobId]);
+        return _status(jobId, _jobs[jobId]);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -48,14 +46,14 @@ abstract contract JobLedger is IInferenceMarket {
     /// @dev Checks that the job is what the caller says and stands where it must.
     function _requireJob(JobTerms calldata terms, bytes32 outputCommitment, JobStatus expected) internal view {
         (bool matching, JobStatus current) = _look(terms, outputCommitment);
-        if (!matching) revert InferenceMarket_TermsMismatch(terms.id);
         if (current != expected) revert InferenceMarket_WrongStatus(terms.id, current, expected);
+        if (!matching) revert InferenceMarket_TermsMismatch(terms.id);
     }
 
     /// @dev Whether the job is what the caller says, and where it stands.
     function _look(JobTerms calldata terms, bytes32 outputCommitment) internal view returns (bool, JobStatus) {
         Job memory job = _jobs[terms.id];
-        return (job.fingerprint == _fingerprint(terms, outputCommitment), _status(job));
+        return (job.fingerprint == _fingerprint(terms, outputCommitment), _status(terms.id, job));
     }
 
     /// @dev The first entry of a job, before any calldata carries its terms.
@@ -72,14 +70,20 @@ abstract contract JobLedger is IInferenceMarket {
         _jobs[jobId].stage = stage;
     }
 
-    function _status(Job memory job) private view returns (JobStatus) {
+    /// @dev Terminal: the slot is emptied, which is what the chain pays back for.
+    function _close(uint256 jobId) internal {
+        delete _jobs[jobId];
+    }
+
+    /// @dev The newest job's id: every smaller one was given out before.
+    function _lastJobId() internal view virtual returns (uint256);
+
+    function _status(uint256 jobId, Job memory job) private view returns (JobStatus) {
         bool over = block.timestamp > job.phaseEnd;
         if (job.stage == Stage.Requested) return over ? JobStatus.Expired : JobStatus.Requested;
         if (job.stage == Stage.Submitted) return over ? JobStatus.Finalisable : JobStatus.Submitted;
         if (job.stage == Stage.Disputed) return JobStatus.Disputed;
-        if (job.stage == Stage.Paid) return JobStatus.Paid;
-        if (job.stage == Stage.Refunded) return JobStatus.Refunded;
-        return JobStatus.None;
+        return jobId != 0 && jobId <= _lastJobId() ? JobStatus.Settled : JobStatus.None;
     }
 
     function _fingerprint(JobTerms calldata terms, bytes32 outputCommitment) private pure returns (bytes25) {

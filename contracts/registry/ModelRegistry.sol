@@ -92,11 +92,15 @@ contract ModelRegistry is IModelRegistry, ERC721 {
     }
 
     /// @inheritdoc IModelRegistry
-    function activeRoyaltyOf(uint256 modelId) external view returns (uint16) {
+    function royaltyOf(uint256 modelId) external view returns (uint16) {
+        return _facts[modelId].royaltyBps;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function requireActive(uint256 modelId) external view {
         ModelFacts storage facts = _facts[modelId];
         if (facts.profile == Profile.None) revert ModelRegistry_UnknownModel(modelId);
         if (facts.deprecated) revert ModelRegistry_Deprecated(modelId);
-        return facts.royaltyBps;
     }
 
     /// @notice The model's file, for wallets that show the token.

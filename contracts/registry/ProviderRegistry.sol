@@ -105,7 +105,7 @@ contract ProviderRegistry is IProviderRegistry {
         if (maxDuration == 0 || maxDuration > MAX_JOB_DURATION) {
             revert ProviderRegistry_DurationOutOfBounds(maxDuration, MAX_JOB_DURATION);
         }
-        MODELS.activeRoyaltyOf(modelId); // reverts if unknown or deprecated
+        MODELS.requireActive(modelId);
 
         Offer storage offer = _offers[msg.sender][modelId][token];
         if (offer.maxDuration == 0) ++_offerCounts[msg.sender][modelId];
@@ -156,9 +156,11 @@ contract ProviderRegistry is IProviderRegistry {
         address provider,
         uint256 modelId,
         address token
-    ) external view returns (Offer memory offer) {
+    ) external view returns (Offer memory offer, address operator) {
+        Provider storage record = _providers[provider];
         offer = _offers[provider][modelId][token];
         if (offer.maxDuration == 0) revert ProviderRegistry_NoOffer(provider, modelId, token);
-        if (_providers[provider].draining) revert ProviderRegistry_Draining(provider);
+        if (record.draining) revert ProviderRegistry_Draining(provider);
+        operator = record.operator;
     }
 }

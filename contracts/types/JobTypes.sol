@@ -10,6 +10,8 @@ struct JobTerms {
     address client;
     /// Who earns the price and backs the result with stake.
     address provider;
+    /// The provider's worker key when the job was requested: delivers, as the provider itself may.
+    address operator;
     /// The model to run (`ModelRegistry`).
     uint256 modelId;
     /// Commitment to the input tensors (`docs/COMMITMENTS.md`).
@@ -26,8 +28,6 @@ struct JobTerms {
     uint32 challengeWindow;
     /// Protocol fee in basis points of the price.
     uint16 protocolFeeBps;
-    /// Model owner's royalty in basis points of the price.
-    uint16 royaltyBps;
 }
 
 /// What a job is, derived from its stored stage and the clock.
@@ -43,8 +43,6 @@ enum JobStatus {
     Finalisable,
     /// A challenge is being judged.
     Disputed,
-    /// Terminal: the provider earned the price.
-    Paid,
-    /// Terminal: the client has the price back.
-    Refunded
+    /// Terminal: `JobPaid` or `JobRefunded` tells which way. Its slot is empty again.
+    Settled
 }

@@ -71,18 +71,26 @@ export class AssayClient {
     for (;;) {
       signal?.throwIfAborted();
       const status = await market.statusOf(terms.id);
-      if (status === JobStatus.Expired || status === JobStatus.Refunded) {
-        throw new AssayError(`job ${String(terms.id)} was not delivered: its price is refunded or can be by expire`);
-      }
-      if (status !== JobStatus.Requested) {
+      if (status !== JobStatus.Requested && status !== JobStatus.Expired) {
         const [event] = await market.queryFilter(market.filters.ResultSubmitted(terms.id));
         if (event) {
           const { outputCommitment, outputUri, challengeableUntil } = event.args;
           return { outputCommitment, outputUri, challengeableUntil };
         }
       }
+      if (status === JobStatus.Expired || status === JobStatus.Settled) {
+        throw new AssayError(`job ${String(terms.id)} was not delivered: its price is refunded or can be by expire`);
+      }
       await this.#delay(this.#pollInterval, signal);
     }
+  }
+
+  /** How a settled job ended, from its event; undefined while it is under way. */
+  async outcomeOf(jobId: bigint, fromBlock = 0): Promise<"paid" | "refunded" | undefined> {
+    const { market } = this.contracts;
+    if ((await market.statusOf(jobId)) !== JobStatus.Settled) return undefined;
+    const [paid] = await market.queryFilter(market.filters.JobPaid(jobId), fromBlock);
+    return paid ? "paid" : "refunded";
   }
 
   /** Whether tensors are what the provider committed to. `names` are the model's outputs in signature order. */

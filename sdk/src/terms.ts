@@ -9,6 +9,7 @@ export interface JobTerms {
   id: bigint;
   client: string;
   provider: string;
+  operator: string;
   modelId: bigint;
   inputCommitment: string;
   token: string;
@@ -17,7 +18,6 @@ export interface JobTerms {
   executionDeadline: bigint;
   challengeWindow: bigint;
   protocolFeeBps: bigint;
-  royaltyBps: bigint;
 }
 
 /** What a job is now, as `statusOf` says. */
@@ -28,8 +28,7 @@ export const JobStatus = {
   Submitted: 3n,
   Finalisable: 4n,
   Disputed: 5n,
-  Paid: 6n,
-  Refunded: 7n,
+  Settled: 6n,
 } as const;
 export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
 
@@ -104,6 +103,7 @@ export function parseTerms(value: unknown): JobTerms {
     id: BigInt(plain.id),
     client: plain.client,
     provider: plain.provider,
+    operator: plain.operator,
     modelId: BigInt(plain.modelId),
     inputCommitment: plain.inputCommitment,
     token: plain.token,
@@ -112,6 +112,5 @@ export function parseTerms(value: unknown): JobTerms {
     executionDeadline: BigInt(plain.executionDeadline),
     challengeWindow: BigInt(plain.challengeWindow),
     protocolFeeBps: BigInt(plain.protocolFeeBps),
-    royaltyBps: BigInt(plain.royaltyBps),
   };
 }

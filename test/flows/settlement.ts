@@ -20,7 +20,6 @@ describe("Settlement", () => {
       modelId: terms.modelId,
       token: terms.token,
       protocolFeeBps: terms.protocolFeeBps,
-      royaltyBps: terms.royaltyBps,
     });
     const balance = async (account: string) => market.escrow.balanceOf(market.payToken, account);
     const fee = (OFFER.price * 250n) / 10_000n;

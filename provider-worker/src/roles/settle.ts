@@ -44,8 +44,8 @@ export class Settle implements Role {
 
   async #collect(id: string, terms: JobTerms, now: number): Promise<void> {
     const { contracts, journal, submitter, log } = this.context;
-    const { provider, modelId, token, protocolFeeBps, royaltyBps } = terms;
-    const key = { provider, modelId, token, protocolFeeBps, royaltyBps };
+    const { provider, modelId, token, protocolFeeBps } = terms;
+    const key = { provider, modelId, token, protocolFeeBps };
     const stillWanted = async () => (await contracts.market.earnedOf(key)).stake > 0n;
     if (await stillWanted()) {
       const data = contracts.market.interface.encodeFunctionData("collect", [key]);
@@ -74,7 +74,7 @@ export class Settle implements Role {
     for (const event of this.context.journal.events("JobPaid")) {
       if (!isOurs(this.context, event)) continue;
       const { terms } = requestOf(this.context.journal, event.key);
-      pots.set([terms.modelId, terms.token, terms.protocolFeeBps, terms.royaltyBps].join(" "), terms);
+      pots.set([terms.modelId, terms.token, terms.protocolFeeBps].join(" "), terms);
     }
     return pots;
   }
