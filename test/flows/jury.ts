@@ -4,8 +4,7 @@ import { id, parseEther, ZeroHash } from "ethers";
 import type { Market, ProviderKeys, Terms } from "../support/fixture.js";
 import { networkHelpers, OFFER, openMarket, requestJob, STAKE, submitJob } from "../support/fixture.js";
 
-const PAID = 6n;
-const REFUNDED = 7n;
+const SETTLED = 6n;
 const RULING = { upheld: 1n, rejected: 2n, inconclusive: 3n };
 const BOND = parseEther("10");
 const JUROR_LOCK = parseEther("1");
@@ -73,7 +72,7 @@ describe("A dispute before a jury", () => {
     await vote(market, caseId, seats, [RIGHT, RIGHT, RIGHT]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.upheld);
-    expect(await market.market.statusOf(terms.id)).to.equal(REFUNDED);
+    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
     expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(client);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
     expect(await market.staking.lockedOf(market.provider)).to.equal(0n);
@@ -95,7 +94,7 @@ describe("A dispute before a jury", () => {
     await vote(market, caseId, seats, [RIGHT, RIGHT, RIGHT]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.rejected);
-    expect(await market.market.statusOf(terms.id)).to.equal(PAID);
+    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
     expect(await bondOf(market, market.challenger)).to.equal(challenger - BOND);
     expect(await bondOf(market, market.provider)).to.equal(BOND / 2n);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
@@ -108,7 +107,7 @@ describe("A dispute before a jury", () => {
     await vote(market, caseId, seats, [RIGHT, undefined, undefined]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.inconclusive);
-    expect(await market.market.statusOf(terms.id)).to.equal(PAID);
+    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
     expect(await bondOf(market, market.challenger)).to.equal(challenger);
     const [voter, ...silent] = seats;
     for (const { provider } of silent) expect(await market.staking.bondedOf(provider)).to.equal(STAKE - JUROR_LOCK);
@@ -170,6 +169,6 @@ describe("A dispute before a jury", () => {
     const caseId = await market.disputes.lastCaseId();
     await networkHelpers.time.increase(7 * 24 * HOUR + 1);
     await market.disputes.resolve(caseId, terms, output);
-    expect(await market.market.statusOf(terms.id)).to.equal(PAID);
+    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
   });
 });

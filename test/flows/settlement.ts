@@ -3,8 +3,7 @@ import { id, parseEther } from "ethers";
 
 import { at, networkHelpers, now, OFFER, openMarket, requestJob, submitJob, WINDOW } from "../support/fixture.js";
 
-const PAID = 6n;
-const REFUNDED = 7n;
+const SETTLED = 6n;
 
 describe("Settlement", () => {
   it("pays provider, model owner and protocol for a result that nobody challenged", async () => {
@@ -13,7 +12,7 @@ describe("Settlement", () => {
     const output = await submitJob(market, terms);
     await at((await now()) + WINDOW + 1n);
     await market.market.finalise(terms, output);
-    expect(await market.market.statusOf(terms.id)).to.equal(PAID);
+    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
 
     await market.market.collect({
       provider: terms.provider,
@@ -41,7 +40,7 @@ describe("Settlement", () => {
     );
     await at(BigInt(terms.executionDeadline) + 1n);
     await market.market.expire(terms);
-    expect(await market.market.statusOf(terms.id)).to.equal(REFUNDED);
+    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
     expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(before);
     expect(await market.staking.lockedOf(market.provider)).to.equal(0n);
   });
@@ -69,7 +68,7 @@ describe("Settlement", () => {
       { terms: second, outputCommitment: output },
       { terms: first, outputCommitment: output },
     ]);
-    expect(await market.market.statusOf(first.id)).to.equal(PAID);
+    expect(await market.market.statusOf(first.id)).to.equal(SETTLED);
     const { amount, stake } = await market.market.earnedOf({ ...first });
     expect(amount).to.equal(2n * OFFER.price);
     expect(stake).to.equal(2n * OFFER.stake);
