@@ -5,9 +5,11 @@ import { connect } from "./contracts.js";
 import type { Deployment } from "./deployment.js";
 import { AssayError, withDecodedRevert } from "./errors.js";
 import { commitBundle } from "./tensor/bundle.js";
+import type { BundleFile } from "./tensor/bundleFile.js";
 import type { Tensor } from "./tensor/tensor.js";
 import type { JobTerms } from "./terms.js";
 import { JobStatus, requestedTerms, toTerms } from "./terms.js";
+import { downloadTensors, tensorsUri, uploadTensors } from "./transport.js";
 
 /** What a client asks for; amounts in units of their token. */
 export interface JobRequest {
@@ -93,6 +95,18 @@ export class AssayClient {
     return paid ? "paid" : "refunded";
   }
 
+  /** Puts a job's input into the content store of the provider that will run it. */
+  async upload(provider: string, input: BundleFile, signal?: AbortSignal): Promise<void> {
+    await uploadTensors(await this.#endpointOf(provider), input, signal);
+  }
+
+  /** The delivered tensors, checked against what the provider committed to. */
+  async result(terms: JobTerms, delivery: Delivery, options?: { maxBytes?: number; signal?: AbortSignal }) {
+    const { outputCommitment, outputUri } = delivery;
+    const uri = outputUri || tensorsUri(await this.#endpointOf(terms.provider), outputCommitment);
+    return downloadTensors(uri, outputCommitment, options);
+  }
+
   /** Whether tensors are what the provider committed to. `names` are the model's outputs in signature order. */
   verify(outputs: ReadonlyMap<string, Tensor>, names: readonly string[], outputCommitment: string): boolean {
     return commitBundle(new Map(outputs), [...names]).root === outputCommitment;
@@ -139,6 +153,10 @@ export class AssayClient {
         free: await staking.freeOf(account),
       },
     };
+  }
+
+  async #endpointOf(provider: string): Promise<string> {
+    return (await withDecodedRevert(() => this.contracts.providers.providerOf(provider))).endpoint;
   }
 
   async #send(call: () => Promise<ContractTransactionResponse>) {

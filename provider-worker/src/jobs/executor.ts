@@ -1,14 +1,10 @@
 import type { AssayContracts, BundleFile, JobTerms } from "@assay/sdk";
-import { packBundle, unpackBundle } from "@assay/sdk";
+import { packBundle, tensorsUri, unpackBundle } from "@assay/sdk";
 
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
 import { WorkerError } from "../errors.js";
 import type { ModelCache } from "../models/modelCache.js";
-
-/** Where tensors with a commitment are in somebody's content store. */
-export const tensorsUri = (endpoint: string, commitment: string): string =>
-  `${endpoint.replace(/\/$/, "")}/tensors/${commitment}`;
 
 /** Executes jobs: the same steps for who serves, audits or judges. */
 export class Executor {

@@ -35,7 +35,7 @@ class CheatingRunner implements ModelRunner {
     if (++this.#runs <= HONEST_RUNS) return outputs;
     const label = outputs.get("label");
     if (!label) return outputs;
-    const data = label.data.slice();
+    const data = new Uint8Array(label.data);
     data[0] = ((data[0] ?? 0) + 1) % 2;
     return new Map(outputs).set("label", { ...label, data });
   }

@@ -149,5 +149,6 @@ export function toFloat32Array(tensor: Tensor): Float32Array {
 }
 
 export function aligned(data: Uint8Array, size: number): Uint8Array {
-  return data.byteOffset % size === 0 ? data : data.slice();
+  // Not `slice`: a Buffer's slice is a view at the same odd offset.
+  return data.byteOffset % size === 0 ? data : new Uint8Array(data);
 }

@@ -148,3 +148,13 @@ describe("NaN", () => {
     });
   });
 });
+
+describe("a tensor out of a Buffer at an odd offset", () => {
+  it("reads as numbers", () => {
+    const bytes = Buffer.alloc(9);
+    bytes.writeFloatLE(1.5, 1);
+    bytes.writeFloatLE(-2, 5);
+    const tensor = makeTensor("float32", [2], bytes.subarray(1));
+    assert.deepEqual([...toFloat32Array(tensor)], [1.5, -2]);
+  });
+});

@@ -1,0 +1,56 @@
+import { AssayError } from "./errors.js";
+import type { BundleFile } from "./tensor/bundleFile.js";
+import { unpackBundle } from "./tensor/bundleFile.js";
+
+const TIMEOUT_MS = 30_000;
+const MAX_BYTES = 100_000_000;
+
+/** Where tensors with a commitment lie in a worker's content store. */
+export function tensorsUri(endpoint: string, commitment: string): string {
+  return `${endpoint.replace(/\/$/, "")}/tensors/${commitment}`;
+}
+
+/** Uploads a job's input to a worker's content store. `endpoint` is the provider's, from `ProviderRegistry`. */
+export async function uploadTensors(endpoint: string, bundle: BundleFile, signal?: AbortSignal): Promise<void> {
+  const uri = tensorsUri(endpoint, bundle.root);
+  const body = new Uint8Array(bundle.bytes);
+  const response = await http(uri, { method: "PUT", body }, signal);
+  if (!response.ok) throw new AssayError(`${uri} refused the upload: ${response.status} ${await response.text()}`);
+}
+
+/** Downloads tensors and checks that they are what `commitment` says; nothing the server sends is believed. */
+export async function downloadTensors(
+  uri: string,
+  commitment: string,
+  { maxBytes = MAX_BYTES, signal }: { maxBytes?: number; signal?: AbortSignal } = {},
+): Promise<BundleFile> {
+  const response = await http(uri, { redirect: "error" }, signal);
+  if (!response.ok)
+    throw new AssayError(`${uri} answered ${response.status}: ask the provider, or challenge the result`);
+  const bundle = unpackBundle(await read(response, uri, maxBytes), { maxBytes });
+  if (bundle.root !== commitment) throw new AssayError(`${uri} holds ${bundle.root}, not ${commitment} as delivered`);
+  return bundle;
+}
+
+async function read(response: Response, uri: string, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    const bytes = chunk as Uint8Array;
+    size += bytes.length;
+    if (size > maxBytes) throw new AssayError(`${uri} has more than ${maxBytes} bytes: raise maxBytes to accept it`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function http(uri: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
+  const deadline = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    return await fetch(uri, { ...init, signal: signal ? AbortSignal.any([deadline, signal]) : deadline });
+  } catch (error) {
+    throw new AssayError(`cannot reach ${uri}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
