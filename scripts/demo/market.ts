@@ -1,11 +1,11 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { connect, parseDeployment } from "@assay/sdk";
 import { sha256 } from "@assay/provider-worker";
 import { MaxUint256, parseEther, ZeroHash } from "ethers";
-import { network } from "hardhat";
+import { config, network } from "hardhat";
 
 import AssayModule from "../../ignition/modules/Assay.js";
 import DevTokensModule from "../../ignition/modules/DevTokens.js";
@@ -19,10 +19,14 @@ const STAKE = parseEther("5000");
 const PREPAID = parseEther("1000");
 const BONDS = parseEther("100");
 const JURY = 4;
+/** Blocks may share a second, so that the chain's clock does not run ahead of the workers' when many jobs come at once. */
+const CHAIN = { network: "default", override: { allowBlocksWithSameTimestamp: true } } as const;
+/** A block even when nobody sends: the jury's seed is the hash of a block to come. */
+const BLOCK_MS = 500;
 
 /** A chain behind JSON-RPC in this process, with the system deployed through Ignition and named people. */
 export async function startMarket(folder: string) {
-  const server = await network.createServer("default", "127.0.0.1", 0);
+  const server = await network.createServer(CHAIN, "127.0.0.1", 0);
   const { port } = await server.listen();
   const rpcUrl = `http://127.0.0.1:${port}`;
   const connection = await network.create({ network: "localhost", override: { url: rpcUrl } as never });
@@ -30,13 +34,18 @@ export async function startMarket(folder: string) {
   const [deployer, treasury, modelOwner, client, ...people] = await ethers.getSigners();
   if (!deployer || !treasury || !modelOwner || !client) throw new Error("the chain has too few accounts");
 
-  const tokens = await ignition.deploy(DevTokensModule);
+  // A deployment of its own, forgotten with the chain.
+  const deploymentId = `demo-${process.pid}`;
+  const tokens = await ignition.deploy(DevTokensModule, { deploymentId });
   const stakeTokenAddress = await tokens.stakeToken.getAddress();
   const payTokenAddress = await tokens.payToken.getAddress();
   const deployed = await ignition.deploy(AssayModule, {
+    deploymentId,
     parameters: { Assay: { stakeToken: stakeTokenAddress, treasury: treasury.address, challengeWindow: WINDOW } },
   });
-  const entries = Object.entries(deployed).map(async ([name, contract]) => [name, await contract.getAddress()] as const);
+  const entries = Object.entries(deployed).map(
+    async ([name, contract]) => [name, await contract.getAddress()] as const,
+  );
   const deployment = parseDeployment(Object.fromEntries(await Promise.all(entries)));
   const deploymentFile = path.join(folder, "deployment.json");
   mkdirSync(folder, { recursive: true });
@@ -49,10 +58,14 @@ export async function startMarket(folder: string) {
   await (await payToken.connect(client).approve(deployment.escrow, MaxUint256)).wait();
   await (await contracts.escrow.deposit(payTokenAddress, client.address, PREPAID)).wait();
   const { chainId } = await ethers.provider.getNetwork();
+  await ethers.provider.send("evm_setIntervalMining", [BLOCK_MS]);
 
   return {
-    server,
-    connection,
+    async stop() {
+      await connection.close();
+      await server.close();
+      rmSync(path.join(config.paths.ignition, "deployments", deploymentId), { recursive: true, force: true });
+    },
     provider: ethers.provider,
     rpcUrl,
     chainId,
@@ -61,6 +74,7 @@ export async function startMarket(folder: string) {
     contracts,
     stakeToken,
     payToken,
+    payTokenAddress,
     deployer,
     treasury,
     modelOwner,

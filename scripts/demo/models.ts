@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-import type { ModelRunner } from "@assay/provider-worker";
 import { ChildRunner, writeGolden } from "@assay/provider-worker";
 import type { Tensor } from "@assay/sdk";
-import { fromFloat32Array, toTypedArray } from "@assay/sdk";
+import { fromFloat32Array, packBundle, toTypedArray } from "@assay/sdk";
 
 const FOLDER = path.resolve(import.meta.dirname, "../../models");
 const LIMITS = { timeoutMs: 60_000, memoryMb: 2048 };
@@ -19,13 +18,19 @@ export interface DemoModel {
   inputSignature: string;
   outputSignature: string;
   samples: { x: Tensor; label: number }[];
-  /** Runs the same file directly, without any market. */
-  direct: ModelRunner;
+  /** Runs a sample with the same file directly, without any market. */
+  run(sample: number): Promise<Map<string, Tensor>>;
+  stop(): void;
 }
 
 const MODELS = [
   { name: "digits", file: "digits_mlp_fp32.onnx", workUnits: 64n * 64n + 64n * 32n + 32n * 10n, classes: 10 },
-  { name: "breast_cancer", file: "breast_cancer_mlp_fp32.onnx", workUnits: 30n * 32n + 32n * 16n + 16n * 2n, classes: 2 },
+  {
+    name: "breast_cancer",
+    file: "breast_cancer_mlp_fp32.onnx",
+    workUnits: 30n * 32n + 32n * 16n + 16n * 2n,
+    classes: 2,
+  },
 ];
 
 /** The repository's trained models with their held-out samples. */
@@ -48,7 +53,10 @@ export async function loadModels(): Promise<DemoModel[]> {
         inputSignature: `x:float32[1,${samples[0]?.x.dims[1] ?? 0}]`,
         outputSignature: `probabilities:float32[1,${classes}];label:int64[1]`,
         samples,
-        direct,
+        run: (sample) => direct.run(new Map([["x", sampleOf(samples, sample)]])),
+        stop: () => {
+          direct.stop();
+        },
       };
     }),
   );
@@ -59,6 +67,17 @@ export function labelOf(outputs: ReadonlyMap<string, Tensor>): number {
   const label = outputs.get("label");
   if (label?.dtype !== "int64") throw new Error("the model gave no int64 label");
   return Number(toTypedArray({ ...label, dtype: "int64" })[0]);
+}
+
+/** Whether two sets of outputs are the same bits. */
+export function sameTensors(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, Tensor>): boolean {
+  return packBundle(a, [...a.keys()]).root === packBundle(b, [...a.keys()]).root;
+}
+
+function sampleOf(samples: DemoModel["samples"], index: number): Tensor {
+  const sample = samples[index];
+  if (!sample) throw new Error(`there is no sample ${index}`);
+  return sample.x;
 }
 
 function readSamples(name: string): DemoModel["samples"] {

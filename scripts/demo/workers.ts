@@ -1,6 +1,9 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, openSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -13,18 +16,20 @@ import type { DemoMarket } from "./market.js";
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const PASSWORD = "demo password";
 const READY_MS = 60_000;
+const STOP_MS = 15_000;
 
 export interface DemoWorker {
   name: string;
   operator: HDNodeWallet;
   endpoint: string;
   start(): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export interface WorkerPlan {
   name: string;
-  provider: string;
+  /** None for a worker that only audits. */
+  provider?: string;
   roles: string[];
   models: bigint[];
   port: number;
@@ -41,7 +46,7 @@ export async function prepareWorker(market: DemoMarket, folder: string, plan: Wo
     rpcUrl: market.rpcUrl,
     chainId: Number(market.chainId),
     deployment: market.deploymentFile,
-    provider: plan.provider,
+    provider: plan.provider ?? operator.address,
     roles: plan.roles,
     models: plan.models.map(String),
     keystore: "operator.keystore.json",
@@ -76,14 +81,28 @@ export async function prepareWorker(market: DemoMarket, folder: string, plan: Wo
       });
       await waitForHealth(plan.name, endpoint, child);
     },
-    stop() {
-      child?.kill("SIGTERM");
+    async stop() {
+      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGTERM");
+      const late = setTimeout(() => child?.kill("SIGKILL"), STOP_MS);
+      await ended;
+      clearTimeout(late);
     },
   };
 }
 
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
 async function waitForHealth(name: string, endpoint: string, child: ChildProcess): Promise<void> {
-  for (const until = Date.now() + READY_MS; Date.now() < until; ) {
+  for (const until = Date.now() + READY_MS; Date.now() < until;) {
     if (child.exitCode !== null) throw new Error(`worker ${name} ended with code ${child.exitCode}: see its log`);
     const answer = await fetch(`${endpoint}/health`).catch(() => undefined);
     if (answer?.ok) return;
