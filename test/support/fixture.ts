@@ -1,5 +1,6 @@
+import { expect } from "chai";
 import { network } from "hardhat";
-import type { EventLog, Log } from "ethers";
+import type { BaseContract, EventLog, Log } from "ethers";
 import { id, MaxUint256, parseEther, ZeroHash } from "ethers";
 
 import AssayModule from "../../ignition/modules/Assay.js";
@@ -29,6 +30,16 @@ export const OFFER = { price: parseEther("2"), stake: parseEther("10"), maxDurat
 export const STAKE = parseEther("1000");
 export const PREPAID = parseEther("1000");
 export const WINDOW = 3600n;
+export const DAY = 86_400n;
+export const STATUS = {
+  none: 0n,
+  requested: 1n,
+  expired: 2n,
+  submitted: 3n,
+  finalisable: 4n,
+  disputed: 5n,
+  settled: 6n,
+};
 
 /** The whole system on a fresh chain, deployed through Ignition, with named and funded people. */
 export async function deployAssay() {
@@ -99,22 +110,23 @@ export async function openMarket() {
 
 export type Market = Awaited<ReturnType<typeof openMarket>>;
 
+export const MODEL_SPEC = {
+  fileHash: id("model"),
+  goldenHash: id("golden"),
+  graphCommitment: ZeroHash,
+  profile: 4n,
+  workUnits: 1000n,
+  royaltyBps: 500n,
+  parentId: 0n,
+  inputSignature: "x:float32[1,64]",
+  outputSignature: "label:int64[1]",
+  licence: "MIT",
+  modelUri: "file:model.onnx",
+  goldenUri: "file:golden.safetensors",
+};
+
 export async function registerModel(assay: Assay, changes: Record<string, unknown> = {}): Promise<bigint> {
-  await assay.models.connect(assay.modelOwner).register({
-    fileHash: id("model"),
-    goldenHash: id("golden"),
-    graphCommitment: ZeroHash,
-    profile: 4,
-    workUnits: 1000n,
-    royaltyBps: 500n,
-    parentId: 0n,
-    inputSignature: "x:float32[1,64]",
-    outputSignature: "label:int64[1]",
-    licence: "MIT",
-    modelUri: "file:model.onnx",
-    goldenUri: "file:golden.safetensors",
-    ...changes,
-  });
+  await assay.models.connect(assay.modelOwner).register({ ...MODEL_SPEC, ...changes });
   return assay.models.lastModelId();
 }
 
@@ -194,4 +206,21 @@ export async function at(time: bigint): Promise<void> {
 
 export async function now(): Promise<bigint> {
   return BigInt(await networkHelpers.time.latest());
+}
+
+/** Moves the clock so that the next block is `seconds` after the job's phase ended. */
+export async function afterPhase(market: Pick<Assay, "market">, terms: Terms, seconds = 1n): Promise<void> {
+  await at((await market.market.phaseEndOf(terms.id)) + seconds);
+}
+
+/** Expects a call to be refused with this custom error and these values. */
+export async function refused(
+  call: Promise<unknown>,
+  contract: BaseContract,
+  error: string,
+  ...values: unknown[]
+): Promise<void> {
+  await expect(call)
+    .to.be.revertedWithCustomError(contract, error)
+    .withArgs(...values);
 }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IArbiter} from "../interfaces/IArbiter.sol";
+import {CaseFacts, Ruling} from "../types/DisputeTypes.sol";
+
+/// @title An arbiter that says nothing, breaks, or says what it is told to
+/// @notice Shows that no arbiter can keep a case open for ever, and what follows from each ruling.
+contract SilentArbiter is IArbiter {
+    /// @notice How it answers.
+    enum Mood {
+        /// The ruling it was told, `None` at first.
+        Calm,
+        Reverting,
+        /// Uses up all the gas it is given.
+        Burning
+    }
+
+    uint48 private immutable _PERIOD;
+    Mood private _mood;
+    Ruling private _ruling;
+    address private _finder;
+
+    /// @notice A case was brought before it, with these facts.
+    event CaseTaken(uint256 indexed caseId, CaseFacts facts);
+
+    error SilentArbiter_Broken();
+
+    constructor(uint48 period) {
+        _PERIOD = period;
+    }
+
+    /// @notice Sets how it answers.
+    function setMood(Mood mood) external {
+        _mood = mood;
+    }
+
+    /// @notice Sets what it says about every case.
+    function rule(Ruling ruling, address finder) external {
+        (_ruling, _finder) = (ruling, finder);
+    }
+
+    /// @inheritdoc IArbiter
+    function openCase(uint256 caseId, CaseFacts calldata facts) external {
+        emit CaseTaken(caseId, facts);
+    }
+
+    /// @inheritdoc IArbiter
+    function rulingOf(uint256) external view returns (Ruling, address) {
+        if (_mood == Mood.Reverting) revert SilentArbiter_Broken();
+        if (_mood == Mood.Burning) {
+            assembly ("memory-safe") {
+                invalid()
+            }
+        }
+        return (_ruling, _finder);
+    }
+
+    /// @inheritdoc IArbiter
+    function resolutionPeriod() external view returns (uint48) {
+        return _PERIOD;
+    }
+}
