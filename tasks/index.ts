@@ -1,3 +1,5 @@
 import type { NewTaskDefinition } from "hardhat/types/tasks";
 
-export const tasks: NewTaskDefinition[] = [];
+import { modelTasks } from "./model.js";
+
+export const tasks: NewTaskDefinition[] = [...modelTasks];

@@ -1,0 +1,146 @@
+import { readGolden } from "@assay/provider-worker";
+import { contentHash } from "@assay/sdk";
+import { ZeroHash } from "ethers";
+
+import { UserError } from "../support/errors.js";
+import { readBytes } from "../support/files.js";
+import { named, PROFILES } from "../support/names.js";
+import { basisPoints, hash, oneOf, required, whole } from "../support/parse.js";
+import type { Fields } from "../support/report.js";
+import { moment, percent } from "../support/report.js";
+import type { Session } from "../support/session.js";
+import { action, emitted } from "../support/session.js";
+import type { Port } from "../support/signature.js";
+import { parseSignature, requireFit } from "../support/signature.js";
+
+interface RegisterArguments {
+  file: string;
+  golden?: string;
+  input?: string;
+  output?: string;
+  profile: string;
+  royalty: string;
+  workUnits?: string;
+  parent: string;
+  licence?: string;
+  modelUri?: string;
+  goldenUri?: string;
+}
+
+export const register = action(async (session, given: RegisterArguments) => {
+  const { models } = session.contracts;
+  const spec = specOf(given);
+  const receipt = await session.send(() => models.register(spec));
+  const model = emitted(receipt, models.interface, "ModelRegistered", "modelId") as bigint;
+  return { model, fileHash: spec.fileHash, goldenHash: spec.goldenHash, transaction: receipt.hash };
+});
+
+export const list = action(async (session) => {
+  const last = await session.contracts.models.lastModelId();
+  const ids = Array.from({ length: Number(last) }, (_, i) => BigInt(i + 1));
+  return Promise.all(ids.map((id) => summaryOf(session, id)));
+});
+
+export const show = action(async (session, { model }: { model: bigint }) => {
+  const { models } = session.contracts;
+  const { fileHash, goldenHash, graphCommitment, workUnits, parentId, modelUri, goldenUri } =
+    await models.specOf(model);
+  const { registeredAt } = await models.factsOf(model);
+  return {
+    ...(await summaryOf(session, model)),
+    fileHash,
+    goldenHash,
+    graphCommitment,
+    workUnits,
+    parent: parentId,
+    modelUri,
+    goldenUri,
+    registeredAt: moment(registeredAt),
+  };
+});
+
+export const deprecate = action(async (session, { model }: { model: bigint }) => {
+  const receipt = await session.send(() => session.contracts.models.deprecate(model));
+  return { model, deprecated: true, transaction: receipt.hash };
+});
+
+interface UriArguments {
+  model: bigint;
+  modelUri?: string;
+  goldenUri?: string;
+}
+
+export const setUris = action(async (session, { model, ...uris }: UriArguments) => {
+  const { models } = session.contracts;
+  const now = await models.specOf(model);
+  const { modelUri = now.modelUri, goldenUri = now.goldenUri } = uris;
+  const receipt = await session.send(() => models.setUris(model, modelUri, goldenUri));
+  return { model, modelUri, goldenUri, transaction: receipt.hash };
+});
+
+export const commitGraph = action(async (session, given: { model: bigint; commitment: string }) => {
+  const { model } = given;
+  const graphCommitment = hash("commitment", given.commitment);
+  const receipt = await session.send(() => session.contracts.models.commitGraph(model, graphCommitment));
+  return { model, graphCommitment, transaction: receipt.hash };
+});
+
+function specOf(given: RegisterArguments) {
+  const inputSignature = required("--input", given.input);
+  const outputSignature = required("--output", given.output);
+  const golden = readBytes("--golden", required("--golden", given.golden));
+  requireGolden(golden, parseSignature("--input", inputSignature), parseSignature("--output", outputSignature));
+  return {
+    fileHash: contentHash(readBytes("file", given.file)),
+    goldenHash: contentHash(golden),
+    graphCommitment: ZeroHash,
+    profile: oneOf("--profile", given.profile, PROFILES),
+    workUnits: whole("--work-units", given.workUnits),
+    royaltyBps: basisPoints("--royalty", given.royalty),
+    parentId: whole("--parent", given.parent),
+    inputSignature,
+    outputSignature,
+    licence: required("--licence", given.licence),
+    modelUri: required("--model-uri", given.modelUri),
+    goldenUri: required("--golden-uri", given.goldenUri),
+  };
+}
+
+/** A worker refuses a model whose golden vectors do not fit, and what is registered cannot be mended. */
+function requireGolden(bytes: Uint8Array, inputs: Port[], outputs: Port[]): void {
+  for (const [i, vector] of golden(bytes).entries()) {
+    for (const [ports, tensors] of [
+      [inputs, vector.inputs],
+      [outputs, vector.outputs],
+    ] as const) {
+      for (const port of ports) {
+        const tensor = tensors.get(port.name);
+        if (!tensor) throw new UserError(`--golden has no ${port.name} in vector ${i}: the signatures name it`);
+        requireFit(port, tensor);
+      }
+    }
+  }
+}
+
+function golden(bytes: Uint8Array) {
+  try {
+    return readGolden(bytes);
+  } catch (error) {
+    throw new UserError(`--golden holds no golden vectors: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function summaryOf({ contracts: { models } }: Session, model: bigint): Promise<Fields> {
+  const { inputSignature, outputSignature, licence } = await models.specOf(model);
+  const { profile, royaltyBps, deprecated } = await models.factsOf(model);
+  return {
+    model,
+    profile: named(PROFILES, profile),
+    royalty: percent(royaltyBps),
+    deprecated,
+    owner: await models.ownerOf(model),
+    input: inputSignature,
+    output: outputSignature,
+    licence,
+  };
+}

@@ -1,0 +1,38 @@
+import type { ContractRunner } from "ethers";
+import { formatUnits } from "ethers";
+
+// Any ERC-20 will do: the development token only lends its typed interface.
+import type { DevToken } from "../../sdk/src/typechain/index.js";
+import { DevToken__factory } from "../../sdk/src/typechain/index.js";
+import { UserError } from "./errors.js";
+import { decimal } from "./parse.js";
+import { Shown } from "./report.js";
+
+/** An ERC-20 whose amounts users give and read in whole tokens. */
+export class Token {
+  private constructor(
+    readonly contract: DevToken,
+    readonly address: string,
+    private readonly symbol: string,
+    private readonly decimals: number,
+  ) {}
+
+  static async at(address: string, runner: ContractRunner): Promise<Token> {
+    const contract = DevToken__factory.connect(address, runner);
+    try {
+      return new Token(contract, address, await contract.symbol(), Number(await contract.decimals()));
+    } catch (error) {
+      const message = `${address} is no ERC-20 token on this network: give the address of one, or stake`;
+      throw new UserError(message, error instanceof Error ? error : undefined);
+    }
+  }
+
+  /** Units out of whole tokens. */
+  parse(option: string, value: string | undefined): bigint {
+    return decimal(option, value, this.decimals, this.symbol);
+  }
+
+  show(units: bigint): Shown {
+    return new Shown(`${formatUnits(units, this.decimals)} ${this.symbol}`, units);
+  }
+}
