@@ -1,64 +1,21 @@
 import { expect } from "chai";
-import { id, parseEther, ZeroHash } from "ethers";
+import { ZeroHash } from "ethers";
 
-import type { Market, ProviderKeys, Terms } from "../support/fixture.js";
-import { networkHelpers, OFFER, openMarket, requestJob, STAKE, submitJob } from "../support/fixture.js";
-
-const SETTLED = 6n;
-const RULING = { upheld: 1n, rejected: 2n, inconclusive: 3n };
-const BOND = parseEther("10");
-const JUROR_LOCK = parseEther("1");
-const HOUR = 3600;
-const WRONG = id("wrong");
-const RIGHT = id("right");
-
-interface Juror extends ProviderKeys {
-  salt: string;
-}
-
-/** A delivered job under challenge, its jury drawn. */
-async function drawnCase(market: Market, output = WRONG) {
-  const terms = await requestJob(market);
-  await submitJob(market, terms, output);
-  const { disputes, jury, challenger } = market;
-  await disputes.connect(challenger).challenge(terms, output);
-  const caseId = await disputes.lastCaseId();
-  const [opened] = await jury.queryFilter(jury.filters.JuryCaseOpened(caseId));
-  if (!opened) throw new Error("no jury case was opened");
-  await networkHelpers.mine(3);
-  await jury.draw(caseId, [...opened.args.pool], [...opened.args.weights]);
-  const { jurors } = await jury.juryCaseOf(caseId);
-  const seats = jurors.map((address, i): Juror => {
-    const keys = market.keys.find(({ provider }) => provider.address === address);
-    if (!keys) throw new Error(`juror ${address} is no provider`);
-    return { ...keys, salt: id(`salt ${String(i)}`) };
-  });
-  return { terms, output, caseId, seats };
-}
-
-async function commit(market: Market, caseId: bigint, juror: Juror, found: string) {
-  const commitment = await market.jury.commitmentOf(caseId, juror.provider, found, juror.salt);
-  return market.jury.connect(juror.operator).commitVote(caseId, juror.provider, commitment);
-}
-
-async function reveal(market: Market, caseId: bigint, juror: Juror, found: string) {
-  return market.jury.connect(juror.operator).revealVote(caseId, juror.provider, found, juror.salt);
-}
-
-/** Lets the jurors vote for what they found, in order; who has nothing stays silent. */
-async function vote(market: Market, caseId: bigint, seats: Juror[], found: (string | undefined)[]) {
-  for (const [i, juror] of seats.entries()) if (found[i]) await commit(market, caseId, juror, found[i]);
-  await networkHelpers.time.increase(HOUR + 1);
-  for (const [i, juror] of seats.entries()) if (found[i]) await reveal(market, caseId, juror, found[i]);
-  await networkHelpers.time.increase(HOUR + 1);
-  await market.jury.close(caseId);
-}
-
-async function resolve(market: Market, caseId: bigint, terms: Terms, output: string) {
-  await market.disputes.resolve(caseId, terms, output);
-  await market.jury.payJurors(caseId);
-  return (await market.disputes.caseOf(caseId)).ruling;
-}
+import type { Market } from "../support/fixture.js";
+import { networkHelpers, OFFER, openMarket, STAKE, STATUS } from "../support/fixture.js";
+import {
+  BOND,
+  challengedJob,
+  commit,
+  drawnCase,
+  HOUR,
+  JUROR_LOCK,
+  resolve,
+  reveal,
+  RIGHT,
+  RULING,
+  vote,
+} from "../support/jury.js";
 
 describe("A dispute before a jury", () => {
   const bondOf = async (market: Market, account: { address: string }) =>
@@ -72,7 +29,7 @@ describe("A dispute before a jury", () => {
     await vote(market, caseId, seats, [RIGHT, RIGHT, RIGHT]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.upheld);
-    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
+    expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(client);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
     expect(await market.staking.lockedOf(market.provider)).to.equal(0n);
@@ -94,7 +51,7 @@ describe("A dispute before a jury", () => {
     await vote(market, caseId, seats, [RIGHT, RIGHT, RIGHT]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.rejected);
-    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
+    expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await bondOf(market, market.challenger)).to.equal(challenger - BOND);
     expect(await bondOf(market, market.provider)).to.equal(BOND / 2n);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
@@ -107,7 +64,7 @@ describe("A dispute before a jury", () => {
     await vote(market, caseId, seats, [RIGHT, undefined, undefined]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.inconclusive);
-    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
+    expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await bondOf(market, market.challenger)).to.equal(challenger);
     const [voter, ...silent] = seats;
     for (const { provider } of silent) expect(await market.staking.bondedOf(provider)).to.equal(STAKE - JUROR_LOCK);
@@ -163,12 +120,9 @@ describe("A dispute before a jury", () => {
 
   it("ends by time alone when nobody draws a jury", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
-    const terms = await requestJob(market);
-    const output = await submitJob(market, terms, WRONG);
-    await market.disputes.connect(market.challenger).challenge(terms, output);
-    const caseId = await market.disputes.lastCaseId();
+    const { terms, output, caseId } = await challengedJob(market);
     await networkHelpers.time.increase(7 * 24 * HOUR + 1);
     await market.disputes.resolve(caseId, terms, output);
-    expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
+    expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
   });
 });

@@ -1,0 +1,222 @@
+import type { ContractTransactionResponse } from "ethers";
+import { id, MaxUint256, parseEther } from "ethers";
+
+import type { Market, Terms } from "../../test/support/fixture.js";
+import {
+  afterPhase,
+  at,
+  DAY,
+  fundStakeBalance,
+  MODEL_SPEC,
+  networkHelpers,
+  OFFER,
+  openMarket,
+  prepay,
+  requestOf,
+  stake,
+  STAKE,
+  termsOf,
+} from "../../test/support/fixture.js";
+import { commit, drawnCase, HOUR, reveal, RIGHT, WRONG } from "../../test/support/jury.js";
+
+/** What one path cost. `jobs` is how many jobs it served; 0 for paths that belong to no job. */
+export interface GasRow {
+  path: string;
+  gas: bigint;
+  jobs: number;
+  perJob: bigint;
+}
+
+/** A fixed clock: a time that is part of calldata costs what its bytes cost. */
+const START = 2_000_000_000n;
+const OUTPUT = id("output");
+
+type Sent = Promise<ContractTransactionResponse>;
+
+/** Gas of every path in steady state: the accounts, balances and pots involved are not empty. */
+export async function measureGas(): Promise<GasRow[]> {
+  return [
+    ...(await fresh(oneJob)),
+    ...(await fresh(batches)),
+    ...(await fresh(withoutResult)),
+    ...(await fresh((market) => dispute(market, "upheld", WRONG))),
+    ...(await fresh((market) => dispute(market, "rejected", RIGHT))),
+    ...(await fresh(stakeAndMoney)),
+    ...(await fresh(registration)),
+  ];
+}
+
+/** A market in which everyone has done everything once, measured from a fixed time on. */
+async function fresh(measure: (market: Market) => Promise<GasRow[]>): Promise<GasRow[]> {
+  const market = await networkHelpers.loadFixture(openMarket);
+  await prepay(market, market.client, parseEther("1000"));
+  await at(START);
+  const { terms } = await delivered(market);
+  await afterPhase(market, terms);
+  await market.market.finalise(terms, OUTPUT);
+  await market.market.collect(keyOf(terms));
+  const next = await delivered(market);
+  await afterPhase(market, next.terms);
+  await market.market.finalise(next.terms, OUTPUT);
+  return measure(market);
+}
+
+async function oneJob(market: Market): Promise<GasRow[]> {
+  const one = await delivered(market);
+  await afterPhase(market, one.terms);
+  const finalise = await gasOf(market.market.finalise(one.terms, OUTPUT));
+  const alone = one.request + one.submit + finalise;
+
+  const due = await delivered(market);
+  await afterPhase(market, due.terms);
+  const { terms, request } = await requested(market);
+  const riding = await gasOf(
+    market.market
+      .connect(market.operator)
+      .submitAndFinaliseDue(terms, OUTPUT, "", [{ terms: due.terms, outputCommitment: OUTPUT }]),
+  );
+  await afterPhase(market, terms);
+  await market.market.finalise(terms, OUTPUT);
+  return [
+    row("request", one.request),
+    row("submit", one.submit),
+    row("finalise, a transaction of its own", finalise),
+    row("submit that finalises the job before", riding),
+    row("job: request, submit, finalise in three transactions", alone),
+    row("job: request, submit that finalises the job before", request + riding),
+    row("collect the earnings of any number of jobs", await gasOf(market.market.collect(keyOf(terms))), 0),
+  ];
+}
+
+async function batches(market: Market): Promise<GasRow[]> {
+  const rows: GasRow[] = [];
+  for (const jobs of [10, 50]) {
+    const one = requestOf(market);
+    const data = market.market.interface.encodeFunctionData("request", [one]);
+    const sent = await market.market.connect(market.client).multicall(Array<string>(jobs).fill(data));
+    const receipt = await sent.wait();
+    const logs = receipt?.logs ?? [];
+    const all: Terms[] = logs.flatMap((log) =>
+      market.market.interface.parseLog(log)?.name === "JobRequested" ? [termsOf(market, [log])] : [],
+    );
+    const submits = all.map((terms) => market.market.interface.encodeFunctionData("submit", [terms, OUTPUT, ""]));
+    const submit = await gasOf(market.market.connect(market.operator).multicall(submits));
+    const last = all.at(-1);
+    if (!last) throw new Error("no job was requested");
+    await afterPhase(market, last);
+    const finalise = await gasOf(market.market.finaliseDue(all.map((terms) => ({ terms, outputCommitment: OUTPUT }))));
+    const request = receipt?.gasUsed ?? 0n;
+    rows.push(
+      row(`request ${String(jobs)} in one transaction`, request, jobs),
+      row(`submit ${String(jobs)} in one transaction`, submit, jobs),
+      row(`finalise ${String(jobs)} in one transaction`, finalise, jobs),
+      row(`jobs: all three steps in batches of ${String(jobs)}`, request + submit + finalise, jobs),
+    );
+  }
+  return rows;
+}
+
+async function withoutResult(market: Market): Promise<GasRow[]> {
+  const declined = await requested(market);
+  const decline = await gasOf(market.market.connect(market.operator).decline(declined.terms));
+  const expired = await requested(market);
+  await afterPhase(market, expired.terms);
+  return [row("decline", decline), row("expire", await gasOf(market.market.expire(expired.terms)))];
+}
+
+async function dispute(market: Market, name: string, output: string): Promise<GasRow[]> {
+  const { disputes, jury, challenger } = market;
+  const { terms, caseId, seats } = await drawnCase(market, output);
+  const [challenged] = await disputes.queryFilter(disputes.filters.CaseOpened(caseId));
+  const [drawn] = await jury.queryFilter(jury.filters.JurorsDrawn(caseId));
+  const challenge = (await challenged?.getTransactionReceipt())?.gasUsed ?? 0n;
+  const draw = (await drawn?.getTransactionReceipt())?.gasUsed ?? 0n;
+
+  const commits: bigint[] = [];
+  for (const juror of seats) commits.push(await gasOf(commit(market, caseId, juror, RIGHT)));
+  await networkHelpers.time.increase(HOUR + 1);
+  const reveals: bigint[] = [];
+  for (const juror of seats) reveals.push(await gasOf(reveal(market, caseId, juror, RIGHT)));
+  await networkHelpers.time.increase(HOUR + 1);
+  const close = await gasOf(jury.close(caseId));
+  const resolve = await gasOf(disputes.connect(challenger).resolve(caseId, terms, output));
+  const pay = await gasOf(jury.payJurors(caseId));
+  const total = [challenge, draw, ...commits, ...reveals, close, resolve, pay].reduce((sum, gas) => sum + gas, 0n);
+  const steps =
+    name === "upheld"
+      ? [
+          row("dispute: challenge before 4 eligible jurors", challenge),
+          row("dispute: draw 3 jurors", draw),
+          row("dispute: a juror's commitment", commits.at(-1) ?? 0n),
+          row("dispute: a juror's reveal", reveals.at(-1) ?? 0n),
+          row("dispute: close the vote", close),
+        ]
+      : [];
+  return [
+    ...steps,
+    row(`dispute: resolve, ${name}`, resolve),
+    row(`dispute: pay 3 jurors, ${name}`, pay),
+    row(`dispute: every step, ${name}`, total),
+  ];
+}
+
+async function stakeAndMoney(market: Market): Promise<GasRow[]> {
+  const { escrow, staking, provider, client, payToken, stakeToken } = market;
+  const amount = parseEther("1");
+  await payToken.mint(client.address, 2n * amount);
+  await stakeToken.mint(provider.address, 2n * amount);
+  await stakeToken.connect(provider).approve(staking, MaxUint256);
+  await fundStakeBalance(market, client, amount);
+  const rows = [
+    row("escrow: deposit", await gasOf(escrow.connect(client).deposit(payToken, client, amount)), 0),
+    row("escrow: transfer", await gasOf(escrow.connect(client).transfer(stakeToken, provider, amount / 2n)), 0),
+    row("escrow: withdraw", await gasOf(escrow.connect(client).withdraw(payToken, client, amount)), 0),
+    row("stake: deposit", await gasOf(staking.connect(provider).deposit(provider, amount)), 0),
+    row("stake: request unbonding", await gasOf(staking.connect(provider).requestUnbonding(amount)), 0),
+  ];
+  await networkHelpers.time.increase(21n * DAY);
+  return [...rows, row("stake: withdraw", await gasOf(staking.connect(provider).withdraw(provider)), 0)];
+}
+
+async function registration(market: Market): Promise<GasRow[]> {
+  const { models, providers, jury, people, payToken, modelId } = market;
+  const [owner, operator] = people.slice(-2);
+  if (!owner || !operator) throw new Error("no spare accounts");
+  const register = providers.connect(owner).register(operator, owner, 4n, "https://provider.example", "0x");
+  const rows = [
+    row("model: register", await gasOf(models.connect(market.modelOwner).register(MODEL_SPEC)), 0),
+    row("provider: register", await gasOf(register), 0),
+  ];
+  const offer = providers.connect(owner).setOffer(modelId, payToken, OFFER.price, OFFER.stake, OFFER.maxDuration);
+  rows.push(row("provider: first offer", await gasOf(offer), 0));
+  const again = providers.connect(owner).setOffer(modelId, payToken, OFFER.price + 1n, OFFER.stake, OFFER.maxDuration);
+  rows.push(row("provider: change an offer", await gasOf(again), 0));
+  await stake(market, owner, STAKE);
+  rows.push(row("juror: enrol", await gasOf(jury.connect(operator).enrol(modelId, owner)), 0));
+  return rows;
+}
+
+async function requested(market: Market) {
+  const sent = await market.market.connect(market.client).request(requestOf(market));
+  const receipt = await sent.wait();
+  return { terms: termsOf(market, receipt?.logs ?? []), request: receipt?.gasUsed ?? 0n };
+}
+
+async function delivered(market: Market) {
+  const job = await requested(market);
+  const submit = await gasOf(market.market.connect(market.operator).submit(job.terms, OUTPUT, ""));
+  return { ...job, submit };
+}
+
+async function gasOf(sent: Sent): Promise<bigint> {
+  const receipt = await (await sent).wait();
+  return receipt?.gasUsed ?? 0n;
+}
+
+function row(path: string, gas: bigint, jobs = 1): GasRow {
+  return { path, gas, jobs, perJob: gas / BigInt(Math.max(1, jobs)) };
+}
+
+function keyOf({ provider, modelId, token, protocolFeeBps }: Terms) {
+  return { provider, modelId, token, protocolFeeBps };
+}
