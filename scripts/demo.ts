@@ -13,6 +13,7 @@ import { AssayClient } from "@assay/sdk";
 import type { People } from "./demo/books.js";
 import { conservation } from "./demo/books.js";
 import { gasOfBlocks } from "./demo/gas.js";
+import { startChain } from "./demo/chain.js";
 import type { DemoMarket } from "./demo/market.js";
 import { fundBonds, joinProvider, registerModel, startMarket } from "./demo/market.js";
 import type { DemoModel } from "./demo/models.js";
@@ -48,7 +49,9 @@ const cleanUp: (() => Promise<void>)[] = [];
 
 async function setUp(folder: string): Promise<Scene> {
   progress.step("starting a chain and deploying the contracts through Ignition");
-  const market = await startMarket(folder);
+  const chain = await startChain();
+  cleanUp.push(chain.stop);
+  const market = await startMarket(chain.rpcUrl, folder);
   cleanUp.push(() => market.stop());
 
   progress.step("registering the digits and breast cancer models");

@@ -23,3 +23,8 @@ export class InferenceError extends WorkerError {
     super(message, false);
   }
 }
+
+/** Whether trying again cannot help: the error says so itself. Anything unknown may be the weather. */
+export function isHopeless(error: unknown): boolean {
+  return error instanceof WorkerError && !error.retryable;
+}

@@ -19,16 +19,8 @@ const STAKE = parseEther("5000");
 const PREPAID = parseEther("1000");
 const BONDS = parseEther("100");
 const JURY = 4;
-/** Blocks may share a second, so that the chain's clock does not run ahead of the workers' when many jobs come at once. */
-const CHAIN = { network: "default", override: { allowBlocksWithSameTimestamp: true } } as const;
-/** A block even when nobody sends: the jury's seed is the hash of a block to come. */
-const BLOCK_MS = 500;
-
-/** A chain behind JSON-RPC in this process, with the system deployed through Ignition and named people. */
-export async function startMarket(folder: string) {
-  const server = await network.createServer(CHAIN, "127.0.0.1", 0);
-  const { port } = await server.listen();
-  const rpcUrl = `http://127.0.0.1:${port}`;
+/** The system deployed through Ignition on a node behind JSON-RPC, with named people. */
+export async function startMarket(rpcUrl: string, folder: string) {
   const connection = await network.create({ network: "localhost", override: { url: rpcUrl } as never });
   const { ethers, ignition } = connection;
   const [deployer, treasury, modelOwner, client, ...people] = await ethers.getSigners();
@@ -58,12 +50,10 @@ export async function startMarket(folder: string) {
   await (await payToken.connect(client).approve(deployment.escrow, MaxUint256)).wait();
   await (await contracts.escrow.deposit(payTokenAddress, client.address, PREPAID)).wait();
   const { chainId } = await ethers.provider.getNetwork();
-  await ethers.provider.send("evm_setIntervalMining", [BLOCK_MS]);
 
   return {
     async stop() {
       await connection.close();
-      await server.close();
       rmSync(path.join(config.paths.ignition, "deployments", deploymentId), { recursive: true, force: true });
     },
     provider: ethers.provider,

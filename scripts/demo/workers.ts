@@ -23,7 +23,8 @@ export interface DemoWorker {
   operator: HDNodeWallet;
   endpoint: string;
   start(): Promise<void>;
-  stop(): Promise<void>;
+  /** Ends the process and waits for its end. `SIGKILL` gives it no time to tidy up. */
+  stop(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
 }
 
 export interface WorkerPlan {
@@ -81,10 +82,10 @@ export async function prepareWorker(market: DemoMarket, folder: string, plan: Wo
       });
       await waitForHealth(plan.name, endpoint, child);
     },
-    async stop() {
+    async stop(signal = "SIGTERM") {
       if (!child || child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
-      child.kill("SIGTERM");
+      child.kill(signal);
       const late = setTimeout(() => child?.kill("SIGKILL"), STOP_MS);
       await ended;
       clearTimeout(late);

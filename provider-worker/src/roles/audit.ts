@@ -1,7 +1,7 @@
 import { JobStatus } from "@assay/sdk";
 import { id } from "ethers";
 
-import { InferenceError, WorkerError } from "../errors.js";
+import { isHopeless } from "../errors.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
 import { isOurs, requestOf, TaskPool } from "./role.js";
@@ -53,8 +53,7 @@ export class Audit implements Role {
       found = (await executor.execute(terms, inputUri)).root;
     } catch (error) {
       // Nothing is challenged on the ground that it could not be checked.
-      const hopeless = error instanceof InferenceError || (error instanceof WorkerError && !error.retryable);
-      if (!hopeless) throw error;
+      if (!isHopeless(error)) throw error;
       log.warn({ job: event.key, err: error }, "cannot audit");
       journal.setNote(`audited ${event.key}`, "failed");
       return;

@@ -2,12 +2,16 @@ import { randomBytes } from "node:crypto";
 
 import { hexlify, ZeroHash } from "ethers";
 
+import { isHopeless } from "../errors.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
 import { requestOf, sameAddress, TaskPool } from "./role.js";
 
 /** `JuryArbiter.Phase`. */
 const Phase = { Draw: 1n, Commit: 2n, Reveal: 3n, Count: 4n, Closed: 5n } as const;
+
+/** Seconds before the end of the commit period in which a juror that still cannot execute the job abstains. */
+const LAST_CALL = 60;
 
 /** Sits on juries: enrols, draws, re-executes, commits, reveals and counts. */
 export class Juror implements Role {
@@ -23,7 +27,7 @@ export class Juror implements Role {
     });
   }
 
-  tick(): Promise<void> {
+  tick(now: number): Promise<void> {
     const { journal } = this.context;
     for (const modelId of this.models) this.#tasks.start(`enrol ${modelId}`, () => this.#enrol(modelId));
     for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn", "JuryCaseClosed"])) {
@@ -32,7 +36,7 @@ export class Juror implements Role {
     for (const event of journal.openEvents("JurorsDrawn", ["JuryCaseClosed"])) {
       const jurors = event.args.jurors as string[];
       if (jurors.some((juror) => sameAddress(juror, this.context.provider))) {
-        this.#tasks.start(`case ${event.key}`, () => this.#judge(event));
+        this.#tasks.start(`case ${event.key}`, () => this.#judge(event, now));
       }
     }
     return Promise.resolve();
@@ -60,18 +64,19 @@ export class Juror implements Role {
     else if (seed !== ZeroHash) await this.#send(`draw ${event.key}`, draw);
   }
 
-  async #judge(event: ChainEvent): Promise<void> {
+  async #judge(event: ChainEvent, now: number): Promise<void> {
     const { contracts, provider } = this.context;
     const caseId = event.key;
     const phase = await contracts.jury.phaseOf(caseId);
     const seat = await contracts.jury.seatOf(caseId, provider);
     if (phase === Phase.Commit && seat.commitment === ZeroHash) {
-      const { output, salt } = await this.#vote(event);
+      const { commitEnd } = await contracts.jury.juryCaseOf(caseId);
+      const { output, salt } = await this.#vote(event, now + LAST_CALL < Number(commitEnd));
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
       await this.#send(`commit ${caseId}`, data);
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
-      const { output, salt } = await this.#vote(event);
+      const { output, salt } = await this.#vote(event, false);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
       await this.#send(`reveal ${caseId}`, data);
     } else if (phase === Phase.Count) {
@@ -79,8 +84,11 @@ export class Juror implements Role {
     }
   }
 
-  /** What this juror found, with its salt, in the journal before it is committed to. Zero if the job cannot be done. */
-  async #vote(event: ChainEvent): Promise<{ output: string; salt: string }> {
+  /**
+   * What this juror found, with its salt, in the journal before it is committed to. Zero, which abstains, if the job
+   * cannot be done; while there is `time` only if trying again cannot help.
+   */
+  async #vote(event: ChainEvent, time: boolean): Promise<{ output: string; salt: string }> {
     const { journal, executor, log } = this.context;
     const seat = `${event.key} ${String(event.args.round)}`;
     const known = journal.voteOf(seat);
@@ -90,6 +98,7 @@ export class Juror implements Role {
     try {
       output = (await executor.execute(terms, inputUri)).root;
     } catch (error) {
+      if (time && !isHopeless(error)) throw error;
       log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");
     }
     return journal.bindVote(seat, { output, salt: hexlify(randomBytes(32)) });

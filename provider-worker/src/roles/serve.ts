@@ -1,6 +1,6 @@
 import { JobStatus } from "@assay/sdk";
 
-import { InferenceError, WorkerError } from "../errors.js";
+import { isHopeless } from "../errors.js";
 import type { Role, RoleContext } from "./role.js";
 import { dueSettlements, isOurs, requestOf, TaskPool } from "./role.js";
 
@@ -60,8 +60,7 @@ export class Serve implements Role {
       journal.bindResult(job, root);
       return root;
     } catch (error) {
-      const hopeless = error instanceof InferenceError || (error instanceof WorkerError && !error.retryable);
-      if (!hopeless) throw error;
+      if (!isHopeless(error)) throw error;
       log.warn({ job, err: error }, "job cannot be done: declining");
       return undefined;
     }
