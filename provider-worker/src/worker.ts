@@ -22,6 +22,7 @@ import { Audit } from "./roles/audit.js";
 import { Juror } from "./roles/juror.js";
 import { Resolve } from "./roles/resolve.js";
 import type { Role, RoleContext } from "./roles/role.js";
+import { requestOf } from "./roles/role.js";
 import { Serve } from "./roles/serve.js";
 import { Settle } from "./roles/settle.js";
 import type { WorkerSettings } from "./settings.js";
@@ -66,7 +67,10 @@ export class Worker {
     this.#provider = rpcProvider(settings.rpcUrl, settings.chainId);
     this.#contracts = connect(deployment, this.#provider);
     this.#journal = new Journal(path.join(settings.dataDir, "journal.sqlite"));
-    this.#store = new ContentStore(path.join(settings.dataDir, "content"));
+    this.#store = new ContentStore(path.join(settings.dataDir, "content"), {
+      maxTensorBytes: settings.limits.storeBytes,
+      needed: () => this.#neededTensors(),
+    });
     this.#fetcher = new Fetcher(settings.fetch);
     this.#models = new ModelCache(
       this.#contracts,
@@ -120,6 +124,17 @@ export class Worker {
     const block = await this.#provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
     for (const role of roles) await role.tick(block.timestamp);
+  }
+
+  /** Inputs and outputs of jobs that are not settled: clients fetch them, and jurors and auditors may have to. */
+  #neededTensors(): Set<string> {
+    const settled = ["JobPaid", "JobRefunded"];
+    const requested = this.#journal.openEvents("JobRequested", settled).map(({ key }) => requestOf(this.#journal, key));
+    const submitted = this.#journal.openEvents("ResultSubmitted", settled);
+    return new Set([
+      ...requested.map(({ terms }) => terms.inputCommitment),
+      ...submitted.map(({ args }) => String(args.outputCommitment)),
+    ]);
   }
 
   async #requireChain(): Promise<void> {

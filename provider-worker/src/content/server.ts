@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { TensorError } from "@assay/sdk";
 
 import type { ContentStore } from "./store.js";
+import { StoreFullError } from "./store.js";
 
 export interface ContentServerOptions {
   host: string;
@@ -95,8 +96,9 @@ export class ContentServer {
       if (root === name) reply(response, 201, "kept");
       else reply(response, 422, `the tensors commit to ${root}`);
     } catch (error) {
-      if (!(error instanceof TensorError)) throw error;
-      reply(response, 422, error.message);
+      if (error instanceof TensorError) reply(response, 422, error.message);
+      else if (error instanceof StoreFullError) reply(response, 507, "the store is full of open jobs: try later");
+      else throw error;
     }
   }
 }

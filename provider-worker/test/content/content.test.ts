@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,9 +11,10 @@ import { fromFloat32Array, packBundle } from "@assay/sdk";
 
 import { Fetcher, isPrivateAddress } from "../../src/content/fetcher.js";
 import { ContentServer } from "../../src/content/server.js";
-import { ContentStore, sha256 } from "../../src/content/store.js";
+import { ContentStore, sha256, StoreFullError } from "../../src/content/store.js";
 
 const bundle = packBundle(new Map([["x", fromFloat32Array(new Float32Array([1, 2, 3]))]]), ["x"]);
+const ROOMY = { maxTensorBytes: 1_000_000, needed: () => new Set<string>() };
 let directory: string;
 before(async () => {
   directory = await mkdtemp(path.join(tmpdir(), "assay-content-"));
@@ -22,7 +23,7 @@ after(() => rm(directory, { recursive: true }));
 
 describe("The content store", () => {
   it("keeps tensors by their commitment and files by their hash", async () => {
-    const store = new ContentStore(directory);
+    const store = new ContentStore(directory, ROOMY);
     assert.equal(await store.putTensors(bundle.bytes), bundle.root);
     assert.deepEqual(new Uint8Array((await store.get("tensors", bundle.root)) ?? []), bundle.bytes);
     const hash = await store.putFile(new Uint8Array([7]));
@@ -30,14 +31,47 @@ describe("The content store", () => {
   });
 
   it("does not hand out a damaged file", async () => {
-    const store = new ContentStore(directory);
+    const store = new ContentStore(directory, ROOMY);
     const hash = await store.putFile(new Uint8Array([8]));
     await writeFile(store.pathOf("files", hash), new Uint8Array([9]));
     assert.equal(await store.get("files", hash), undefined);
   });
 
+  it("lets the oldest bundles go that no open job needs, and never grows beyond its limit", async () => {
+    const folder = path.join(directory, "small");
+    const bundles = Array.from({ length: 12 }, (_, i) =>
+      packBundle(new Map([["x", fromFloat32Array(new Float32Array(100).fill(i))]]), ["x"]),
+    );
+    const size = bundles[0]?.bytes.length ?? 0;
+    const needed = new Set([bundles[0]?.root ?? ""]);
+    const limits = { maxTensorBytes: 5 * size, needed: () => needed };
+    const kept = async (store: ContentStore) => {
+      const found = await Promise.all(bundles.map(({ root }) => store.get("tensors", root)));
+      return found.flatMap((bytes, i) => (bytes ? [i] : []));
+    };
+    let store = new ContentStore(folder, limits);
+    for (const [i, { bytes, root }] of bundles.entries()) {
+      if (i === 6) store = new ContentStore(folder, limits);
+      await store.putTensors(bytes);
+      // The clock of the disk is coarse: ages are set, not waited for.
+      await utimes(store.pathOf("tensors", root), 1000 + i, 1000 + i);
+      assert.ok((await kept(store)).length <= 5);
+    }
+    assert.deepEqual((await kept(store)).slice(0, 1), [0]);
+    assert.ok((await kept(store)).includes(11));
+
+    for (const { root } of bundles) needed.add(root);
+    const more = Array.from({ length: 6 }, (_, i) =>
+      packBundle(new Map([["x", fromFloat32Array(new Float32Array(100).fill(-1 - i))]]), ["x"]),
+    );
+    for (const { root } of more) needed.add(root);
+    await assert.rejects(async () => {
+      for (const { bytes } of more) await store.putTensors(bytes);
+    }, StoreFullError);
+  });
+
   it("refuses names that are no hashes", async () => {
-    await assert.rejects(new ContentStore(directory).get("files", "../../etc/passwd"), /no 32-byte hash/);
+    await assert.rejects(new ContentStore(directory, ROOMY).get("files", "../../etc/passwd"), /no 32-byte hash/);
   });
 });
 
@@ -45,7 +79,11 @@ describe("The content server", () => {
   let server: ContentServer;
   let base: string;
   before(async () => {
-    server = new ContentServer(new ContentStore(directory), { host: "127.0.0.1", port: 0, maxUploadBytes: 10_000 });
+    server = new ContentServer(new ContentStore(directory, ROOMY), {
+      host: "127.0.0.1",
+      port: 0,
+      maxUploadBytes: 10_000,
+    });
     base = `http://127.0.0.1:${await server.start()}`;
   });
   after(() => server.stop());
