@@ -125,4 +125,18 @@ describe("A dispute before a jury", () => {
     await market.disputes.resolve(caseId, terms, output);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
   });
+
+  it("hears a case although the provider took a juror's operator key for its own", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const [, juror] = market.keys;
+    if (!juror) throw new Error("there is no second provider");
+    const terms = await requestJob(market);
+    await submitJob(market, terms, WRONG);
+    await market.providers.connect(market.provider).setOperator(juror.operator.address);
+    await market.disputes.connect(market.challenger).challenge(terms, WRONG);
+
+    const caseId = await market.disputes.lastCaseId();
+    const [opened] = await market.jury.queryFilter(market.jury.filters.JuryCaseOpened(caseId));
+    expect(opened?.args.pool).to.include(juror.provider.address).and.not.to.include(market.provider.address);
+  });
 });
