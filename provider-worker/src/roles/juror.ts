@@ -5,10 +5,7 @@ import { hexlify, ZeroHash } from "ethers";
 import { isHopeless } from "../errors.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
-import { requestOf, sameAddress, TaskPool } from "./role.js";
-
-/** `JuryArbiter.Phase`. */
-const Phase = { Draw: 1n, Commit: 2n, Reveal: 3n, Count: 4n, Closed: 5n } as const;
+import { Phase, requestOf, sameAddress, TaskPool } from "./role.js";
 
 /** Seconds before the end of the commit period in which a juror that still cannot execute the job abstains. */
 const LAST_CALL = 60;

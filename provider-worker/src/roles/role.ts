@@ -26,6 +26,9 @@ export interface Role {
   tick(now: number): Promise<void>;
 }
 
+/** `JuryArbiter.Phase`. */
+export const Phase = { Draw: 1n, Commit: 2n, Reveal: 3n, Count: 4n, Closed: 5n } as const;
+
 export const sameAddress = (a: unknown, b: string): boolean => String(a).toLowerCase() === b.toLowerCase();
 
 /** Terms and input URI of a job that was requested. */
