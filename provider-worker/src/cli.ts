@@ -27,8 +27,10 @@ program
     if (existsSync(file)) throw new WorkerError(`${file} exists already: edit it, or name another with --settings`);
     const folder = path.dirname(file);
     mkdirSync(folder, { recursive: true });
-    const passwordFile = path.join(folder, "password");
-    if (!existsSync(passwordFile)) writeFileSync(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600 });
+    const passwordFile = process.env.ASSAY_PASSWORD === undefined ? path.join(folder, "password") : undefined;
+    if (passwordFile !== undefined && !existsSync(passwordFile)) {
+      writeFileSync(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600 });
+    }
     const operator = await createKeystore(
       path.join(folder, "operator.keystore.json"),
       readPassword(process.env, passwordFile),
@@ -41,7 +43,7 @@ program
       roles: ["serve", "juror"],
       models: [],
       keystore: "operator.keystore.json",
-      passwordFile: "password",
+      ...(passwordFile === undefined ? {} : { passwordFile: "password" }),
       dataDir: "data",
     };
     writeFileSync(file, `${JSON.stringify(settings, null, 2)}\n`, { flag: "wx" });
