@@ -1,5 +1,5 @@
 import type { AssayContracts, JobTerms } from "@assay/sdk";
-import { parseTerms } from "@assay/sdk";
+import { parseTerms, TensorError } from "@assay/sdk";
 import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
@@ -36,6 +36,11 @@ export function requestOf(journal: Journal, job: string): { terms: JobTerms; inp
   const [event] = journal.events("JobRequested", job);
   if (!event) throw new WorkerError(`job ${job} is not in the journal: start the worker from an earlier block`);
   return { terms: parseTerms(event.args.terms), inputUri: String(event.args.inputUri) };
+}
+
+/** Whether a job that failed with this error fails again however often it is tried. */
+export function isHopeless(error: unknown): boolean {
+  return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }
 
 /** Runs one task a key at a time, at most `limit` together; a key under way is not started twice. */
