@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { ZeroHash } from "ethers";
 
 import type { Market } from "../support/fixture.js";
-import { networkHelpers, OFFER, openMarket, STAKE, STATUS } from "../support/fixture.js";
+import { networkHelpers, OFFER, openMarket, requestJob, STAKE, STATUS, submitJob } from "../support/fixture.js";
 import {
   BOND,
   challengedJob,
@@ -15,6 +15,7 @@ import {
   RIGHT,
   RULING,
   vote,
+  WRONG,
 } from "../support/jury.js";
 
 describe("A dispute before a jury", () => {

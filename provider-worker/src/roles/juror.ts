@@ -4,7 +4,7 @@ import { hexlify, ZeroHash } from "ethers";
 
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
-import { Phase, requestOf, sameAddress, TaskPool } from "./role.js";
+import { isHopeless, Phase, requestOf, sameAddress, TaskPool } from "./role.js";
 
 /** Seconds before the end of the commit period in which a juror that still cannot execute the job abstains. */
 const LAST_CALL = 60;
