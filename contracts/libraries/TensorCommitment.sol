@@ -97,12 +97,23 @@ library TensorCommitment {
         uint256 nLeaves,
         bytes32[] calldata proof
     ) internal pure returns (bool) {
-        if (index >= nLeaves) return false;
-        bytes32 node = leafHash(leaf);
+        return verifyHash(merkleRoot, leafHash(leaf), index, nLeaves, proof);
+    }
+
+    /// @notice Whether `node` is number `index` of the `width` nodes of one level under `merkleRoot`.
+    /// @dev Never reverts, as `verifyLeaf`.
+    function verifyHash(
+        bytes32 merkleRoot,
+        bytes32 node,
+        uint256 index,
+        uint256 width,
+        bytes32[] calldata proof
+    ) internal pure returns (bool) {
+        if (index >= width) return false;
         uint256 used;
         // Hot in disputes, where every operand is opened; no step can overflow, as index < width.
         unchecked {
-            for (uint256 width = nLeaves; width > 1; width -= width / 2) {
+            for (; width > 1; width -= width / 2) {
                 if (index & 1 == 1 || index + 1 < width) {
                     if (used == proof.length) return false;
                     assembly ("memory-safe") {
