@@ -57,3 +57,18 @@ export function decimal(option: string, value: string | undefined, decimals: num
 export function basisPoints(option: string, value: string): bigint {
   return decimal(option, value, 2, "percent");
 }
+
+/** The base URL of a content store. */
+export function url(option: string, value: string | undefined): string {
+  const text = required(option, value);
+  const { protocol } = URL.canParse(text) ? new URL(text) : { protocol: "" };
+  if (protocol !== "https:" && protocol !== "http:") {
+    throw new UserError(`${option} is ${JSON.stringify(text)}: give a URL such as https://worker.example`);
+  }
+  return text;
+}
+
+/** A choice of names, or undefined if none was made. */
+export function maybe<T>(value: string | undefined, parse: (value: string) => T): T | undefined {
+  return value === undefined ? undefined : parse(value);
+}

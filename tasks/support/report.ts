@@ -16,19 +16,40 @@ export class Shown {
   }
 }
 
-export type Value = string | number | bigint | boolean | Shown | readonly Value[];
+export type Value = string | number | bigint | boolean | Shown | Fields | readonly Value[];
 /** What a task found or did; the names become headings. */
-export type Fields = Readonly<Record<string, Value>>;
-export type Report = Fields | readonly Fields[];
+export interface Fields {
+  readonly [name: string]: Value;
+}
+export type Report = Fields | Listing;
 
-export const seconds = (duration: bigint) => new Shown(`${duration} s`, duration);
+/** Rows of a table; in JSON an object with one array of that name. */
+export class Listing {
+  constructor(
+    readonly name: string,
+    readonly rows: readonly Fields[],
+  ) {}
+
+  toJSON(): unknown {
+    return { [this.name]: this.rows };
+  }
+}
+
+export const seconds = (duration: bigint) => new Shown(`${duration} s`, Number(duration));
 
 /** A moment in seconds since 1970; zero stands for never. */
-export const moment = (at: bigint) => new Shown(at === 0n ? "-" : new Date(Number(at) * 1000).toISOString(), at);
+export const moment = (at: bigint) =>
+  at === 0n ? new Shown("-", null) : new Shown(new Date(Number(at) * 1000).toISOString(), Number(at));
 
-export const percent = (basisPoints: bigint) => new Shown(`${Number(basisPoints) / 100} %`, basisPoints);
+export const percent = (basisPoints: bigint) => {
+  const value = Number(basisPoints) / 100;
+  return new Shown(`${value} %`, String(value));
+};
 
-/** Prints one JSON line, or a table. */
+/** What may be absent. */
+export const orNone = (value: string | undefined) => (value ? value : new Shown("-", null));
+
+/** Prints one JSON object in one line, or a table. */
 export function print(report: Report, json: boolean): void {
   console.log(json ? toJson(report) : toTable(report));
 }
@@ -39,20 +60,16 @@ function toJson(report: Report): string {
 
 function toTable(report: Report): string {
   const style = { head: [], border: [] };
-  if (!isList(report)) {
+  if (!(report instanceof Listing)) {
     const table = new Table({ style });
     for (const [name, value] of Object.entries(report)) table.push({ [heading(name)]: toText(value) });
     return table.toString();
   }
-  const [first] = report;
-  if (!first) return "none";
+  const [first] = report.rows;
+  if (!first) return `no ${report.name}`;
   const table = new Table({ style, head: Object.keys(first).map(heading) });
-  for (const row of report) table.push(Object.values(row).map(toText));
+  for (const row of report.rows) table.push(Object.values(row).map(toText));
   return table.toString();
-}
-
-function isList(report: Report): report is readonly Fields[] {
-  return Array.isArray(report);
 }
 
 function heading(name: string): string {
@@ -60,5 +77,18 @@ function heading(name: string): string {
 }
 
 function toText(value: Value): string {
-  return typeof value === "object" && !(value instanceof Shown) ? value.map(toText).join("\n") : String(value);
+  if (typeof value !== "object" || value instanceof Shown) return printable(String(value));
+  if (isList(value)) return value.length === 0 ? "-" : value.map(toText).join("\n");
+  return Object.entries(value)
+    .map(([name, part]) => `${heading(name)} ${toText(part)}`)
+    .join(", ");
+}
+
+function isList(value: Fields | readonly Value[]): value is readonly Value[] {
+  return Array.isArray(value);
+}
+
+/** Other people chose what is on the chain: it must not steer the terminal. */
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "�");
 }

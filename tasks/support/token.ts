@@ -17,6 +17,7 @@ export class Token {
     private readonly decimals: number,
   ) {}
 
+  /** A token that a user named: it must be one. */
   static async at(address: string, runner: ContractRunner): Promise<Token> {
     const contract = DevToken__factory.connect(address, runner);
     try {
@@ -27,12 +28,20 @@ export class Token {
     }
   }
 
+  /** A token that somebody's offer names: whatever it is, its amounts can be shown. */
+  static async found(address: string, runner: ContractRunner): Promise<Token> {
+    return Token.at(address, runner).catch(
+      () => new Token(DevToken__factory.connect(address, runner), address, `units of ${address}`, 0),
+    );
+  }
+
   /** Units out of whole tokens. */
   parse(option: string, value: string | undefined): bigint {
     return decimal(option, value, this.decimals, this.symbol);
   }
 
   show(units: bigint): Shown {
-    return new Shown(`${formatUnits(units, this.decimals)} ${this.symbol}`, units);
+    const amount = formatUnits(units, this.decimals);
+    return new Shown(`${amount} ${this.symbol}`, amount);
   }
 }
