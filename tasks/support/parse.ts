@@ -22,6 +22,18 @@ export function whole(option: string, value: string | undefined): bigint {
   return BigInt(text);
 }
 
+/** A number within bounds; `shown` turns it into what the user would write. */
+export function bounded(
+  option: string,
+  value: bigint,
+  min: bigint,
+  max: bigint,
+  shown: (n: bigint) => string = String,
+) {
+  if (value >= min && value <= max) return value;
+  throw new UserError(`${option} is ${shown(value)}: give ${shown(min)} to ${shown(max)}`);
+}
+
 export function hash(option: string, value: string | undefined): string {
   const text = required(option, value).toLowerCase();
   if (!isHexString(text, 32)) throw new UserError(`${option} is ${JSON.stringify(text)}: give 32 bytes as 0x…`);

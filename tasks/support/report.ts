@@ -47,7 +47,8 @@ export const percent = (basisPoints: bigint) => {
 };
 
 /** What may be absent. */
-export const orNone = (value: string | undefined) => (value ? value : new Shown("-", null));
+export const orNone = <T extends Value>(value: T | undefined): T | Shown =>
+  value === undefined || value === "" ? new Shown("-", null) : value;
 
 /** Prints one JSON object in one line, or a table. */
 export function print(report: Report, json: boolean): void {
@@ -55,33 +56,49 @@ export function print(report: Report, json: boolean): void {
 }
 
 function toJson(report: Report): string {
-  return JSON.stringify(report, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+  return JSON.stringify(report, (_, value: unknown) => (typeof value === "bigint" ? integer(value) : value));
+}
+
+/** Ids and counts are numbers; what a JSON number cannot hold exactly is a string. */
+function integer(value: bigint): number | string {
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
 }
 
 function toTable(report: Report): string {
-  const style = { head: [], border: [] };
-  if (!(report instanceof Listing)) {
-    const table = new Table({ style });
-    for (const [name, value] of Object.entries(report)) table.push({ [heading(name)]: toText(value) });
-    return table.toString();
-  }
+  if (!(report instanceof Listing)) return toList(report);
   const [first] = report.rows;
   if (!first) return `no ${report.name}`;
-  const table = new Table({ style, head: Object.keys(first).map(heading) });
+  const table = new Table({ style: { head: [], border: [], compact: true }, head: Object.keys(first).map(heading) });
   for (const row of report.rows) table.push(Object.values(row).map(toText));
   return table.toString();
+}
+
+/** One line for each field; further lines of a value are indented below its first. */
+function toList(fields: Fields): string {
+  const width = Math.max(...Object.keys(fields).map((name) => heading(name).length)) + 2;
+  return Object.entries(fields)
+    .map(([name, value]) => heading(name).padEnd(width) + toText(value).replaceAll("\n", `\n${" ".repeat(width)}`))
+    .join("\n");
 }
 
 function heading(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
+/** Nested fields take a line each, those in a list share one. */
 function toText(value: Value): string {
   if (typeof value !== "object" || value instanceof Shown) return printable(String(value));
-  if (isList(value)) return value.length === 0 ? "-" : value.map(toText).join("\n");
-  return Object.entries(value)
-    .map(([name, part]) => `${heading(name)} ${toText(part)}`)
-    .join(", ");
+  if (!isList(value)) return toLines(value).join("\n");
+  const rows = value.map((part) => (isFields(part) ? toLines(part).join(", ") : toText(part)));
+  return rows.length === 0 ? "-" : rows.join("\n");
+}
+
+function toLines(fields: Fields): string[] {
+  return Object.entries(fields).map(([name, part]) => `${heading(name)} ${toText(part)}`);
+}
+
+function isFields(value: Value): value is Fields {
+  return typeof value === "object" && !(value instanceof Shown) && !isList(value);
 }
 
 function isList(value: Fields | readonly Value[]): value is readonly Value[] {

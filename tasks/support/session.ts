@@ -3,14 +3,7 @@ import path from "node:path";
 
 import type { AssayContracts, Deployment } from "@assay/sdk";
 import { AssayClient, connect, loadDeployment, withDecodedRevert } from "@assay/sdk";
-import type {
-  ContractRunner,
-  ContractTransactionReceipt,
-  ContractTransactionResponse,
-  Interface,
-  Provider,
-  Signer,
-} from "ethers";
+import type { ContractRunner, Interface, Provider, Signer, TransactionReceipt, TransactionResponse } from "ethers";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 import type { NetworkConnection } from "hardhat/types/network";
 
@@ -35,6 +28,7 @@ export class Session {
     private readonly account: Signer | undefined,
     /** The token that development deployments pay in. */
     private readonly payToken: string | undefined,
+    private readonly rpc: NetworkConnection["provider"],
   ) {
     this.contracts = connect(deployment, account ?? provider);
   }
@@ -81,7 +75,7 @@ export class Session {
   }
 
   /** Sends a transaction and waits for it. */
-  async send(call: () => Promise<ContractTransactionResponse>): Promise<ContractTransactionReceipt> {
+  async send(call: () => Promise<TransactionResponse>): Promise<TransactionReceipt> {
     await this.signer.getAddress();
     const sent = await call();
     const receipt = await sent.wait();
@@ -91,8 +85,21 @@ export class Session {
 
   /** Time of the block to come, which contracts will go by. */
   async now(): Promise<bigint> {
-    const block = (await this.provider.getBlock("pending")) ?? (await this.provider.getBlock("latest"));
-    return BigInt(block?.timestamp ?? 0);
+    for (const tag of ["pending", "latest"]) {
+      const block: unknown = await this.rpc.request({ method: "eth_getBlockByNumber", params: [tag, false] });
+      if (block) return BigInt((block as { timestamp: string }).timestamp);
+    }
+    throw new UserError(`network ${this.network} has no latest block: is the node synchronised?`);
+  }
+
+  /** A method that only nodes for development have. */
+  async development(method: string, params: unknown[]): Promise<void> {
+    try {
+      await this.rpc.request({ method, params });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new UserError(`network ${this.network} refuses ${method}, which development chains know: ${reason}`);
+    }
   }
 
   private get runner(): ContractRunner {
@@ -115,7 +122,7 @@ export function action<Arguments>(work: (session: Session, given: Arguments) => 
 }
 
 /** The arguments of the first event of that name in a receipt. */
-export function emitted(receipt: ContractTransactionReceipt, abi: Interface, event: string): Record<string, unknown> {
+export function emitted(receipt: TransactionReceipt, abi: Interface, event: string): Record<string, unknown> {
   for (const log of receipt.logs) {
     const parsed = abi.parseLog(log);
     if (parsed?.name === event) return parsed.args.toObject();
@@ -136,7 +143,8 @@ async function open({ account, deployment: file }: CommonArguments, hre: Hardhat
     );
   }
   const signer = await signerOf(connection, account);
-  return new Session(connection.networkName, chainId, deployment, provider, signer, payTokenOf(addresses));
+  const pay = payTokenOf(addresses);
+  return new Session(connection.networkName, chainId, deployment, provider, signer, pay, connection.provider);
 }
 
 function payTokenOf(file: string): string | undefined {
