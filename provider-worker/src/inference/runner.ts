@@ -71,10 +71,16 @@ export class ChildRunner implements ModelRunner {
 
   async #load(): Promise<void> {
     this.#child = fork(CHILD, { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] });
-    const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
-    if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
-    this.inputs = response.inputs;
-    this.outputs = response.outputs;
+    try {
+      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
+      if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
+      this.inputs = response.inputs;
+      this.outputs = response.outputs;
+    } catch (error) {
+      // A child without its model is of no use, and would keep this process alive.
+      this.stop();
+      throw error;
+    }
   }
 
   #ask(request: Request): Promise<Response> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { commitBundle, toTypedArray } from "@assay/sdk";
 
@@ -59,8 +60,21 @@ describe("A model in a child process", () => {
     slow.stop();
   });
 
+  it("leaves no child behind when its file is no model", async () => {
+    const before = children();
+    const start = ChildRunner.start(modelFile("README.md"), LIMITS);
+    await assert.rejects(start, { reason: "rejected" });
+    for (let i = 0; i < 50 && children() > before; i++) await sleep(100);
+    assert.equal(children(), before);
+  });
+
   it("is killed above its memory limit", async () => {
     const start = ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), { ...LIMITS, memoryMb: 1 });
     await assert.rejects(start, { reason: "memory" });
   });
 });
+
+/** Processes that keep this one alive. */
+function children(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === "ProcessWrap").length;
+}
