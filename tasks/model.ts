@@ -1,4 +1,6 @@
-import { lazy, marketTask, model, optional, text } from "./support/define.js";
+import { task } from "hardhat/config";
+
+import { json, lazy, marketTask, model, optional, text } from "./support/define.js";
 
 const actions = () => import("./actions/model.js");
 
@@ -16,6 +18,13 @@ export const modelTasks = [
     .addOption(optional("modelUri", "where workers fetch the file"))
     .addOption(optional("goldenUri", "where workers fetch the golden vectors"))
     .setAction(lazy(actions, "register"))
+    .build(),
+  task("model:golden", "runs an ONNX model on this machine and writes golden vectors for model:register")
+    .addPositionalArgument(text("file", "the .onnx file"))
+    .addOption(optional("input", "safetensors files with inputs, one a vector, commas between them"))
+    .addOption(optional("save", "file to write"))
+    .addFlag(json)
+    .setAction(lazy(() => import("./actions/golden.js"), "golden"))
     .build(),
   marketTask("model:list", "lists all models").setAction(lazy(actions, "list")).build(),
   marketTask("model:show", "shows all that is stated about a model")

@@ -10,6 +10,8 @@ export interface CommonArguments {
   json: boolean;
 }
 
+export const json = { name: "json", description: "print one JSON object in one line, and nothing else" } as const;
+
 /** Begins the definition of a task of the market. */
 export function marketTask(id: string, description: string) {
   return task(id, description)
@@ -23,7 +25,7 @@ export function marketTask(id: string, description: string) {
       ...optional("deployment", "file with the addresses; by default Ignition's for this chain"),
       type: ArgumentType.FILE_WITHOUT_DEFAULT,
     })
-    .addFlag({ name: "json", description: "print one JSON object in one line, and nothing else" });
+    .addFlag(json);
 }
 
 /** A text option without a default. Options that a task cannot do without are checked when it runs. */

@@ -50,6 +50,8 @@ const HINTS: Readonly<Record<string, string>> = {
 function foreseen(error: unknown): string | undefined {
   if (error instanceof ContractRevertError) return withHint(error);
   if (error instanceof AssayError || error instanceof TensorError) return error.message;
+  // By name: importing the worker for its classes would make every task start slower.
+  if (error instanceof Error && ["WorkerError", "InferenceError"].includes(error.name)) return error.message;
   if (isError(error, "INSUFFICIENT_FUNDS")) return "the account cannot pay for the transaction: fund it first";
   if (isError(error, "CALL_EXCEPTION")) return `the contract refused: ${error.shortMessage}`;
   if (error instanceof Error && error.name === "ProviderError") return `the node refused: ${error.message}`;

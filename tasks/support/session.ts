@@ -109,16 +109,26 @@ export class Session {
 
 /** Makes a task's action out of what it does: opens the session, prints the report, and tells errors clearly. */
 export function action<Arguments>(work: (session: Session, given: Arguments) => Promise<Report>) {
-  return async (given: Arguments & CommonArguments, hre: HardhatRuntimeEnvironment): Promise<Report> => {
-    try {
+  return async (given: Arguments & CommonArguments, hre: HardhatRuntimeEnvironment): Promise<Report> =>
+    reported(given.json, async () => {
       const session = await open(given, hre);
-      const report = await withDecodedRevert(() => work(session, given));
-      print(report, given.json);
-      return report;
-    } catch (error) {
-      throw presentable(error);
-    }
-  };
+      return withDecodedRevert(() => work(session, given));
+    });
+}
+
+/** The same for a task that needs no network. */
+export function localAction<Arguments>(work: (given: Arguments) => Promise<Report>) {
+  return async (given: Arguments & { json: boolean }): Promise<Report> => reported(given.json, () => work(given));
+}
+
+async function reported(json: boolean, work: () => Promise<Report>): Promise<Report> {
+  try {
+    const report = await work();
+    print(report, json);
+    return report;
+  } catch (error) {
+    throw presentable(error);
+  }
 }
 
 /** The arguments of the first event of that name in a receipt. */
