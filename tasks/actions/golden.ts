@@ -1,10 +1,10 @@
 import { ChildRunner, writeGolden } from "@assay/provider-worker";
-import { contentHash, parseSafetensors } from "@assay/sdk";
+import { contentHash } from "@assay/sdk";
 
 import { readBytes, writeBytes } from "../support/files.js";
 import { required } from "../support/parse.js";
 import { localAction } from "../support/session.js";
-import { describeTensors } from "../support/tensors.js";
+import { describeTensors, readTensors } from "../support/tensors.js";
 
 const LIMITS = { timeoutMs: 60_000, memoryMb: 4096 };
 
@@ -13,7 +13,7 @@ export const golden = localAction(async (given: { file: string; input?: string; 
   const file = required("--save", given.save);
   const inputs = required("--input", given.input)
     .split(",")
-    .map((name) => parseSafetensors(readBytes("--input", name)).tensors);
+    .map((name) => readTensors("--input", name));
   readBytes("file", given.file);
   const runner = await ChildRunner.start(given.file, LIMITS);
   try {

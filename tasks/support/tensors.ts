@@ -1,5 +1,5 @@
 import type { BundleFile, Tensor } from "@assay/sdk";
-import { packBundle, parseSafetensors, toTypedArray } from "@assay/sdk";
+import { packBundle, parseSafetensors, TensorError, toTypedArray } from "@assay/sdk";
 
 import { UserError } from "./errors.js";
 import { readBytes } from "./files.js";
@@ -10,9 +10,20 @@ import { parseSignature, requireFit } from "./signature.js";
 /** Values of a tensor that people are shown. */
 const SHOWN_VALUES = 10;
 
+/** The tensors of a safetensors file. */
+export function readTensors(option: string, file: string): ReadonlyMap<string, Tensor> {
+  const bytes = readBytes(option, file);
+  try {
+    return parseSafetensors(bytes).tensors;
+  } catch (error) {
+    if (!(error instanceof TensorError)) throw error;
+    throw new UserError(`${option} is ${JSON.stringify(file)}, which is no safetensors file: ${error.message}`);
+  }
+}
+
 /** The inputs of a model, from a safetensors file that must hold exactly these. */
 export function readInputs(option: string, file: string, signature: string): BundleFile {
-  const { tensors } = parseSafetensors(readBytes(option, file));
+  const tensors = readTensors(option, file);
   const ports = parseSignature("the model's input signature", signature);
   for (const port of ports) {
     const tensor = tensors.get(port.name);
