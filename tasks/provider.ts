@@ -50,6 +50,10 @@ export const providerTasks = [
     .addOption(optional("encryptionKey", encryptionKey))
     .setAction(lazy(actions, "setEndpoint"))
     .build(),
+  marketTask("provider:fund", "sends ether for gas from your account to the worker's key")
+    .addPositionalArgument(text("amount", "in ether, such as 0.5"))
+    .setAction(lazy(actions, "fund"))
+    .build(),
   marketTask("provider:drain", "stops taking new jobs, or resumes; the provider or its operator")
     .addOption(optional("provider", "which; by default you"))
     .addFlag({ name: "resume", description: "take jobs again" })

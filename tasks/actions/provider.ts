@@ -1,10 +1,11 @@
-import { hexBytes, required, url, whole } from "../support/parse.js";
-import { address } from "../support/parse.js";
+import { formatEther } from "ethers";
+
+import { UserError } from "../support/errors.js";
+import { address, decimal, hexBytes, required, url, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
-import { Listing, moment, orNone, seconds } from "../support/report.js";
+import { Listing, moment, orNone, seconds, Shown } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action } from "../support/session.js";
-import { UserError } from "../support/errors.js";
 
 interface RegisterArguments {
   endpoint?: string;
@@ -135,6 +136,16 @@ export const drain = action(async (session, given: { provider?: string; resume: 
   const provider = await session.accountOr("--provider", given.provider);
   const receipt = await session.send(() => session.contracts.providers.setDraining(provider, !given.resume));
   return { provider, draining: !given.resume, transaction: receipt.hash };
+});
+
+/** Ether for the worker's transactions, from the provider's account to its operator key. */
+export const fund = action(async (session, given: { amount: string }) => {
+  const units = decimal("amount", given.amount, 18, "ether");
+  const provider = await session.signer.getAddress();
+  const { operator } = await session.contracts.providers.providerOf(provider);
+  const receipt = await session.send(() => session.signer.sendTransaction({ to: operator, value: units }));
+  const balance = formatEther(await session.provider.getBalance(operator));
+  return { provider, operator, balance: new Shown(`${balance} ether`, balance), transaction: receipt.hash };
 });
 
 /** The offers that stand, each as it is now. */

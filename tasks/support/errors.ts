@@ -2,6 +2,8 @@ import { AssayError, ContractRevertError, decodeRevert, TensorError } from "@ass
 import { isError } from "ethers";
 import { HardhatPluginError } from "hardhat/plugins";
 
+import { JOB_STATUSES, PHASES } from "./names.js";
+
 /** What a user can mend: Hardhat shows the message without a stack. */
 export class UserError extends HardhatPluginError {
   constructor(message: string, cause?: Error) {
@@ -33,7 +35,6 @@ const HINTS: Readonly<Record<string, string>> = {
   JuryArbiter_NotResolved: "resolve the case first: dispute:resolve",
   JuryArbiter_SeedNotReady: "wait for that block and two more",
   JuryArbiter_TooLittleStake: "bond more stake first: stake:deposit",
-  JuryArbiter_WrongPhase: "phases are 1 Draw, 2 Commit, 3 Reveal, 4 Count, 5 Closed: see jury:show",
   ModelRegistry_NotOwner: "choose the owner with --account",
   ModelRegistry_RoyaltyAboveCap: "give a lower royalty; both are in basis points",
   ModelRegistry_UnknownModel: "see model:list",
@@ -59,7 +60,21 @@ function foreseen(error: unknown): string | undefined {
   return undefined;
 }
 
-function withHint({ error, message }: ContractRevertError): string {
+/** Refusals that are clearer in words of their own. */
+const SENTENCES: Readonly<Record<string, (values: Readonly<Record<string, unknown>>) => string>> = {
+  InferenceMarket_WrongStatus: ({ jobId, current, expected }) =>
+    `job ${String(jobId)} is ${nameOf(JOB_STATUSES, current)}, and this takes one that is ` +
+    `${nameOf(JOB_STATUSES, expected)}: see job:show ${String(jobId)}`,
+  JuryArbiter_WrongPhase: ({ caseId, current, expected }) =>
+    `the jury of case ${String(caseId)} is in phase ${nameOf(PHASES, current)}, and this takes one in phase ` +
+    `${nameOf(PHASES, expected)}: see jury:show ${String(caseId)}`,
+};
+
+function nameOf(names: readonly string[], index: unknown): string {
+  return names[Number(index)] ?? String(index);
+}
+
+function withHint({ error, message, values }: ContractRevertError): string {
   const hint = HINTS[error];
-  return hint && message.endsWith(")") ? `${message}: ${hint}` : message;
+  return SENTENCES[error]?.(values) ?? (hint && message.endsWith(")") ? `${message}: ${hint}` : message);
 }

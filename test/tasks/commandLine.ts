@@ -1,4 +1,4 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 import { expect } from "chai";
@@ -52,6 +52,11 @@ describe("The tasks on the command line", function () {
     expect(code).to.equal(0);
     expect(stdout).to.contain("buys one inference of a model from a provider");
     expect(stdout).to.match(/--max-price +in whole tokens; by default what the offer asks now/);
+  });
+
+  it("are all in the documentation", () => {
+    const text = readFileSync(path.join(import.meta.dirname, "../../docs/TASKS.md"), "utf8");
+    for (const { id } of tasks) expect(text).to.contain(`\`${id.join(" ")}`);
   });
 
   it("describe every task, option and argument", () => {

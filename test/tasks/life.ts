@@ -6,7 +6,7 @@ import type { JobTerms } from "@assay/sdk";
 import { contentHash, fromNumbers, packBundle, toTerms, unpackBundle } from "@assay/sdk";
 import { expect } from "chai";
 import type { Result } from "ethers";
-import { id, parseEther } from "ethers";
+import { formatEther, id, parseEther } from "ethers";
 
 import type { Chain, Json } from "./support.js";
 import { DELAY, json, MODEL_FILE, refusal, rows, run, SAMPLE_FILE, startChain, startStore, WINDOW } from "./support.js";
@@ -152,6 +152,15 @@ describe("The tasks over the life of a market", function () {
       });
     });
 
+    it("sends ether for gas to its operator", async () => {
+      const before = await chain.provider.getBalance(chain.addressOf(OPERATOR));
+      const funded = await json("provider:fund", { amount: "0.5", account: PROVIDER });
+      expect(funded).to.include({
+        operator: chain.addressOf(OPERATOR),
+        balance: formatEther(before + parseEther("0.5")),
+      });
+    });
+
     it("drains by its operator, which clients are told, and resumes", async () => {
       await json("provider:drain", { provider: chain.addressOf(PROVIDER), account: OPERATOR });
       expect(await json("provider:show", { account: PROVIDER })).to.include({ draining: true });
@@ -168,6 +177,13 @@ describe("The tasks over the life of a market", function () {
   });
 
   describe("client", () => {
+    it("has a sample input at hand: the first test sample of the digits", () => {
+      const { names, tensors } = unpackBundle(readFileSync(SAMPLE_FILE));
+      expect(names).to.deep.equal(["x"]);
+      const samples = readFileSync(path.join(path.dirname(SAMPLE_FILE), "digits.test.x.f32"));
+      expect(Buffer.from(tensors.get("x")?.data ?? []).equals(samples.subarray(0, 4 * 64))).to.equal(true);
+    });
+
     it("prepays, and gives part of the balance to another account", async () => {
       await fund(CLIENT, "50.5", "pay");
       const deposited = await json("escrow:deposit", { amount: "50.5", token: "pay", account: CLIENT });
@@ -268,7 +284,9 @@ describe("The tasks over the life of a market", function () {
     });
 
     it("is refunded when nobody delivers, and not before the deadline", async () => {
-      expect(await refusal("job:expire", { job: 4n })).to.contain("InferenceMarket_WrongStatus");
+      expect(await refusal("job:expire", { job: 4n })).to.equal(
+        "job 4 is Requested, and this takes one that is Expired: see job:show 4",
+      );
       await json("dev:advance", { seconds: String(DURATION + 1) });
       expect(await json("job:show", { job: 4n })).to.include({ status: "Expired" });
       expect(await json("job:expire", { job: 4n })).to.include({ status: "Settled", outcome: "refunded" });
@@ -278,7 +296,9 @@ describe("The tasks over the life of a market", function () {
 
   describe("settlement", () => {
     it("pays after the challenge window and not before, splits the earnings, and releases the stake", async () => {
-      expect(await refusal("job:finalise", { job: 1n })).to.contain("see statusOf");
+      expect(await refusal("job:finalise", { job: 1n })).to.equal(
+        "job 1 is Submitted, and this takes one that is Finalisable: see job:show 1",
+      );
       expect(await refusal("job:collect", { job: 1n })).to.contain(
         "the job is not paid, or its earnings were collected",
       );
@@ -358,6 +378,9 @@ describe("The tasks over the life of a market", function () {
       await vote();
       const seats = (await json("jury:show", { case: 1n })).seats as Json[];
       expect(seats.map((seat) => seat.vote)).to.deep.equal(["Differs", "Differs", "Differs"]);
+      expect(await refusal("jury:draw", { case: 1n })).to.equal(
+        "the jury of case 1 is in phase Count, and this takes one in phase Draw: see jury:show 1",
+      );
       expect(await refusal("dispute:resolve", { case: 1n })).to.contain("the arbiter has not decided yet");
       expect(await json("jury:close", { case: 1n })).to.include({ ruling: "Upheld", revealed: 3, penalties: "0.0" });
       expect(await refusal("jury:pay", { case: 1n })).to.contain("dispute:resolve");
