@@ -3,11 +3,12 @@ import { isError } from "ethers";
 import { HardhatPluginError } from "hardhat/plugins";
 
 import { JOB_STATUSES, PHASES } from "./names.js";
+import { printable } from "./printable.js";
 
 /** What a user can mend: Hardhat shows the message without a stack. */
 export class UserError extends HardhatPluginError {
   constructor(message: string, cause?: Error) {
-    super("assay", message, cause);
+    super("assay", printable(message), cause);
   }
 }
 

@@ -1,5 +1,7 @@
 import Table from "cli-table3";
 
+import { printable } from "./printable.js";
+
 /** A value with two faces: `text` for people, `data` for machines. */
 export class Shown {
   constructor(
@@ -103,9 +105,4 @@ function isFields(value: Value): value is Fields {
 
 function isList(value: Fields | readonly Value[]): value is readonly Value[] {
   return Array.isArray(value);
-}
-
-/** Other people chose what is on the chain: it must not steer the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "�");
 }

@@ -8,6 +8,9 @@ import { UserError } from "./errors.js";
 import { decimal } from "./parse.js";
 import { Shown } from "./report.js";
 
+/** Nobody could write an amount of a token with more. */
+const MAX_DECIMALS = 36;
+
 /** An ERC-20 whose amounts users give and read in whole tokens. */
 export class Token {
   private constructor(
@@ -21,7 +24,9 @@ export class Token {
   static async at(address: string, runner: ContractRunner): Promise<Token> {
     const contract = DevToken__factory.connect(address, runner);
     try {
-      return new Token(contract, address, await contract.symbol(), Number(await contract.decimals()));
+      const [symbol, decimals] = [await contract.symbol(), Number(await contract.decimals())];
+      if (decimals > MAX_DECIMALS) throw new Error(`it has ${decimals} decimals`);
+      return new Token(contract, address, symbol, decimals);
     } catch (error) {
       const message = `${address} is no ERC-20 token on this network: give the address of one, or stake`;
       throw new UserError(message, error instanceof Error ? error : undefined);

@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 
 import { expect } from "chai";
@@ -354,12 +357,33 @@ describe("A task that cannot do what it is asked", function () {
     );
   });
 
+  it("job:request shows what a store answers as one line that cannot steer the terminal", async () => {
+    const hostile = createServer((_, response) => response.writeHead(500).end("no\u001b[2J\nspace"));
+    hostile.listen(0, "127.0.0.1");
+    await once(hostile, "listening");
+    const endpoint = `http://127.0.0.1:${(hostile.address() as AddressInfo).port}`;
+    await json("provider:endpoint", { endpoint, account: PROVIDER });
+    await json("escrow:deposit", { amount: "2", token: "pay", account: CLIENT });
+    expect(await refusal("job:request", job())).to.match(/refused the upload: 500 no�\[2J�space$/);
+    hostile.closeAllConnections();
+    hostile.close();
+  });
+
+  it("provider:list goes on when somebody's token has more decimals than anybody can read", async () => {
+    const strange = `0x${"5".repeat(40)}`;
+    // Whatever is asked: 200, which is also the offset of an empty string.
+    await chain.provider.send("hardhat_setCode", [strange, "0x60c85f526101005ff3"]);
+    await chain.contracts.providers.connect(chain.signer(PROVIDER)).setOffer(MODEL, strange, 7n, 10n ** 18n, 60n);
+    const { offers } = await json("provider:list", { model: "1" });
+    expect((offers as { price: string }[]).map(({ price }) => price)).to.deep.equal(["2.0", "7"]);
+  });
+
   it("job:request pays nothing when the provider's store is down", async () => {
     await json("provider:endpoint", { endpoint: "http://127.0.0.1:1", account: PROVIDER });
     await json("escrow:deposit", { amount: "2", token: "pay", account: CLIENT });
     expect(await refusal("job:request", job())).to.match(/^cannot reach http:\/\/127\.0\.0\.1:1\/tensors\//);
     const { balances } = await json("escrow:show", { token: "pay", account: CLIENT });
-    expect(balances).to.have.nested.property("[0].escrow", "2.0");
+    expect(balances).to.have.nested.property("[0].escrow", "4.0");
   });
 });
 
