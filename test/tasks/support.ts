@@ -67,7 +67,10 @@ export type Chain = Awaited<ReturnType<typeof startChain>>;
 
 /** A provider's content store, as its worker serves it. */
 export async function startStore(folder: string) {
-  const store = new ContentStore(path.join(folder, "content"));
+  const store = new ContentStore(path.join(folder, "content"), {
+    maxTensorBytes: 10_000_000,
+    needed: () => new Set(),
+  });
   const server = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 1_000_000 });
   const endpoint = `http://127.0.0.1:${await server.start()}`;
   return { store, endpoint, stop: () => server.stop() };
