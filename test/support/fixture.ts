@@ -41,12 +41,19 @@ export const STATUS = {
   settled: 6n,
 };
 
-/** The whole system on a fresh chain, deployed through Ignition, with named and funded people. */
-export async function deployAssay() {
+/** The accounts of the test chain, by what they do in most tests. */
+export async function namedPeople() {
   const [deployer, guardian, treasury, modelOwner, client, challenger, stranger, ...rest] = await ethers.getSigners();
   if (!deployer || !guardian || !treasury || !modelOwner || !client || !challenger || !stranger) {
     throw new Error("the test chain has too few accounts");
   }
+  return { deployer, guardian, treasury, modelOwner, client, challenger, stranger, people: rest };
+}
+
+/** The whole system on a fresh chain, deployed through Ignition, with named and funded people. */
+export async function deployAssay() {
+  const named = await namedPeople();
+  const { deployer, guardian, treasury, modelOwner, stranger } = named;
   const tokens = await ignition.deploy(DevTokensModule);
   const stakeTokenAddress = await tokens.stakeToken.getAddress();
   const deployed = await ignition.deploy(AssayModule, {
@@ -74,17 +81,7 @@ export async function deployAssay() {
     stakeToken: DevToken__factory.connect(stakeTokenAddress, stranger),
     payToken: DevToken__factory.connect(await at(tokens.payToken), stranger),
   };
-  return {
-    ...system,
-    deployer,
-    guardian,
-    treasury,
-    modelOwner,
-    client,
-    challenger,
-    stranger,
-    people: rest,
-  };
+  return { ...system, ...named };
 }
 
 export type Assay = Awaited<ReturnType<typeof deployAssay>>;
@@ -97,7 +94,11 @@ export interface ProviderKeys {
 
 /** `deployAssay`, a model, four providers that serve it and sit on its juries, a prepaid client and a challenger. */
 export async function openMarket() {
-  const assay = await deployAssay();
+  return populate(await deployAssay());
+}
+
+/** Fills a deployment with everybody that `openMarket` names. */
+export async function populate(assay: Assay) {
   const modelId = await registerModel(assay);
   const providers: ProviderKeys[] = [];
   for (let i = 0; i < 4; i++) providers.push(await joinProvider(assay, modelId, i));
@@ -108,7 +109,7 @@ export async function openMarket() {
   return { ...assay, modelId, keys: providers, ...first };
 }
 
-export type Market = Awaited<ReturnType<typeof openMarket>>;
+export type Market = Awaited<ReturnType<typeof populate>>;
 
 export const MODEL_SPEC = {
   fileHash: id("model"),

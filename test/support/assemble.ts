@@ -1,0 +1,103 @@
+import { parseEther } from "ethers";
+
+import {
+  AccessManager__factory,
+  BlockhashRandomness__factory,
+  DevToken__factory,
+  DisputeManager__factory,
+  InferenceMarket__factory,
+  JuryArbiter__factory,
+  MarketFactory__factory,
+  ModelRegistry__factory,
+  PaymentEscrow__factory,
+  ProviderRegistry__factory,
+  ProviderStaking__factory,
+  SilentArbiter__factory,
+} from "../../sdk/src/typechain/index.js";
+import type { Assay } from "./fixture.js";
+import { DAY, namedPeople, populate, WINDOW } from "./fixture.js";
+
+/** What a test wants different from the deployment. */
+export interface Variation {
+  /** Address of the token to stake; a new plain one by default. */
+  stakeToken?: string;
+  protocolFeeBps?: bigint;
+  minJobStake?: bigint;
+  periods?: { draw: bigint; commit: bigint; reveal: bigint };
+  jurySize?: bigint;
+  /** Whether the jury judges every profile, as it does in the deployment; otherwise no arbiter is named. */
+  juryJudges?: boolean;
+}
+
+export const BOND = parseEther("10");
+export const JUROR_LOCK = parseEther("1");
+export const HOUR = 3600n;
+export const UNBONDING_PERIOD = 21n * DAY;
+export const RULING = { none: 0n, upheld: 1n, rejected: 2n, inconclusive: 3n };
+export const MAX_RESOLUTION = 7n * DAY;
+
+/** The system of the Ignition module without its roles, put together by hand so that its parts can vary. */
+export async function assemble(variation: Variation = {}): Promise<Assay> {
+  const named = await namedPeople();
+  const { deployer, treasury, modelOwner, stranger } = named;
+  const stakeToken = variation.stakeToken
+    ? DevToken__factory.connect(variation.stakeToken, deployer)
+    : await new DevToken__factory(deployer).deploy("Assay Stake", "ASSAY");
+  const payToken = await new DevToken__factory(deployer).deploy("Test Dollar", "TUSD");
+
+  const authority = await new AccessManager__factory(deployer).deploy(deployer);
+  const factory = await new MarketFactory__factory(deployer).deploy();
+  const marketAddress = await factory.market();
+  const models = await new ModelRegistry__factory(deployer).deploy();
+  const providers = await new ProviderRegistry__factory(deployer).deploy(models);
+  const escrow = await new PaymentEscrow__factory(deployer).deploy(marketAddress);
+  const staking = await new ProviderStaking__factory(deployer).deploy(stakeToken, marketAddress, UNBONDING_PERIOD);
+  await factory.deploy(authority, models, providers, staking, escrow, {
+    protocolFeeBps: variation.protocolFeeBps ?? 250n,
+    challengeWindow: WINDOW,
+    minJobStake: variation.minJobStake ?? parseEther("1"),
+    treasury,
+  });
+  const market = InferenceMarket__factory.connect(marketAddress, deployer);
+  const disputes = await new DisputeManager__factory(deployer).deploy(market, escrow, staking, models, BOND);
+  const randomness = await new BlockhashRandomness__factory(deployer).deploy();
+  const jury = await new JuryArbiter__factory(deployer).deploy(
+    disputes,
+    escrow,
+    staking,
+    providers,
+    randomness,
+    variation.periods ?? { draw: HOUR, commit: HOUR, reveal: HOUR },
+    variation.jurySize ?? 3n,
+    JUROR_LOCK,
+  );
+  await escrow.setControllers([disputes]);
+  await staking.setControllers([disputes, jury]);
+  await market.linkDisputes(disputes);
+  if (variation.juryJudges) for (const profile of [1, 2, 3, 4]) await disputes.setArbiter(profile, jury);
+
+  return {
+    ...named,
+    authority,
+    randomness: randomness.connect(stranger),
+    models: models.connect(modelOwner),
+    providers: providers.connect(stranger),
+    escrow: escrow.connect(stranger),
+    staking: staking.connect(stranger),
+    market: market.connect(stranger),
+    disputes: disputes.connect(stranger),
+    jury: jury.connect(stranger),
+    stakeToken: stakeToken.connect(stranger),
+    payToken: payToken.connect(stranger),
+  };
+}
+
+/** An open market whose model is judged by an arbiter that says what it is told to. */
+export async function marketWithArbiter() {
+  const market = await populate(await assemble());
+  const arbiter = await new SilentArbiter__factory(market.deployer).deploy(7n * DAY);
+  await market.disputes.connect(market.deployer).setArbiter(4, arbiter);
+  return { ...market, arbiter };
+}
+
+export type ArbiterMarket = Awaited<ReturnType<typeof marketWithArbiter>>;

@@ -1,0 +1,53 @@
+import { expect } from "chai";
+import type { Addressable } from "ethers";
+
+import type { Assay } from "./fixture.js";
+import { ethers } from "./fixture.js";
+
+/** What the escrow keeps for jobs and cases that are under way, and so belongs to no account yet. */
+export interface Held {
+  prices?: bigint;
+  bonds?: bigint;
+}
+
+/** Everyone who can have a balance: all accounts of the chain, and the contracts. */
+async function holders(assay: Assay): Promise<(string | Addressable)[]> {
+  const signers = await ethers.getSigners();
+  return [...signers, assay.escrow, assay.staking, assay.market, assay.disputes, assay.jury];
+}
+
+async function sum(values: Promise<bigint>[]): Promise<bigint> {
+  return (await Promise.all(values)).reduce((total, value) => total + value, 0n);
+}
+
+/** Expects every token that the system holds to be somebody's, to the wei. */
+export async function expectBooksExact(assay: Assay, { prices = 0n, bonds = 0n }: Held = {}): Promise<void> {
+  const { escrow, staking, stakeToken, payToken, market, disputes, jury } = assay;
+  const accounts = await holders(assay);
+  const credited = (token: Addressable) => sum(accounts.map((account) => escrow.balanceOf(token, account)));
+
+  expect(await payToken.balanceOf(escrow), "payment tokens in the escrow").to.equal(
+    (await credited(payToken)) + prices,
+  );
+  expect(await stakeToken.balanceOf(escrow), "stake tokens in the escrow").to.equal(
+    (await credited(stakeToken)) + bonds,
+  );
+  expect(await stakeToken.balanceOf(staking), "staked tokens").to.equal(
+    await sum(accounts.map((account) => staking.slashableOf(account))),
+  );
+  for (const passing of [market, disputes, jury]) {
+    expect(await payToken.balanceOf(passing), "payment tokens left on the way").to.equal(0n);
+    expect(await stakeToken.balanceOf(passing), "stake tokens left on the way").to.equal(0n);
+  }
+}
+
+/** Expects exact books and nothing under way: no lock, and nothing held for a job, a case or a jury. */
+export async function expectAllSettled(assay: Assay): Promise<void> {
+  await expectBooksExact(assay);
+  for (const account of await holders(assay)) expect(await assay.staking.lockedOf(account)).to.equal(0n);
+  for (const contract of [assay.market, assay.disputes, assay.jury]) {
+    for (const token of [assay.payToken, assay.stakeToken]) {
+      expect(await assay.escrow.balanceOf(token, contract)).to.equal(0n);
+    }
+  }
+}
