@@ -147,16 +147,31 @@ contract DisputeManager is IDisputeManager {
         bool late = block.timestamp > latestAt;
         // Too little gas would make a working arbiter look broken: never decide on that.
         if (gasleft() < _RULING_GAS * 2) revert DisputeManager_TooLittleGas(gasleft(), _RULING_GAS * 2);
-        try case_.arbiter.rulingOf{gas: _RULING_GAS}(caseId) returns (Ruling said, address by) {
-            (ruling, finder) = (said, by);
-        } catch {
-            ruling = Ruling.None;
-        }
+        (ruling, finder) = _ask(case_.arbiter, caseId);
         if (ruling == Ruling.None) {
             if (!late) revert DisputeManager_NotYetRuled(caseId, latestAt);
             return (Ruling.Inconclusive, address(0));
         }
         if (finder == address(0)) finder = case_.challenger;
+    }
+
+    /// @dev What an arbiter says; `None` from one that reverts, burns its gas or gives no answer that can be read.
+    /// Not a `try`: an answer that cannot be decoded would revert here, and keep the case open for ever.
+    function _ask(IArbiter arbiter, uint256 caseId) private view returns (Ruling, address) {
+        bytes memory question = abi.encodeCall(IArbiter.rulingOf, (caseId));
+        bool answered;
+        uint256 ruling;
+        uint256 finder;
+        assembly ("memory-safe") {
+            let success := staticcall(_RULING_GAS, arbiter, add(question, 32), mload(question), 0, 64)
+            answered := and(success, gt(returndatasize(), 63))
+            ruling := mload(0)
+            finder := mload(32)
+        }
+        if (!answered || ruling > uint256(type(Ruling).max) || finder > type(uint160).max) {
+            return (Ruling.None, address(0));
+        }
+        return (Ruling(ruling), address(uint160(finder)));
     }
 
     function _settleUpheld(uint256 caseId, Case memory case_, JobTerms calldata terms, address finder) private {

@@ -13,7 +13,17 @@ contract SilentArbiter is IArbiter {
         Calm,
         Reverting,
         /// Uses up all the gas it is given.
-        Burning
+        Burning,
+        /// Returns nothing.
+        Empty,
+        /// Returns the ruling without the finder.
+        Short,
+        /// Names a ruling that does not exist.
+        UnknownRuling,
+        /// Names a finder that is no address.
+        UnknownFinder,
+        /// Returns far more than it was asked for.
+        Flooding
     }
 
     uint48 private immutable _PERIOD;
@@ -53,11 +63,26 @@ contract SilentArbiter is IArbiter {
                 invalid()
             }
         }
+        if (_mood == Mood.Empty) _answer(0, 1, 1);
+        if (_mood == Mood.Short) _answer(32, 1, 1);
+        if (_mood == Mood.UnknownRuling) _answer(64, 4, 1);
+        if (_mood == Mood.UnknownFinder) _answer(64, 1, type(uint256).max);
+        if (_mood == Mood.Flooding) _answer(100_000, 1, 1);
         return (_ruling, _finder);
     }
 
     /// @inheritdoc IArbiter
     function resolutionPeriod() external view returns (uint48) {
         return _PERIOD;
+    }
+
+    /// @dev Ends the call with `size` bytes that begin with two words.
+    function _answer(uint256 size, uint256 ruling, uint256 finder) private pure {
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            mstore(start, ruling)
+            mstore(add(start, 32), finder)
+            return(start, size)
+        }
     }
 }

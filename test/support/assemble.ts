@@ -12,10 +12,9 @@ import {
   PaymentEscrow__factory,
   ProviderRegistry__factory,
   ProviderStaking__factory,
-  SilentArbiter__factory,
 } from "../../sdk/src/typechain/index.js";
 import type { Assay } from "./fixture.js";
-import { DAY, namedPeople, populate, WINDOW } from "./fixture.js";
+import { DAY, namedPeople, WINDOW } from "./fixture.js";
 
 /** What a test wants different from the deployment. */
 export interface Variation {
@@ -91,13 +90,3 @@ export async function assemble(variation: Variation = {}): Promise<Assay> {
     payToken: payToken.connect(stranger),
   };
 }
-
-/** An open market whose model is judged by an arbiter that says what it is told to. */
-export async function marketWithArbiter() {
-  const market = await populate(await assemble());
-  const arbiter = await new SilentArbiter__factory(market.deployer).deploy(7n * DAY);
-  await market.disputes.connect(market.deployer).setArbiter(4, arbiter);
-  return { ...market, arbiter };
-}
-
-export type ArbiterMarket = Awaited<ReturnType<typeof marketWithArbiter>>;

@@ -10,10 +10,13 @@ export interface Held {
   bonds?: bigint;
 }
 
+/** A deployment, with the arbiter that a test named besides the jury. */
+type Books = Assay & { arbiter?: Addressable };
+
 /** Everyone who can have a balance: all accounts of the chain, and the contracts. */
-async function holders(assay: Assay): Promise<(string | Addressable)[]> {
+async function holders({ escrow, staking, market, disputes, jury, arbiter }: Books): Promise<Addressable[]> {
   const signers = await ethers.getSigners();
-  return [...signers, assay.escrow, assay.staking, assay.market, assay.disputes, assay.jury];
+  return [...signers, escrow, staking, market, disputes, jury, ...(arbiter ? [arbiter] : [])];
 }
 
 async function sum(values: Promise<bigint>[]): Promise<bigint> {
@@ -21,7 +24,7 @@ async function sum(values: Promise<bigint>[]): Promise<bigint> {
 }
 
 /** Expects every token that the system holds to be somebody's, to the wei. */
-export async function expectBooksExact(assay: Assay, { prices = 0n, bonds = 0n }: Held = {}): Promise<void> {
+export async function expectBooksExact(assay: Books, { prices = 0n, bonds = 0n }: Held = {}): Promise<void> {
   const { escrow, staking, stakeToken, payToken, market, disputes, jury } = assay;
   const accounts = await holders(assay);
   const credited = (token: Addressable) => sum(accounts.map((account) => escrow.balanceOf(token, account)));
@@ -42,7 +45,7 @@ export async function expectBooksExact(assay: Assay, { prices = 0n, bonds = 0n }
 }
 
 /** Expects exact books and nothing under way: no lock, and nothing held for a job, a case or a jury. */
-export async function expectAllSettled(assay: Assay): Promise<void> {
+export async function expectAllSettled(assay: Books): Promise<void> {
   await expectBooksExact(assay);
   for (const account of await holders(assay)) expect(await assay.staking.lockedOf(account)).to.equal(0n);
   for (const contract of [assay.market, assay.disputes, assay.jury]) {
