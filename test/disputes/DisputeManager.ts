@@ -20,7 +20,6 @@ import {
   submitJob,
 } from "../support/fixture.js";
 
-
 describe("DisputeManager", () => {
   const load = () => networkHelpers.loadFixture(marketWithArbiter);
   const bondsOf = (market: ArbiterMarket, account: { address: string }) =>
