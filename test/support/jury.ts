@@ -1,42 +1,58 @@
-import { id, parseEther } from "ethers";
+import { AbiCoder, id, keccak256 } from "ethers";
 
+import { HOUR } from "./assemble.js";
+import { challengedJob } from "./court.js";
 import type { Market, ProviderKeys, Terms } from "./fixture.js";
-import { networkHelpers, requestJob, submitJob } from "./fixture.js";
+import { at, networkHelpers, now } from "./fixture.js";
 
-export const RULING = { upheld: 1n, rejected: 2n, inconclusive: 3n };
-export const BOND = parseEther("10");
-export const JUROR_LOCK = parseEther("1");
-export const HOUR = 3600;
-export const WRONG = id("wrong");
-export const RIGHT = id("right");
+/** What the provider delivered in every job of `challengedJob`, and something else. */
+export const DELIVERED = id("output");
+export const OTHER = id("other output");
+
+export const PHASE = { none: 0n, draw: 1n, commit: 2n, reveal: 3n, count: 4n, closed: 5n };
+export const VOTE = { none: 0n, agrees: 1n, differs: 2n, abstains: 3n };
 
 export interface Juror extends ProviderKeys {
   salt: string;
 }
 
-/** A delivered job under challenge. */
-export async function challengedJob(market: Market, output = WRONG) {
-  const terms = await requestJob(market);
-  await submitJob(market, terms, output);
-  await market.disputes.connect(market.challenger).challenge(terms, output);
-  return { terms, output, caseId: await market.disputes.lastCaseId() };
+export interface OpenedCase {
+  terms: Terms;
+  output: string;
+  caseId: bigint;
+  pool: string[];
+  weights: bigint[];
 }
 
-/** A delivered job under challenge, its jury drawn. */
-export async function drawnCase(market: Market, output = WRONG) {
-  const { terms, caseId } = await challengedJob(market, output);
+/** A challenged job before a jury that is not drawn yet. */
+export async function openedCase(market: Market): Promise<OpenedCase> {
+  const challenged = await challengedJob(market);
   const { jury } = market;
-  const [opened] = await jury.queryFilter(jury.filters.JuryCaseOpened(caseId));
+  const [opened] = await jury.queryFilter(jury.filters.JuryCaseOpened(challenged.caseId));
   if (!opened) throw new Error("no jury case was opened");
-  await networkHelpers.mine(3);
-  await jury.draw(caseId, [...opened.args.pool], [...opened.args.weights]);
-  const { jurors } = await jury.juryCaseOf(caseId);
-  const seats = jurors.map((address, i): Juror => {
+  return { ...challenged, pool: [...opened.args.pool], weights: [...opened.args.weights] };
+}
+
+/** Lets the block of the seed go by. */
+export async function awaitSeed(): Promise<void> {
+  await networkHelpers.mine(2);
+}
+
+export async function drawnCase(market: Market) {
+  const opened = await openedCase(market);
+  await awaitSeed();
+  await market.jury.draw(opened.caseId, opened.pool, opened.weights);
+  return { ...opened, seats: await seatsOf(market, opened.caseId) };
+}
+
+/** The jurors of a case, in the order they were drawn. */
+export async function seatsOf(market: Market, caseId: bigint): Promise<Juror[]> {
+  const { jurors } = await market.jury.juryCaseOf(caseId);
+  return jurors.map((address, i) => {
     const keys = market.keys.find(({ provider }) => provider.address === address);
     if (!keys) throw new Error(`juror ${address} is no provider`);
     return { ...keys, salt: id(`salt ${String(i)}`) };
   });
-  return { terms, output, caseId, seats };
 }
 
 export async function commit(market: Market, caseId: bigint, juror: Juror, found: string) {
@@ -48,17 +64,35 @@ export async function reveal(market: Market, caseId: bigint, juror: Juror, found
   return market.jury.connect(juror.operator).revealVote(caseId, juror.provider, found, juror.salt);
 }
 
-/** Lets the jurors vote for what they found, in order; who has nothing stays silent. */
+/** Lets the jurors vote for what they found, in order, and closes the case. Who found nothing stays silent. */
 export async function vote(market: Market, caseId: bigint, seats: Juror[], found: (string | undefined)[]) {
-  for (const [i, juror] of seats.entries()) if (found[i]) await commit(market, caseId, juror, found[i]);
-  await networkHelpers.time.increase(HOUR + 1);
-  for (const [i, juror] of seats.entries()) if (found[i]) await reveal(market, caseId, juror, found[i]);
-  await networkHelpers.time.increase(HOUR + 1);
-  await market.jury.close(caseId);
+  const votes = seats.flatMap((juror, i) => (found[i] === undefined ? [] : [{ juror, found: found[i] }]));
+  for (const { juror, found: output } of votes) await commit(market, caseId, juror, output);
+  if (votes.length < seats.length) await pass(HOUR + 1n);
+  for (const { juror, found: output } of votes) await reveal(market, caseId, juror, output);
+  if (votes.length < seats.length) await pass(HOUR + 1n);
+  return market.jury.close(caseId);
 }
 
-export async function resolve(market: Market, caseId: bigint, terms: Terms, output: string) {
-  await market.disputes.resolve(caseId, terms, output);
-  await market.jury.payJurors(caseId);
-  return (await market.disputes.caseOf(caseId)).ruling;
+async function pass(seconds: bigint): Promise<void> {
+  await at((await now()) + seconds);
+  await networkHelpers.mine();
+}
+
+/** Who sits on a jury: the draw once more, in another language. */
+export function expectedJury(seed: string, caseId: bigint, pool: string[], weights: bigint[], size: number): string[] {
+  const left = pool.map((juror, i) => ({ juror, weight: weights[i] ?? 0n }));
+  const jurors: string[] = [];
+  for (let nonce = 0n; left.length > 0 && jurors.length < size; nonce++) {
+    const total = left.reduce((sum, { weight }) => sum + weight, 0n);
+    const words = AbiCoder.defaultAbiCoder().encode(["bytes32", "uint256", "uint256"], [seed, caseId, nonce]);
+    let point = BigInt(keccak256(words)) % total;
+    const picked = left.findIndex(({ weight }) => {
+      if (point < weight) return true;
+      point -= weight;
+      return false;
+    });
+    for (const { juror } of left.splice(picked, 1)) jurors.push(juror);
+  }
+  return jurors;
 }

@@ -90,16 +90,14 @@ abstract contract JurorPool is IJuryArbiter {
         }
     }
 
-    /// @dev The judged provider's operator does not count: it names any key it likes, and could keep that key's owner
-    /// out of the jury.
+    /// @dev A member or its key that is the client, the challenger or the provider. The provider's operator does not
+    /// count: the provider names any key it likes, and could keep that key's owner out of the jury.
     function _isParty(address member, CaseFacts calldata facts) private view returns (bool) {
-        address operator = PROVIDERS.operatorOf(member);
-        return
-            member == facts.provider ||
-            member == facts.client ||
-            member == facts.challenger ||
-            operator == facts.client ||
-            operator == facts.challenger;
+        return _isOneOf(member, facts) || _isOneOf(PROVIDERS.operatorOf(member), facts);
+    }
+
+    function _isOneOf(address account, CaseFacts calldata facts) private pure returns (bool) {
+        return account == facts.provider || account == facts.client || account == facts.challenger;
     }
 
     function _least(EnumerableSet.AddressSet storage pool) private view returns (address member, uint128 free) {
