@@ -17,7 +17,7 @@ import {
   STATUS,
   submitJob,
 } from "../support/fixture.js";
-import { openedCase } from "../support/jury.js";
+import { drawnCase, openedCase } from "../support/jury.js";
 
 const MAX_POOL = 32;
 
@@ -179,6 +179,16 @@ describe("JurorPool", () => {
         expect(await market.market.statusOf(terms.id)).to.equal(STATUS.submitted);
       });
     }
+
+    it("is heard when the third of three jurors has just the stake that a seat locks", async () => {
+      const market = await load();
+      const juror = market.keys[3]?.provider;
+      if (!juror) throw new Error("there is no fourth provider");
+      await market.staking.connect(juror).requestUnbonding(STAKE - JUROR_LOCK);
+      const { caseId } = await drawnCase(market);
+      expect((await market.jury.juryCaseOf(caseId)).jurors).to.include(juror.address);
+      expect(await market.staking.freeOf(juror)).to.equal(0n);
+    });
 
     it("weighs every eligible juror by its free stake, and never the provider", async () => {
       const market = await load();

@@ -2,11 +2,22 @@ import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs
 import { expect } from "chai";
 import { id, parseEther, ZeroAddress } from "ethers";
 
-import { BOND, MAX_RESOLUTION, RULING } from "../support/assemble.js";
+import { BOND, MAX_RESOLUTION, RULING, UNBONDING_PERIOD } from "../support/assemble.js";
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
 import type { ArbiterMarket } from "../support/court.js";
 import { challengedJob, marketWithArbiter, unstakedMarketWithArbiter } from "../support/court.js";
-import { at, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
+import {
+  at,
+  networkHelpers,
+  now,
+  OFFER,
+  PREPAID,
+  refused,
+  STAKE,
+  STATUS,
+  requestJob,
+  submitJob,
+} from "../support/fixture.js";
 
 const FINDER = (OFFER.stake * 40n) / 100n;
 const ARBITER = (OFFER.stake * 20n) / 100n;
@@ -175,6 +186,25 @@ describe("A ruling", () => {
     await disputes.resolve(caseId, terms, output);
     expect(await staking.bondedOf(provider)).to.equal(0n);
     expect(await staking.unbondingOf(provider)).to.equal(STAKE - OFFER.stake);
+  });
+
+  it("I07 finds the stake of a provider that left as early as it could", async () => {
+    const market = await load();
+    const { disputes, arbiter, staking, provider } = market;
+    await staking.connect(provider).requestUnbonding(STAKE - OFFER.stake);
+    const terms = await requestJob(market);
+    await staking.connect(provider).requestUnbonding(OFFER.stake);
+    const output = await submitJob(market, terms);
+    await disputes.connect(market.challenger).challenge(terms, output);
+    await at((await now()) + UNBONDING_PERIOD);
+    const exit = staking.connect(provider).withdraw(provider);
+    await refused(exit, staking, "ProviderStaking_StillLocked", provider, OFFER.stake, 0n);
+    await arbiter.rule(RULING.upheld, ZeroAddress);
+    await disputes.resolve(1n, terms, output);
+    expect(await staking.slashableOf(provider)).to.equal(STAKE - OFFER.stake);
+    await expect(staking.connect(provider).withdraw(provider))
+      .to.emit(staking, "StakeWithdrawn")
+      .withArgs(provider, provider, STAKE - OFFER.stake);
   });
 
   it("slashes nothing for a job without stake, and still refunds the client", async () => {

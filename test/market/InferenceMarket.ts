@@ -16,6 +16,7 @@ import {
   requestJob,
   requestOf,
   STAKE,
+  stake,
   STATUS,
   submitJob,
   termsOf,
@@ -151,6 +152,16 @@ describe("InferenceMarket", () => {
       await market.market.collect({ ...terms });
       expect(await escrow.balanceOf(payToken, provider)).to.equal(0n);
       await expectAllSettled(market);
+    });
+
+    it("A26 may lock the most stake that an offer can name", async () => {
+      const market = await load();
+      const { providers, provider, modelId, payToken, staking } = market;
+      const most = 2n ** 96n - 1n;
+      await stake(market, provider, most - STAKE);
+      await providers.connect(provider).setOffer(modelId, payToken, OFFER.price, most, 60n);
+      expect((await requestJob(market, { minStake: most })).stake).to.equal(most);
+      expect(await staking.freeOf(provider)).to.equal(0n);
     });
 
     it("comes in batches of one caller, all or none", async () => {

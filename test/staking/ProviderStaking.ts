@@ -338,7 +338,7 @@ describe("ProviderStaking", () => {
       await staking.connect(controller).slash(provider, 100n, 100n, treasury);
       expect(await books(ledger)).to.deep.equal({ bonded: 0n, unbonding: 0n, locked: 0n, free: 0n, slashable: 0n });
       expect(await token.balanceOf(treasury)).to.equal(STAKE);
-      await at(due);
+      await at(due - 1n);
       await refused(staking.withdraw(provider), staking, "ProviderStaking_NothingToWithdraw", provider, 0n);
     });
   });
