@@ -17,7 +17,8 @@ import {
   STAKE,
   termsOf,
 } from "../../test/support/fixture.js";
-import { commit, drawnCase, HOUR, reveal, RIGHT, WRONG } from "../../test/support/jury.js";
+import { HOUR } from "../../test/support/assemble.js";
+import { commit, DELIVERED, drawnCase, OTHER, reveal } from "../../test/support/jury.js";
 
 /** What one path cost. `jobs` is how many jobs it served; 0 for paths that belong to no job. */
 export interface GasRow {
@@ -39,8 +40,8 @@ export async function measureGas(): Promise<GasRow[]> {
     ...(await fresh(oneJob)),
     ...(await fresh(batches)),
     ...(await fresh(withoutResult)),
-    ...(await fresh((market) => dispute(market, "upheld", WRONG))),
-    ...(await fresh((market) => dispute(market, "rejected", RIGHT))),
+    ...(await fresh((market) => dispute(market, "upheld", OTHER))),
+    ...(await fresh((market) => dispute(market, "rejected", DELIVERED))),
     ...(await fresh(stakeAndMoney)),
     ...(await fresh(registration)),
   ];
@@ -124,20 +125,20 @@ async function withoutResult(market: Market): Promise<GasRow[]> {
   return [row("decline", decline), row("expire", await gasOf(market.market.expire(expired.terms)))];
 }
 
-async function dispute(market: Market, name: string, output: string): Promise<GasRow[]> {
+async function dispute(market: Market, name: string, found: string): Promise<GasRow[]> {
   const { disputes, jury, challenger } = market;
-  const { terms, caseId, seats } = await drawnCase(market, output);
+  const { terms, output, caseId, seats } = await drawnCase(market);
   const [challenged] = await disputes.queryFilter(disputes.filters.CaseOpened(caseId));
   const [drawn] = await jury.queryFilter(jury.filters.JurorsDrawn(caseId));
   const challenge = (await challenged?.getTransactionReceipt())?.gasUsed ?? 0n;
   const draw = (await drawn?.getTransactionReceipt())?.gasUsed ?? 0n;
 
   const commits: bigint[] = [];
-  for (const juror of seats) commits.push(await gasOf(commit(market, caseId, juror, RIGHT)));
-  await networkHelpers.time.increase(HOUR + 1);
+  for (const juror of seats) commits.push(await gasOf(commit(market, caseId, juror, found)));
+  await networkHelpers.time.increase(HOUR + 1n);
   const reveals: bigint[] = [];
-  for (const juror of seats) reveals.push(await gasOf(reveal(market, caseId, juror, RIGHT)));
-  await networkHelpers.time.increase(HOUR + 1);
+  for (const juror of seats) reveals.push(await gasOf(reveal(market, caseId, juror, found)));
+  await networkHelpers.time.increase(HOUR + 1n);
   const close = await gasOf(jury.close(caseId));
   const resolve = await gasOf(disputes.connect(challenger).resolve(caseId, terms, output));
   const pay = await gasOf(jury.payJurors(caseId));

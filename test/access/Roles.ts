@@ -1,13 +1,15 @@
 import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs";
 import { expect } from "chai";
 
-import { GUARDIAN_ROLE, PARAMETERS_ROLE } from "../../ignition/modules/Assay.js";
 import type { Market, Signer } from "../support/fixture.js";
 import { at, DAY, ethers, networkHelpers, now, openMarket, refused, requestJob } from "../support/fixture.js";
 
 const DELAY = 2n * DAY;
 const EXPIRATION = 7n * DAY;
+// Those of `RoleSetup`.
 const ADMIN_ROLE = 0n;
+const PARAMETERS_ROLE = 1n;
+const GUARDIAN_ROLE = 2n;
 
 type Name = "setProtocolFee" | "setChallengeWindow" | "setMinJobStake" | "setTreasury" | "unpause";
 

@@ -94,6 +94,7 @@ describe("DisputeManager", () => {
           challenger.address,
           terms.inputCommitment,
           output,
+          await market.market.phaseEndOf(terms.id),
         ]);
 
       const shape = market.market.interface.getFunction("expire").inputs[0];

@@ -140,17 +140,11 @@ describe("JurorPool", () => {
         providers.connect(juror).removeOffer(modelId, payToken),
       "has less free stake than a seat locks": ({ staking }, juror) =>
         staking.connect(juror).requestUnbonding(STAKE - JUROR_LOCK + 1n),
-      "works with the key of the provider": ({ providers, operator }, juror) =>
-        providers.connect(juror).setOperator(operator),
       "works with the key of the client": ({ providers, client }, juror) =>
         providers.connect(juror).setOperator(client),
       "works with the key of the challenger": ({ providers, challenger }, juror) =>
         providers.connect(juror).setOperator(challenger),
       "has the provider as its key": ({ providers, provider }, juror) => providers.connect(juror).setOperator(provider),
-      "is the key of the provider": async (market, juror) => {
-        await market.providers.connect(market.provider).setOperator(juror);
-        market.operator = juror;
-      },
       "is the client": async (market, juror) => {
         market.client = juror;
         await market.payToken.mint(juror, OFFER.price);

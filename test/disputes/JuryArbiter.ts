@@ -84,6 +84,7 @@ describe("JuryArbiter", () => {
         challenger,
         inputCommitment: id("input"),
         outputCommitment: DELIVERED,
+        challengeableUntil: 0n,
       };
       await refused(jury.openCase(1n, facts), jury, "JuryArbiter_NotDisputes", stranger);
     });

@@ -1,22 +1,17 @@
 import { expect } from "chai";
 import { ZeroHash } from "ethers";
 
-import type { Market } from "../support/fixture.js";
+import { BOND, HOUR, JUROR_LOCK, RULING } from "../support/assemble.js";
+import { challengedJob } from "../support/court.js";
+import type { Market, Terms } from "../support/fixture.js";
 import { networkHelpers, OFFER, openMarket, requestJob, STAKE, STATUS, submitJob } from "../support/fixture.js";
-import {
-  BOND,
-  challengedJob,
-  commit,
-  drawnCase,
-  HOUR,
-  JUROR_LOCK,
-  resolve,
-  reveal,
-  RIGHT,
-  RULING,
-  vote,
-  WRONG,
-} from "../support/jury.js";
+import { commit, DELIVERED, drawnCase, OTHER, reveal, vote } from "../support/jury.js";
+
+async function resolve(market: Market, caseId: bigint, terms: Terms, output: string) {
+  await market.disputes.resolve(caseId, terms, output);
+  await market.jury.payJurors(caseId);
+  return (await market.disputes.caseOf(caseId)).ruling;
+}
 
 describe("A dispute before a jury", () => {
   const bondOf = async (market: Market, account: { address: string }) =>
@@ -27,7 +22,7 @@ describe("A dispute before a jury", () => {
     const client = await market.escrow.balanceOf(market.payToken, market.client);
     const challenger = await bondOf(market, market.challenger);
     const { terms, output, caseId, seats } = await drawnCase(market);
-    await vote(market, caseId, seats, [RIGHT, RIGHT, RIGHT]);
+    await vote(market, caseId, seats, [OTHER, OTHER, OTHER]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.upheld);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
@@ -48,8 +43,8 @@ describe("A dispute before a jury", () => {
   it("pays an honest provider and takes the challenger's bond", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const challenger = await bondOf(market, market.challenger);
-    const { terms, output, caseId, seats } = await drawnCase(market, RIGHT);
-    await vote(market, caseId, seats, [RIGHT, RIGHT, RIGHT]);
+    const { terms, output, caseId, seats } = await drawnCase(market);
+    await vote(market, caseId, seats, [DELIVERED, DELIVERED, DELIVERED]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.rejected);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
@@ -62,7 +57,7 @@ describe("A dispute before a jury", () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const challenger = await bondOf(market, market.challenger);
     const { terms, output, caseId, seats } = await drawnCase(market);
-    await vote(market, caseId, seats, [RIGHT, undefined, undefined]);
+    await vote(market, caseId, seats, [OTHER, undefined, undefined]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.inconclusive);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
@@ -75,7 +70,7 @@ describe("A dispute before a jury", () => {
   it("lets a juror abstain without pay or penalty", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const { terms, output, caseId, seats } = await drawnCase(market);
-    await vote(market, caseId, seats, [RIGHT, RIGHT, ZeroHash]);
+    await vote(market, caseId, seats, [OTHER, OTHER, ZeroHash]);
 
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.upheld);
     const abstained = seats[2];
@@ -89,13 +84,13 @@ describe("A dispute before a jury", () => {
     const { caseId, seats } = await drawnCase(market);
     const [first, second, third] = seats;
     if (!first || !second || !third) throw new Error("no full jury");
-    const copied = await market.jury.commitmentOf(caseId, first.provider, RIGHT, first.salt);
-    await commit(market, caseId, first, RIGHT);
+    const copied = await market.jury.commitmentOf(caseId, first.provider, OTHER, first.salt);
+    await commit(market, caseId, first, OTHER);
     await market.jury.connect(second.operator).commitVote(caseId, second.provider, copied);
-    await commit(market, caseId, third, RIGHT);
-    await reveal(market, caseId, first, RIGHT);
+    await commit(market, caseId, third, OTHER);
+    await reveal(market, caseId, first, OTHER);
     await expect(
-      market.jury.connect(second.operator).revealVote(caseId, second.provider, RIGHT, first.salt),
+      market.jury.connect(second.operator).revealVote(caseId, second.provider, OTHER, first.salt),
     ).to.be.revertedWithCustomError(market.jury, "JuryArbiter_CommitmentMismatch");
   });
 
@@ -110,7 +105,7 @@ describe("A dispute before a jury", () => {
   it("resolves a case once only", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const { terms, output, caseId, seats } = await drawnCase(market);
-    await vote(market, caseId, seats, [RIGHT, RIGHT, RIGHT]);
+    await vote(market, caseId, seats, [OTHER, OTHER, OTHER]);
     await resolve(market, caseId, terms, output);
     await expect(market.disputes.resolve(caseId, terms, output)).to.be.revertedWithCustomError(
       market.disputes,
@@ -122,7 +117,7 @@ describe("A dispute before a jury", () => {
   it("ends by time alone when nobody draws a jury", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const { terms, output, caseId } = await challengedJob(market);
-    await networkHelpers.time.increase(7 * 24 * HOUR + 1);
+    await networkHelpers.time.increase(7n * 24n * HOUR + 1n);
     await market.disputes.resolve(caseId, terms, output);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
   });
@@ -132,9 +127,9 @@ describe("A dispute before a jury", () => {
     const [, juror] = market.keys;
     if (!juror) throw new Error("there is no second provider");
     const terms = await requestJob(market);
-    await submitJob(market, terms, WRONG);
+    await submitJob(market, terms, DELIVERED);
     await market.providers.connect(market.provider).setOperator(juror.operator.address);
-    await market.disputes.connect(market.challenger).challenge(terms, WRONG);
+    await market.disputes.connect(market.challenger).challenge(terms, DELIVERED);
 
     const caseId = await market.disputes.lastCaseId();
     const [opened] = await market.jury.queryFilter(market.jury.filters.JuryCaseOpened(caseId));
