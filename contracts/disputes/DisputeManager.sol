@@ -13,7 +13,7 @@ import {IProviderStaking} from "../interfaces/IProviderStaking.sol";
 import {FeeMath} from "../libraries/FeeMath.sol";
 import {CaseFacts, Ruling} from "../types/DisputeTypes.sol";
 import {JobTerms} from "../types/JobTypes.sol";
-import {BASIS_POINTS, MAX_RESOLUTION} from "../types/Limits.sol";
+import {BASIS_POINTS, MAX_RESOLUTION, RESOLUTION_GRACE} from "../types/Limits.sol";
 
 /// @title Challenges, bonds and what follows from a ruling
 contract DisputeManager is IDisputeManager {
@@ -24,7 +24,8 @@ contract DisputeManager is IDisputeManager {
     /// FINDER_BPS + ARBITER_BPS < 100 %, asserted in the constructor. The rest goes to the treasury.
     uint16 public constant FINDER_BPS = 4_000;
     uint16 public constant ARBITER_BPS = 2_000;
-    /// @notice Share of a lost bond that pays the arbiter; the rest compensates the provider.
+    /// @notice Most of a lost bond that pays the arbiter; the rest compensates the provider. The arbiter gets the smaller
+    /// of its shares of slash and bond whichever way it rules: what it earns must not depend on what it says.
     uint16 public constant BOND_ARBITER_BPS = 5_000;
     /// @dev Gas kept from an arbiter's view, so that one that burns all it gets cannot block the way out.
     uint256 private constant _RULING_GAS = 500_000;
@@ -122,8 +123,8 @@ contract DisputeManager is IDisputeManager {
         address current = address(arbiterOf[profile]);
         if (current != address(0)) revert DisputeManager_ArbiterAlreadySet(profile, current);
         if (address(arbiter) == address(0)) revert DisputeManager_ZeroAddress();
-        uint256 period = arbiter.resolutionPeriod();
-        if (period > MAX_RESOLUTION) revert DisputeManager_ArbiterTooSlow(period, MAX_RESOLUTION);
+        (uint256 period, uint256 cap) = (arbiter.resolutionPeriod(), MAX_RESOLUTION - RESOLUTION_GRACE);
+        if (period > cap) revert DisputeManager_ArbiterTooSlow(period, cap);
 
         arbiterOf[profile] = arbiter;
 
@@ -177,7 +178,7 @@ contract DisputeManager is IDisputeManager {
     function _settleUpheld(uint256 caseId, Case memory case_, JobTerms calldata terms, address finder) private {
         uint128 slashed = STAKING.slash(terms.provider, terms.stake, case_.slashCap, address(this));
         uint128 finderReward = slashed.share(FINDER_BPS);
-        uint128 arbiterReward = slashed.share(ARBITER_BPS);
+        uint128 arbiterReward = _arbiterReward(case_.bond, slashed);
         uint128 treasuryAmount = slashed - finderReward - arbiterReward;
         _cases[caseId].arbiterReward = arbiterReward;
 
@@ -201,7 +202,7 @@ contract DisputeManager is IDisputeManager {
     }
 
     function _settleRejected(uint256 caseId, Case memory case_, JobTerms calldata terms) private {
-        uint128 arbiterReward = case_.bond.share(BOND_ARBITER_BPS);
+        uint128 arbiterReward = _arbiterReward(case_.bond, case_.slashCap);
         uint128 toProvider = case_.bond - arbiterReward;
         _cases[caseId].arbiterReward = arbiterReward;
 
@@ -215,6 +216,10 @@ contract DisputeManager is IDisputeManager {
         emit CaseResolved(caseId, case_.jobId, Ruling.Inconclusive, address(0), 0, 0, 0, case_.bond, 0, 0);
 
         ESCROW.credit(address(STAKE_TOKEN), case_.challenger, case_.bond);
+    }
+
+    function _arbiterReward(uint128 bond, uint128 slash) private pure returns (uint128) {
+        return uint128(Math.min(bond.share(BOND_ARBITER_BPS), slash.share(ARBITER_BPS)));
     }
 
     function _deposit(address account, uint128 amount) private {

@@ -42,7 +42,7 @@ interface IJuryArbiter is IArbiter {
 
     /// @notice One juror's part in a case.
     struct Seat {
-        /// Free stake when the case opened.
+        /// Bonded stake when the case opened.
         uint128 weight;
         bytes32 commitment;
         Vote vote;
@@ -127,7 +127,6 @@ interface IJuryArbiter is IArbiter {
     error JuryArbiter_AlreadyEnrolled(address juror, uint256 modelId);
     error JuryArbiter_NotEnrolled(address juror, uint256 modelId);
     error JuryArbiter_PoolFull(uint256 modelId, uint128 leastFree);
-    error JuryArbiter_TooLittleStake(address juror, uint128 free, uint128 required);
     error JuryArbiter_TooFewJurors(uint256 modelId, uint256 eligible, uint256 required);
     error JuryArbiter_WrongPhase(uint256 caseId, Phase current, Phase expected);
     error JuryArbiter_PoolMismatch(uint256 caseId);
@@ -143,11 +142,13 @@ interface IJuryArbiter is IArbiter {
     error JuryArbiter_NotAllowed(address juror, address caller);
     error JuryArbiter_ZeroLock();
 
-    /// @notice Lets a provider with an offer for the model and free stake be drawn. The provider or its operator.
-    /// In a full pool it takes the place of the member with the least free stake, if that has less.
+    /// @notice Lets a provider with an offer for the model be drawn; locks `JUROR_LOCK` for each of its `SEATS`. The
+    /// provider or its operator. In a full pool it takes the place of the member with the least bonded stake, if that
+    /// has less.
     function enrol(uint256 modelId, address juror) external;
 
-    /// @notice Leaves the pool. The provider or its operator.
+    /// @notice Leaves the pool and frees the stake of seats not taken; that of a seat taken follows when its case is
+    /// closed. The provider or its operator.
     function leave(uint256 modelId, address juror) external;
 
     /// @notice Draws the jury once the seed is known. Anyone, with the pool as `JuryCaseOpened` emitted it.
@@ -190,7 +191,10 @@ interface IJuryArbiter is IArbiter {
     /// @notice Everyone who may be drawn for a model.
     function poolOf(uint256 modelId) external view returns (address[] memory);
 
-    /// @notice Stake a drawn juror has locked and loses if it does not reveal.
+    /// @notice Seats a member of the pool may still take.
+    function seatsLeftOf(uint256 modelId, address juror) external view returns (uint8);
+
+    /// @notice Stake locked for each seat, which a juror loses if it does not reveal.
     // solhint-disable-next-line func-name-mixedcase
     function JUROR_LOCK() external view returns (uint128);
 }

@@ -17,6 +17,7 @@ interface IProviderStaking {
     event StakeSlashed(address indexed provider, address indexed to, uint128 amount, uint128 unlocked);
 
     error ProviderStaking_UnbondingTooShort(uint256 period, uint256 required);
+    error ProviderStaking_UnbondingTooLong(uint256 period, uint256 cap);
     error ProviderStaking_ZeroAmount();
     error ProviderStaking_ZeroAddress();
     error ProviderStaking_InsufficientBonded(address provider, uint128 bonded, uint128 requested);

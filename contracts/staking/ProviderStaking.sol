@@ -9,7 +9,7 @@ import {Controlled} from "../access/Controlled.sol";
 import {IProviderStaking} from "../interfaces/IProviderStaking.sol";
 import {TokenTransfers} from "../libraries/TokenTransfers.sol";
 import {UnbondingQueue} from "../libraries/UnbondingQueue.sol";
-import {MAX_CHALLENGE_WINDOW, MAX_JOB_DURATION, MAX_RESOLUTION} from "../types/Limits.sol";
+import {MAX_CHALLENGE_WINDOW, MAX_JOB_DURATION, MAX_RESOLUTION, MAX_UNBONDING} from "../types/Limits.sol";
 
 /// @title Stake behind providers and jurors
 contract ProviderStaking is IProviderStaking, Controlled, ReentrancyGuardTransient {
@@ -36,6 +36,7 @@ contract ProviderStaking is IProviderStaking, Controlled, ReentrancyGuardTransie
         // Stake that starts to leave right after it backed a job is still here when that job's dispute is over.
         uint256 required = uint256(MAX_JOB_DURATION) + MAX_CHALLENGE_WINDOW + MAX_RESOLUTION;
         if (unbondingPeriod <= required) revert ProviderStaking_UnbondingTooShort(unbondingPeriod, required);
+        if (unbondingPeriod > MAX_UNBONDING) revert ProviderStaking_UnbondingTooLong(unbondingPeriod, MAX_UNBONDING);
 
         STAKE_TOKEN = stakeToken;
         UNBONDING_PERIOD = unbondingPeriod;

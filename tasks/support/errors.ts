@@ -35,7 +35,6 @@ const HINTS: Readonly<Record<string, string>> = {
   JuryArbiter_NotEnrolled: "nothing is left to do",
   JuryArbiter_NotResolved: "resolve the case first: dispute:resolve",
   JuryArbiter_SeedNotReady: "wait for that block and two more",
-  JuryArbiter_TooLittleStake: "bond more stake first: stake:deposit",
   ModelRegistry_NotOwner: "choose the owner with --account",
   ModelRegistry_RoyaltyAboveCap: "give a lower royalty; both are in basis points",
   ModelRegistry_UnknownModel: "see model:list",

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
 import { PaymentEscrow__factory, ProviderStaking__factory } from "../../sdk/src/typechain/index.js";
-import { UNBONDING_PERIOD } from "../support/assemble.js";
+import { POOL_LOCK, UNBONDING_PERIOD } from "../support/assemble.js";
 import type { Market, Signer } from "../support/fixture.js";
 import { ethers, networkHelpers, openMarket, refused } from "../support/fixture.js";
 
@@ -110,6 +110,6 @@ describe("Controlled", () => {
       await staking.connect(controller).release(provider, 7n);
     }
     expect(await escrow.balanceOf(payToken, provider)).to.equal(10n);
-    expect(await staking.lockedOf(provider)).to.equal(0n);
+    expect(await staking.lockedOf(provider)).to.equal(POOL_LOCK);
   });
 });

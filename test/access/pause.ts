@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { ZeroHash } from "ethers";
 
-import { HOUR, MAX_RESOLUTION, RULING, UNBONDING_PERIOD } from "../support/assemble.js";
+import { HOUR, MAX_RESOLUTION, POOL_LOCK, RULING, UNBONDING_PERIOD } from "../support/assemble.js";
 import { expectAllSettled } from "../support/books.js";
 import type { Market, Terms } from "../support/fixture.js";
 import {
@@ -77,7 +77,7 @@ describe("I16 A15 A pause", () => {
       return escrow.connect(stranger).sweep(payToken, client);
     },
     "unbond and withdraw stake": async ({ staking, provider }) => {
-      await staking.connect(provider).requestUnbonding(STAKE - 2n * OFFER.stake);
+      await staking.connect(provider).requestUnbonding(STAKE - POOL_LOCK - 2n * OFFER.stake);
       await at((await now()) + UNBONDING_PERIOD);
       return staking.connect(provider).withdraw(provider);
     },

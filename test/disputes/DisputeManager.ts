@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { AbiCoder, id, keccak256, parseEther, ZeroAddress } from "ethers";
 
 import { DisputeManager__factory, SilentArbiter__factory } from "../../sdk/src/typechain/index.js";
-import { BOND, MAX_RESOLUTION, RULING } from "../support/assemble.js";
+import { BOND, LONGEST_ARBITER, MAX_RESOLUTION, RULING } from "../support/assemble.js";
 import { expectBooksExact } from "../support/books.js";
 import type { ArbiterMarket } from "../support/court.js";
 import { marketWithArbiter } from "../support/court.js";
@@ -64,10 +64,10 @@ describe("DisputeManager", () => {
     it("refuses no arbiter, and one that takes longer than a stake is bound", async () => {
       const { disputes, deployer } = await load();
       const own = disputes.connect(deployer);
-      const slow = await new SilentArbiter__factory(deployer).deploy(MAX_RESOLUTION + 1n);
+      const slow = await new SilentArbiter__factory(deployer).deploy(LONGEST_ARBITER + 1n);
       await refused(own.setArbiter(1, ZeroAddress), disputes, "DisputeManager_ZeroAddress");
       const tooSlow = own.setArbiter(1, slow);
-      await refused(tooSlow, disputes, "DisputeManager_ArbiterTooSlow", MAX_RESOLUTION + 1n, MAX_RESOLUTION);
+      await refused(tooSlow, disputes, "DisputeManager_ArbiterTooSlow", LONGEST_ARBITER + 1n, LONGEST_ARBITER);
     });
   });
 

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { id, MaxUint256, parseEther, Wallet, ZeroAddress } from "ethers";
 
 import { JuryArbiter__factory } from "../../sdk/src/typechain/index.js";
-import { HOUR, JUROR_LOCK } from "../support/assemble.js";
+import { HOUR, JUROR_LOCK, POOL_LOCK } from "../support/assemble.js";
 import type { Market, Signer } from "../support/fixture.js";
 import {
   ethers,
@@ -17,7 +17,7 @@ import {
   STATUS,
   submitJob,
 } from "../support/fixture.js";
-import { drawnCase, openedCase } from "../support/jury.js";
+import { openedCase } from "../support/jury.js";
 
 const MAX_POOL = 32;
 
@@ -29,7 +29,7 @@ async function offering(market: Market, provider: Signer, amount: bigint, operat
   if (amount > 0n) await stake(market, provider, amount);
 }
 
-/** A market whose pool is full: the fifth member on has one, two, three ... units of stake more than a juror needs. */
+/** A market whose pool is full: the fifth member on has one, two, three ... units of stake more than its seats need. */
 async function fullPool() {
   const market = await openMarket();
   const members: Signer[] = [];
@@ -37,7 +37,7 @@ async function fullPool() {
     const { address } = new Wallet(id(`member ${String(i)}`));
     await networkHelpers.setBalance(address, parseEther("1"));
     const member = await ethers.getImpersonatedSigner(address);
-    await offering(market, member, JUROR_LOCK + BigInt(i));
+    await offering(market, member, POOL_LOCK + BigInt(i));
     await market.jury.connect(member).enrol(market.modelId, member);
     members.push(member);
   }
@@ -87,12 +87,12 @@ describe("JurorPool", () => {
       await refused(unregistered, jury, "JuryArbiter_NoOffer", stranger, market.modelId);
     });
 
-    it("takes free stake for one seat, to the unit", async () => {
+    it("locks free stake for four seats, to the unit", async () => {
       const market = await load();
-      const { jury, modelId, stranger } = market;
-      await offering(market, stranger, JUROR_LOCK - 1n);
+      const { jury, staking, modelId, stranger } = market;
+      await offering(market, stranger, POOL_LOCK - 1n);
       const enrol = () => jury.connect(stranger).enrol(modelId, stranger);
-      await refused(enrol(), jury, "JuryArbiter_TooLittleStake", stranger, JUROR_LOCK - 1n, JUROR_LOCK);
+      await refused(enrol(), staking, "ProviderStaking_InsufficientFree", stranger, POOL_LOCK - 1n, POOL_LOCK);
       await stake(market, stranger, 1n);
       await expect(enrol()).to.emit(jury, "JurorEnrolled");
     });
@@ -107,14 +107,14 @@ describe("JurorPool", () => {
   });
 
   describe("a full pool", () => {
-    it("makes room for who has more free stake than the member with the least", async () => {
+    it("makes room for who has more stake bonded than the member with the least", async () => {
       const market = await networkHelpers.loadFixture(fullPool);
       const { jury, modelId, stranger, members } = market;
       const [least] = members;
       if (!least) throw new Error("the pool is empty");
-      await offering(market, stranger, JUROR_LOCK + 4n);
+      await offering(market, stranger, POOL_LOCK + 4n);
       const enrol = () => jury.connect(stranger).enrol(modelId, stranger);
-      await refused(enrol(), jury, "JuryArbiter_PoolFull", modelId, JUROR_LOCK + 4n);
+      await refused(enrol(), jury, "JuryArbiter_PoolFull", modelId, POOL_LOCK + 4n);
       await stake(market, stranger, 1n);
       await expect(enrol()).to.emit(jury, "JurorEnrolled").withArgs(modelId, stranger, least);
       const pool = await jury.poolOf(modelId);
@@ -138,8 +138,7 @@ describe("JurorPool", () => {
       "left the pool": ({ jury, modelId }, juror) => jury.connect(juror).leave(modelId, juror),
       "has no offer any more": ({ providers, modelId, payToken }, juror) =>
         providers.connect(juror).removeOffer(modelId, payToken),
-      "has less free stake than a seat locks": ({ staking }, juror) =>
-        staking.connect(juror).requestUnbonding(STAKE - JUROR_LOCK + 1n),
+      "has nothing bonded any more": ({ staking }, juror) => staking.connect(juror).requestUnbonding(STAKE),
       "works with the key of the client": ({ providers, client }, juror) =>
         providers.connect(juror).setOperator(client),
       "works with the key of the challenger": ({ providers, challenger }, juror) =>
@@ -174,17 +173,7 @@ describe("JurorPool", () => {
       });
     }
 
-    it("is heard when the third of three jurors has just the stake that a seat locks", async () => {
-      const market = await load();
-      const juror = market.keys[3]?.provider;
-      if (!juror) throw new Error("there is no fourth provider");
-      await market.staking.connect(juror).requestUnbonding(STAKE - JUROR_LOCK);
-      const { caseId } = await drawnCase(market);
-      expect((await market.jury.juryCaseOf(caseId)).jurors).to.include(juror.address);
-      expect(await market.staking.freeOf(juror)).to.equal(0n);
-    });
-
-    it("weighs every eligible juror by its free stake, and never the provider", async () => {
+    it("weighs every eligible juror by its bonded stake, and never the provider", async () => {
       const market = await load();
       const { keys, jury, modelId, challenger } = market;
       const [provider, first, second, third] = keys.map((pair) => pair.provider) as [Signer, Signer, Signer, Signer];

@@ -2,9 +2,9 @@ import { expect } from "chai";
 import { id, ZeroHash } from "ethers";
 
 import { JuryArbiter__factory } from "../../sdk/src/typechain/index.js";
-import { assemble, HOUR, JUROR_LOCK, MAX_RESOLUTION } from "../support/assemble.js";
+import { assemble, HOUR, JUROR_LOCK, LONGEST_ARBITER, POOL_LOCK } from "../support/assemble.js";
 import type { Signer } from "../support/fixture.js";
-import { at, ethers, networkHelpers, openMarket, populate, refused, STAKE } from "../support/fixture.js";
+import { at, ethers, networkHelpers, openMarket, populate, refused, requestJob, STAKE } from "../support/fixture.js";
 import type { Juror } from "../support/jury.js";
 import {
   awaitSeed,
@@ -17,6 +17,7 @@ import {
   PHASE,
   reveal,
   seatsOf,
+  vote,
   VOTE,
 } from "../support/jury.js";
 
@@ -43,10 +44,10 @@ describe("JuryArbiter", () => {
     for (const [what, periods, size, error, values] of [
       [
         "longer than a resolution may take",
-        [MAX_RESOLUTION, 1n, 0n],
+        [LONGEST_ARBITER, 1n, 0n],
         3n,
         "PeriodsTooLong",
-        [MAX_RESOLUTION + 1n, MAX_RESOLUTION],
+        [LONGEST_ARBITER + 1n, LONGEST_ARBITER],
       ],
       ["without seats", [1n, 1n, 1n], 0n, "BadJurySize", [0n, 15n]],
       ["with too many seats", [1n, 1n, 1n], 16n, "BadJurySize", [16n, 15n]],
@@ -109,7 +110,7 @@ describe("JuryArbiter", () => {
       expect(await jury.phaseOf(caseId)).to.equal(PHASE.commit);
     });
 
-    it("C14 C16 seats a full jury by seed and stake, nobody twice, and locks what each can lose", async () => {
+    it("C14 C16 seats a full jury by seed and stake, nobody twice, each with what it can lose locked", async () => {
       const market = await load();
       const { jury, staking, randomness } = market;
       const { terms, caseId, pool, weights } = await openedCase(market);
@@ -124,7 +125,8 @@ describe("JuryArbiter", () => {
       await expect(sent).to.emit(jury, "JurorsDrawn").withArgs(caseId, terms.id, 0n, expected, commitEnd, revealEnd);
       expect(revealEnd - commitEnd).to.equal(HOUR);
       for (const juror of jurors) {
-        expect(await staking.lockedOf(juror)).to.equal(JUROR_LOCK);
+        expect(await staking.lockedOf(juror)).to.equal(POOL_LOCK);
+        expect(await jury.seatsLeftOf(terms.modelId, juror)).to.equal(3n);
         expect(await jury.seatOf(caseId, juror)).to.deep.equal([STAKE, ZeroHash, VOTE.none]);
       }
     });
@@ -194,13 +196,16 @@ describe("JuryArbiter", () => {
       await refused(again, jury, "JuryArbiter_WrongPhase", caseId, PHASE.commit, PHASE.draw);
     });
 
-    it("C14 passes over who can lock no more, down to an empty jury", async () => {
+    it("C14 passes over who left and has no free stake, down to an empty jury", async () => {
       for (const leaving of [1, 3]) {
         const market = await load();
         const { jury, staking } = market;
         const { caseId, pool, weights } = await openedCase(market);
         const jurors = market.keys.slice(1).map(({ provider }) => provider);
-        for (const juror of jurors.slice(0, leaving)) await staking.connect(juror).requestUnbonding(STAKE);
+        for (const juror of jurors.slice(0, leaving)) {
+          await jury.connect(juror).leave(market.modelId, juror);
+          await staking.connect(juror).requestUnbonding(STAKE);
+        }
         await awaitSeed();
         await jury.draw(caseId, pool, weights);
         const seated = (await jury.juryCaseOf(caseId)).jurors;
@@ -214,13 +219,45 @@ describe("JuryArbiter", () => {
       }
     });
 
-    it("C14 locks a seat's stake once for every case", async () => {
+    it("C14 seats a juror whose free stake somebody used up by buying jobs from it", async () => {
+      const market = await load();
+      const { jury, staking, providers, payToken, modelId } = market;
+      const opened = await openedCase(market);
+      for (const { provider } of market.keys.slice(1)) {
+        await providers.connect(provider).setOffer(modelId, payToken, 1n, STAKE - POOL_LOCK, 60n);
+        await requestJob(market, { provider: provider.address });
+        expect(await staking.freeOf(provider)).to.equal(0n);
+      }
+      await awaitSeed();
+      await jury.draw(opened.caseId, opened.pool, opened.weights);
+      expect((await jury.juryCaseOf(opened.caseId)).jurors).to.have.lengthOf(3);
+      // And a challenge after that is heard just the same.
+      const { weights } = await openedCase(market);
+      expect(weights).to.deep.equal([STAKE, STAKE, STAKE]);
+    });
+
+    it("C14 gives a seat back to who stayed, and its stake to who left", async () => {
+      const market = await load();
+      const { jury, staking, modelId } = market;
+      const { caseId, seats } = await drawnCase(market);
+      const [stays, leaves] = seats as [Juror, Juror];
+      await jury.connect(leaves.provider).leave(modelId, leaves.provider);
+      expect(await staking.lockedOf(leaves.provider)).to.equal(JUROR_LOCK);
+      await vote(market, caseId, seats, [OTHER, OTHER, OTHER]);
+      expect(await staking.lockedOf(leaves.provider)).to.equal(0n);
+      expect(await jury.seatsLeftOf(modelId, leaves.provider)).to.equal(0n);
+      expect(await staking.lockedOf(stays.provider)).to.equal(POOL_LOCK);
+      expect(await jury.seatsLeftOf(modelId, stays.provider)).to.equal(4n);
+    });
+
+    it("C14 takes one seat, and the stake behind it, for every case", async () => {
       const market = await load();
       const cases = [await openedCase(market), await openedCase(market)];
       await awaitSeed();
       for (const { caseId, pool, weights } of cases) await market.jury.draw(caseId, pool, weights);
       for (const { provider } of market.keys.slice(1)) {
-        expect(await market.staking.lockedOf(provider)).to.equal(2n * JUROR_LOCK);
+        expect(await market.staking.lockedOf(provider)).to.equal(POOL_LOCK);
+        expect(await market.jury.seatsLeftOf(market.modelId, provider)).to.equal(2n);
       }
     });
   });

@@ -2,7 +2,7 @@ import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs
 import { expect } from "chai";
 import { id, parseEther, ZeroAddress } from "ethers";
 
-import { BOND, MAX_RESOLUTION, RULING, UNBONDING_PERIOD } from "../support/assemble.js";
+import { BOND, MAX_RESOLUTION, POOL_LOCK, RULING, UNBONDING_PERIOD } from "../support/assemble.js";
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
 import type { ArbiterMarket } from "../support/court.js";
 import { challengedJob, marketWithArbiter, unstakedMarketWithArbiter } from "../support/court.js";
@@ -47,7 +47,7 @@ describe("A ruling", () => {
     expect(await bondsOf(market, treasury)).to.equal(TREASURY);
     expect(await market.escrow.balanceOf(market.stakeToken, arbiter)).to.equal(ARBITER);
     expect(await market.staking.bondedOf(provider)).to.equal(STAKE - OFFER.stake);
-    expect(await market.staking.lockedOf(provider)).to.equal(0n);
+    expect(await market.staking.lockedOf(provider)).to.equal(POOL_LOCK);
     const { ruling, arbiterReward } = await disputes.caseOf(caseId);
     expect([ruling, arbiterReward]).to.deep.equal([RULING.upheld, ARBITER]);
   });
@@ -63,7 +63,7 @@ describe("A ruling", () => {
     expect(await bondsOf(market, challenger)).to.equal(before);
   });
 
-  it("Rejected pays the provider its price and half of the bond, the arbiter the other half", async () => {
+  it("Rejected pays the provider its price and most of the bond, the arbiter what it would earn by upholding", async () => {
     const market = await load();
     const { disputes, arbiter, challenger, provider, client } = market;
     const before = await bondsOf(market, challenger);
@@ -71,17 +71,17 @@ describe("A ruling", () => {
     await arbiter.rule(RULING.rejected, challenger);
     await expect(disputes.resolve(caseId, terms, output))
       .to.emit(disputes, "CaseResolved")
-      .withArgs(caseId, terms.id, RULING.rejected, ZeroAddress, 0n, BOND / 2n, 0n, 0n, BOND / 2n, 0n)
+      .withArgs(caseId, terms.id, RULING.rejected, ZeroAddress, 0n, ARBITER, 0n, 0n, BOND - ARBITER, 0n)
       .and.to.emit(market.market, "JobPaid")
       .withArgs(terms.id, provider, market.payToken, OFFER.price);
 
     expect(await bondsOf(market, challenger)).to.equal(before - BOND);
-    expect(await bondsOf(market, provider)).to.equal(BOND / 2n);
-    expect(await market.escrow.balanceOf(market.stakeToken, arbiter)).to.equal(BOND / 2n);
+    expect(await bondsOf(market, provider)).to.equal(BOND - ARBITER);
+    expect(await market.escrow.balanceOf(market.stakeToken, arbiter)).to.equal(ARBITER);
     expect(await market.escrow.balanceOf(market.payToken, client)).to.equal(PREPAID - OFFER.price);
     expect(await market.market.earnedOf({ ...terms })).to.deep.equal([OFFER.price, OFFER.stake]);
     expect(await market.staking.bondedOf(provider)).to.equal(STAKE);
-    expect((await disputes.caseOf(caseId)).arbiterReward).to.equal(BOND / 2n);
+    expect((await disputes.caseOf(caseId)).arbiterReward).to.equal(ARBITER);
   });
 
   it("Inconclusive pays the provider its price and returns the bond", async () => {
@@ -116,7 +116,7 @@ describe("A ruling", () => {
       const finalise = market.market.finalise(terms, output);
       await refused(finalise, market.market, "InferenceMarket_WrongStatus", terms.id, settled, finalisable);
       if (ruling !== RULING.upheld) await market.market.collect({ ...terms });
-      expect(await market.staking.lockedOf(market.provider)).to.equal(0n);
+      expect(await market.staking.lockedOf(market.provider)).to.equal(POOL_LOCK);
     });
   }
 
@@ -191,6 +191,7 @@ describe("A ruling", () => {
   it("I07 finds the stake of a provider that left as early as it could", async () => {
     const market = await load();
     const { disputes, arbiter, staking, provider } = market;
+    await market.jury.connect(provider).leave(market.modelId, provider);
     await staking.connect(provider).requestUnbonding(STAKE - OFFER.stake);
     const terms = await requestJob(market);
     await staking.connect(provider).requestUnbonding(OFFER.stake);

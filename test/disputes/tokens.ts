@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
 import { SilentArbiter__factory } from "../../sdk/src/typechain/index.js";
-import { assemble, MAX_RESOLUTION, RULING } from "../support/assemble.js";
+import { assemble, LONGEST_ARBITER, RULING } from "../support/assemble.js";
 import { expectAllSettled } from "../support/books.js";
 import { challengedJob } from "../support/court.js";
 import { namedPeople, networkHelpers, OFFER, populate, refused, STAKE } from "../support/fixture.js";
@@ -22,7 +22,7 @@ async function judgedIn(kind: Kind) {
 async function upheldIn(kind: Kind) {
   const tokens = await deployTokens((await namedPeople()).deployer);
   const market = await populate(await assemble({ stakeToken: await tokens[kind].getAddress() }));
-  const arbiter = await new SilentArbiter__factory(market.deployer).deploy(MAX_RESOLUTION);
+  const arbiter = await new SilentArbiter__factory(market.deployer).deploy(LONGEST_ARBITER);
   await market.disputes.connect(market.deployer).setArbiter(4, arbiter);
   await arbiter.rule(RULING.upheld, ZeroAddress);
   return { ...market, arbiter, tokens };

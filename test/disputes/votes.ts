@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { ZeroHash } from "ethers";
 
-import { BOND, HOUR, JUROR_LOCK, MAX_RESOLUTION, RULING } from "../support/assemble.js";
+import { BOND, HOUR, JUROR_LOCK, MAX_RESOLUTION, POOL_LOCK, RULING } from "../support/assemble.js";
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
 import type { Market } from "../support/fixture.js";
 import {
@@ -35,8 +35,9 @@ function expectedOutcome(choices: Choice[]) {
   const [agree, differ, silent] = [count("agrees"), count("differs"), count("silent")];
   const undecided = agree + differ < 2n || agree === differ;
   const ruling = undecided ? RULING.inconclusive : differ > agree ? RULING.upheld : RULING.rejected;
-  const reward = { [RULING.upheld.toString()]: OFFER.stake / 5n, [RULING.rejected.toString()]: BOND / 2n };
-  const pot = (reward[ruling.toString()] ?? 0n) + silent * JUROR_LOCK;
+  // The same whichever way it rules.
+  const reward = undecided ? 0n : OFFER.stake / 5n;
+  const pot = reward + silent * JUROR_LOCK;
   const earns = (choice: Choice) =>
     ruling === RULING.inconclusive
       ? choice === "agrees" || choice === "differs"
@@ -82,7 +83,7 @@ describe("The votes of a jury", () => {
       const share = (OFFER.stake * 2n) / 5n;
       expect(await escrow.balanceOf(payToken, client)).to.equal(upheld ? PREPAID : PREPAID - OFFER.price);
       expect(await staking.bondedOf(provider)).to.equal(upheld ? STAKE - OFFER.stake : STAKE);
-      expect(await balanceOf(market, provider)).to.equal(rejected ? BOND / 2n : 0n);
+      expect(await balanceOf(market, provider)).to.equal(rejected ? BOND - OFFER.stake / 5n : 0n);
       expect(await balanceOf(market, challenger)).to.equal(upheld ? bond + share : rejected ? bond - BOND : bond);
       expect(await balanceOf(market, treasury)).to.equal(toTreasury + (upheld ? share : 0n));
       if (!upheld) await market.market.collect({ ...terms });
@@ -146,7 +147,7 @@ describe("The votes of a jury", () => {
       .withArgs(silent.provider, jury, JUROR_LOCK, JUROR_LOCK);
     expect(await staking.bondedOf(silent.provider)).to.equal(0n);
     expect(await staking.unbondingOf(silent.provider)).to.equal(STAKE - JUROR_LOCK);
-    expect(await staking.lockedOf(silent.provider)).to.equal(0n);
+    expect(await staking.lockedOf(silent.provider)).to.equal(POOL_LOCK - JUROR_LOCK);
     await expectBooksExact(market, { prices: OFFER.price, bonds: BOND });
   });
 
@@ -218,7 +219,10 @@ describe("The votes of a jury", () => {
       const market = await load();
       const { jury, staking } = market;
       const { caseId, pool, weights } = await openedCase(market);
-      for (const { provider } of market.keys.slice(1)) await staking.connect(provider).requestUnbonding(STAKE);
+      for (const { provider } of market.keys.slice(1)) {
+        await jury.connect(provider).leave(market.modelId, provider);
+        await staking.connect(provider).requestUnbonding(STAKE);
+      }
       await jury.draw(caseId, pool, weights);
       await jury.close(caseId);
       expect((await jury.rulingOf(caseId))[0]).to.equal(RULING.inconclusive);

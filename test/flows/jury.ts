@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { ZeroHash } from "ethers";
 
-import { BOND, HOUR, JUROR_LOCK, RULING } from "../support/assemble.js";
+import { BOND, HOUR, JUROR_LOCK, POOL_LOCK, RULING } from "../support/assemble.js";
 import { challengedJob } from "../support/court.js";
 import type { Market, Terms } from "../support/fixture.js";
 import { networkHelpers, OFFER, openMarket, requestJob, STAKE, STATUS, submitJob } from "../support/fixture.js";
@@ -28,13 +28,13 @@ describe("A dispute before a jury", () => {
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(client);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
-    expect(await market.staking.lockedOf(market.provider)).to.equal(0n);
+    expect(await market.staking.lockedOf(market.provider)).to.equal(POOL_LOCK);
     expect(await bondOf(market, market.challenger)).to.equal(challenger + (OFFER.stake * 40n) / 100n);
     expect(await bondOf(market, market.treasury)).to.equal((OFFER.stake * 40n) / 100n);
     let paid = 0n;
     for (const { provider } of seats) {
       paid += await bondOf(market, provider);
-      expect(await market.staking.lockedOf(provider)).to.equal(0n);
+      expect(await market.staking.lockedOf(provider)).to.equal(POOL_LOCK);
     }
     expect(paid).to.equal((OFFER.stake * 20n) / 100n);
     expect(await bondOf(market, { address: await market.jury.getAddress() })).to.equal(0n);
@@ -49,7 +49,7 @@ describe("A dispute before a jury", () => {
     expect(await resolve(market, caseId, terms, output)).to.equal(RULING.rejected);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await bondOf(market, market.challenger)).to.equal(challenger - BOND);
-    expect(await bondOf(market, market.provider)).to.equal(BOND / 2n);
+    expect(await bondOf(market, market.provider)).to.equal(BOND - OFFER.stake / 5n);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
   });
 

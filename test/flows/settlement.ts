@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { id, parseEther } from "ethers";
 
+import { POOL_LOCK } from "../support/assemble.js";
 import { at, networkHelpers, now, OFFER, openMarket, requestJob, submitJob, WINDOW } from "../support/fixture.js";
 
 const SETTLED = 6n;
@@ -26,7 +27,7 @@ describe("Settlement", () => {
     expect(await balance(market.treasury.address)).to.equal(fee);
     expect(await balance(market.modelOwner.address)).to.equal(royalty);
     expect(await balance(market.provider.address)).to.equal(OFFER.price - fee - royalty);
-    expect(await market.staking.lockedOf(market.provider)).to.equal(0n);
+    expect(await market.staking.lockedOf(market.provider)).to.equal(POOL_LOCK);
   });
 
   it("refunds a job that was not delivered in time, and not one second earlier", async () => {
@@ -42,7 +43,7 @@ describe("Settlement", () => {
     await market.market.expire(terms);
     expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
     expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(before);
-    expect(await market.staking.lockedOf(market.provider)).to.equal(0n);
+    expect(await market.staking.lockedOf(market.provider)).to.equal(POOL_LOCK);
   });
 
   it("takes a result in the last second of the deadline", async () => {
@@ -72,6 +73,6 @@ describe("Settlement", () => {
     const { amount, stake } = await market.market.earnedOf({ ...first });
     expect(amount).to.equal(2n * OFFER.price);
     expect(stake).to.equal(2n * OFFER.stake);
-    expect(await market.staking.lockedOf(market.provider)).to.equal(3n * parseEther("10"));
+    expect(await market.staking.lockedOf(market.provider)).to.equal(POOL_LOCK + 3n * parseEther("10"));
   });
 });

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { id, parseEther, ZeroHash } from "ethers";
 
+import { POOL_LOCK } from "../support/assemble.js";
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
 import type { Terms } from "../support/fixture.js";
 import {
@@ -70,7 +71,7 @@ describe("InferenceMarket", () => {
       const { escrow, staking, payToken, client, provider } = market;
       const terms = await requestJob(market);
       expect(await escrow.balanceOf(payToken, client)).to.equal(PREPAID - OFFER.price);
-      expect(await staking.lockedOf(provider)).to.equal(OFFER.stake);
+      expect(await staking.lockedOf(provider)).to.equal(POOL_LOCK + OFFER.stake);
       expect(await market.market.statusOf(terms.id)).to.equal(STATUS.requested);
       expect(await market.market.phaseEndOf(terms.id)).to.equal(terms.executionDeadline);
       expect(await market.market.matches(terms, ZeroHash)).to.equal(true);
@@ -135,7 +136,7 @@ describe("InferenceMarket", () => {
       const error = "PaymentEscrow_InsufficientBalance";
       const noBalance = requestJob({ ...market, client: stranger });
       await refused(noBalance, escrow, error, payToken, stranger, 0n, OFFER.price);
-      await staking.connect(provider).requestUnbonding(STAKE - OFFER.stake + 1n);
+      await staking.connect(provider).requestUnbonding(STAKE - POOL_LOCK - OFFER.stake + 1n);
       const noStake = requestJob(market);
       await refused(noStake, staking, "ProviderStaking_InsufficientFree", provider, OFFER.stake - 1n, OFFER.stake);
       expect(await escrow.balanceOf(payToken, client)).to.equal(PREPAID);
@@ -158,7 +159,7 @@ describe("InferenceMarket", () => {
       const market = await load();
       const { providers, provider, modelId, payToken, staking } = market;
       const most = 2n ** 96n - 1n;
-      await stake(market, provider, most - STAKE);
+      await stake(market, provider, most + POOL_LOCK - STAKE);
       await providers.connect(provider).setOffer(modelId, payToken, OFFER.price, most, 60n);
       expect((await requestJob(market, { minStake: most })).stake).to.equal(most);
       expect(await staking.freeOf(provider)).to.equal(0n);

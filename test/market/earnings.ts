@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { id, MaxUint256, ZeroAddress } from "ethers";
 
+import { POOL_LOCK } from "../support/assemble.js";
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
 import type { Market, Terms } from "../support/fixture.js";
 import {
@@ -54,7 +55,7 @@ describe("Earnings of the InferenceMarket", () => {
         .to.emit(market.market, "JobPaid")
         .withArgs(terms.id, provider, payToken, OFFER.price);
       expect(await market.market.earnedOf({ ...terms })).to.deep.equal([OFFER.price, OFFER.stake]);
-      expect(await staking.lockedOf(provider)).to.equal(OFFER.stake);
+      expect(await staking.lockedOf(provider)).to.equal(POOL_LOCK + OFFER.stake);
       await expectBooksExact(market, { prices: OFFER.price });
     });
 

@@ -34,6 +34,10 @@ export const HOUR = 3600n;
 export const UNBONDING_PERIOD = 21n * DAY;
 export const RULING = { none: 0n, upheld: 1n, rejected: 2n, inconclusive: 3n };
 export const MAX_RESOLUTION = 7n * DAY;
+/** Most that an arbiter may take: an hour is left to carry its ruling out. */
+export const LONGEST_ARBITER = MAX_RESOLUTION - HOUR;
+/** What a provider has locked for each pool that it sits in: four seats. */
+export const POOL_LOCK = 4n * JUROR_LOCK;
 
 /** The system of the Ignition module without its roles, put together by hand so that its parts can vary. */
 export async function assemble(variation: Variation = {}): Promise<Assay> {

@@ -1,6 +1,6 @@
 import { SilentArbiter__factory } from "../../sdk/src/typechain/index.js";
 import type { Variation } from "./assemble.js";
-import { assemble, MAX_RESOLUTION } from "./assemble.js";
+import { assemble, LONGEST_ARBITER } from "./assemble.js";
 import type { Market } from "./fixture.js";
 import { populate, requestJob, submitJob } from "./fixture.js";
 
@@ -18,7 +18,7 @@ export const MOOD = {
 
 async function arbiterMarket(variation: Variation) {
   const market = await populate(await assemble(variation));
-  const arbiter = await new SilentArbiter__factory(market.deployer).deploy(MAX_RESOLUTION);
+  const arbiter = await new SilentArbiter__factory(market.deployer).deploy(LONGEST_ARBITER);
   await market.disputes.connect(market.deployer).setArbiter(4, arbiter);
   return { ...market, arbiter };
 }

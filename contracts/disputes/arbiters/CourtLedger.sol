@@ -8,7 +8,7 @@ import {IDisputeManager} from "../../interfaces/IDisputeManager.sol";
 import {IModelRegistry} from "../../interfaces/IModelRegistry.sol";
 import {IProofCourt} from "../../interfaces/IProofCourt.sol";
 import {CaseFacts, Ruling} from "../../types/DisputeTypes.sol";
-import {MAX_RESOLUTION} from "../../types/Limits.sol";
+import {MAX_RESOLUTION, RESOLUTION_GRACE} from "../../types/Limits.sol";
 
 /// @title Cases of the proof court and their clock
 /// @notice A ruling follows from facts and time; nobody has to write it down.
@@ -34,7 +34,8 @@ abstract contract CourtLedger is IProofCourt {
         if (periods.reply == 0 || periods.claim == 0) revert ProofCourt_ZeroPeriod();
         (DISPUTES, MODELS) = (disputes, models);
         (REPLY_PERIOD, CLAIM_PERIOD) = (periods.reply, periods.claim);
-        if (_longestReveal() >= MAX_RESOLUTION) revert ProofCourt_PeriodsTooLong(_longestReveal(), MAX_RESOLUTION);
+        uint256 cap = MAX_RESOLUTION - RESOLUTION_GRACE;
+        if (_longestReveal() > cap) revert ProofCourt_PeriodsTooLong(_longestReveal(), cap);
     }
 
     /// @inheritdoc IArbiter
@@ -48,7 +49,7 @@ abstract contract CourtLedger is IProofCourt {
         case_.openedAt = uint48(block.timestamp);
         // A window so long that the case would not end in time is cut for the court's purposes.
         case_.windowEnd = Math
-            .min(facts.challengeableUntil, block.timestamp + MAX_RESOLUTION - _longestReveal())
+            .min(facts.challengeableUntil, block.timestamp + MAX_RESOLUTION - RESOLUTION_GRACE - _longestReveal())
             .toUint48();
 
         emit CourtCaseOpened(caseId, facts.provider, facts, uint48(block.timestamp) + REPLY_PERIOD);
@@ -71,7 +72,7 @@ abstract contract CourtLedger is IProofCourt {
 
     /// @inheritdoc IArbiter
     function resolutionPeriod() external pure returns (uint48) {
-        return MAX_RESOLUTION;
+        return MAX_RESOLUTION - RESOLUTION_GRACE;
     }
 
     /// @inheritdoc IProofCourt

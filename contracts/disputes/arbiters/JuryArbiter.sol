@@ -11,7 +11,7 @@ import {IProviderRegistry} from "../../interfaces/IProviderRegistry.sol";
 import {IProviderStaking} from "../../interfaces/IProviderStaking.sol";
 import {IRandomness} from "../../interfaces/IRandomness.sol";
 import {CaseFacts, Ruling} from "../../types/DisputeTypes.sol";
-import {MAX_RESOLUTION} from "../../types/Limits.sol";
+import {MAX_RESOLUTION, RESOLUTION_GRACE} from "../../types/Limits.sol";
 import {JurorPool} from "./JurorPool.sol";
 
 /// @title Drawn re-execution
@@ -55,7 +55,8 @@ contract JuryArbiter is JurorPool {
         uint128 jurorLock
     ) JurorPool(providers, staking, jurorLock) {
         uint256 total = uint256(periods.draw) + periods.commit + periods.reveal;
-        if (total > MAX_RESOLUTION) revert JuryArbiter_PeriodsTooLong(total, MAX_RESOLUTION);
+        uint256 cap = MAX_RESOLUTION - RESOLUTION_GRACE;
+        if (total > cap) revert JuryArbiter_PeriodsTooLong(total, cap);
         if (jurySize == 0 || jurySize > MAX_JURY) revert JuryArbiter_BadJurySize(jurySize, MAX_JURY);
 
         DISPUTES = disputes;
@@ -171,7 +172,7 @@ contract JuryArbiter is JurorPool {
         for (uint256 i = 0; i < case_.jurors.length; ++i) {
             address juror = case_.jurors[i];
             if (_seats[caseId][juror].vote != Vote.None) {
-                STAKING.release(juror, JUROR_LOCK);
+                _giveSeatBack(case_.modelId, juror);
             } else {
                 uint128 taken = STAKING.slash(juror, JUROR_LOCK, JUROR_LOCK, address(this));
                 penalties += taken;
@@ -251,7 +252,7 @@ contract JuryArbiter is JurorPool {
             );
     }
 
-    /// @dev Draws without replacement, each seat by the weight of who is left. Who can no longer lock is passed over.
+    /// @dev Draws without replacement, each seat by the weight of who is left. Who has no seat left is passed over.
     function _seat(uint256 caseId, bytes32 seed, address[] memory pool, uint128[] memory weights) private {
         uint256 total = 0;
         for (uint256 i = 0; i < weights.length; ++i) total += weights[i];
@@ -261,10 +262,9 @@ contract JuryArbiter is JurorPool {
             (address juror, uint128 weight) = (pool[picked], weights[picked]);
             total -= weight;
             weights[picked] = 0;
-            if (STAKING.freeOf(juror) < JUROR_LOCK) continue;
+            if (!_takeSeat(_cases[caseId].modelId, juror)) continue;
             jurors.push(juror);
             _seats[caseId][juror].weight = weight;
-            STAKING.lock(juror, JUROR_LOCK);
         }
     }
 
