@@ -15,6 +15,9 @@ import { rpcProvider, Worker } from "./worker.js";
 /** Exit codes: fine, failed, misconfigured, try again later. */
 const EXIT = { ok: 0, failed: 1, usage: 64, temporary: 75 } as const;
 
+/** Where `init` lets Prometheus look. */
+const METRICS_PORT = 9464;
+
 const program = new Command("assay-worker")
   .description("Serves, audits and judges inference for the Assay marketplace")
   .option("-s, --settings <file>", "settings file", "assay-worker.json");
@@ -43,6 +46,7 @@ program
       keystore: "operator.keystore.json",
       passwordFile: "password",
       dataDir: "data",
+      metrics: { port: METRICS_PORT },
     };
     writeFileSync(file, `${JSON.stringify(settings, null, 2)}\n`, { flag: "wx" });
     console.log(`operator key ${operator}\nsettings     ${file}`);

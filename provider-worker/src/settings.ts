@@ -56,6 +56,13 @@ export const settingsSchema = z.strictObject({
       inferenceMb: positive.default(2048),
     })
     .prefault({}),
+  /** A listener for Prometheus, on this machine only unless told otherwise; port 0 is none. */
+  metrics: z
+    .strictObject({
+      host: z.string().default("127.0.0.1"),
+      port: z.number().int().min(0).max(65_535).default(0),
+    })
+    .prefault({}),
   audit: z.strictObject({ sampleRate: z.number().min(0).max(1).default(0.1) }).prefault({}),
   shutdownMs: positive.default(10_000),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),

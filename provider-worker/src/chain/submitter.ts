@@ -26,6 +26,8 @@ export interface SubmitterOptions {
   maxFeePerGas: bigint;
   delay: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   signal: AbortSignal;
+  /** Told of every call that came to an end. */
+  onOutcome?: (outcome: Outcome) => void;
 }
 
 const GAS_MARGIN_PERCENT = 130n;
@@ -70,7 +72,12 @@ export class Submitter {
   }
 
   #track(purpose: string, outcome: Promise<Outcome>): Promise<Outcome> {
-    const tracked = outcome.finally(() => this.#underWay.delete(purpose));
+    const tracked = outcome
+      .then((ended) => {
+        this.options.onOutcome?.(ended);
+        return ended;
+      })
+      .finally(() => this.#underWay.delete(purpose));
     this.#underWay.set(purpose, tracked);
     return tracked;
   }

@@ -39,7 +39,9 @@ export async function requireGolden(runner: ModelRunner, vectors: readonly Golde
     const expected = commitBundle(outputs, runner.outputs).root;
     const found = commitBundle(await runner.run(inputs), runner.outputs).root;
     if (found !== expected) {
-      throw new WorkerError(`golden vector ${i} gives ${found}, not ${expected}: this machine must not serve the model`);
+      throw new WorkerError(
+        `golden vector ${i} gives ${found}, not ${expected}: this machine must not serve the model`,
+      );
     }
   }
 }

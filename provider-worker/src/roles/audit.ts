@@ -68,7 +68,7 @@ export class Audit implements Role {
 
   /** Whether the job needs no further challenge. */
   async #challenge(job: string, claimed: string): Promise<boolean> {
-    const { contracts, journal, submitter, operator, log } = this.context;
+    const { contracts, journal, submitter, operator, metrics, log } = this.context;
     const { terms } = requestOf(journal, job);
     const { disputes, escrow, staking } = contracts;
     const [bond, balance] = await Promise.all([
@@ -85,6 +85,7 @@ export class Audit implements Role {
       data: disputes.interface.encodeFunctionData("challenge", [terms, claimed]),
       stillWanted: async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Submitted,
     });
+    if (outcome === "mined") metrics.challenges.inc();
     log.info({ job, outcome }, "challenged");
     return outcome === "mined" || outcome === "superseded";
   }

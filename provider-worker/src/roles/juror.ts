@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import { hexlify, ZeroHash } from "ethers";
 
+import type { Outcome } from "../chain/submitter.js";
 import { isHopeless } from "../errors.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
@@ -65,7 +66,7 @@ export class Juror implements Role {
   }
 
   async #judge(event: ChainEvent, now: number): Promise<void> {
-    const { contracts, provider } = this.context;
+    const { contracts, provider, metrics } = this.context;
     const caseId = event.key;
     const phase = await contracts.jury.phaseOf(caseId);
     const seat = await contracts.jury.seatOf(caseId, provider);
@@ -74,11 +75,11 @@ export class Juror implements Role {
       const { output, salt } = await this.#vote(event, now + LAST_CALL < Number(commitEnd));
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
-      await this.#send(`commit ${caseId}`, data);
+      if ((await this.#send(`commit ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "commit" });
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
       const { output, salt } = await this.#vote(event, false);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
-      await this.#send(`reveal ${caseId}`, data);
+      if ((await this.#send(`reveal ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "reveal" });
     } else if (phase === Phase.Count) {
       await this.#close(caseId);
     }
@@ -109,10 +110,11 @@ export class Juror implements Role {
     await this.#send(`close ${caseId}`, data);
   }
 
-  async #send(purpose: string, data: string): Promise<void> {
+  async #send(purpose: string, data: string): Promise<Outcome> {
     const { contracts, submitter, log } = this.context;
     const to = await contracts.jury.getAddress();
     const outcome = await submitter.send({ purpose, to, data, stillWanted: () => Promise.resolve(true) });
     log.info({ purpose, outcome }, "jury duty");
+    return outcome;
   }
 }

@@ -6,6 +6,7 @@ import type { Submitter } from "../chain/submitter.js";
 import { WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
+import type { Metrics } from "../metrics.js";
 
 /** What every role works with. */
 export interface RoleContext {
@@ -16,6 +17,7 @@ export interface RoleContext {
   /** The provider this worker works for, and the key it signs with. */
   provider: string;
   operator: string;
+  metrics: Metrics;
   log: Logger;
 }
 

@@ -30,7 +30,7 @@ export class Serve implements Role {
   }
 
   async #deliver(job: string, now: number): Promise<void> {
-    const { contracts, journal, submitter, log } = this.context;
+    const { contracts, journal, submitter, metrics, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
     if (!(await wanted())) return;
@@ -39,7 +39,9 @@ export class Serve implements Role {
     const to = await contracts.market.getAddress();
     if (output === undefined) {
       const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
-      log.info({ job, outcome: await submitter.send({ purpose: `decline ${job}`, to, data, stillWanted: wanted }) });
+      const outcome = await submitter.send({ purpose: `decline ${job}`, to, data, stillWanted: wanted });
+      if (outcome === "mined") metrics.jobs.inc({ outcome: "declined" });
+      log.info({ job, outcome }, "declined");
       return;
     }
     const due = dueSettlements(this.context, now, SETTLED_ALONG);
@@ -48,6 +50,7 @@ export class Serve implements Role {
         ? contracts.market.interface.encodeFunctionData("submitAndFinaliseDue", [terms, output, "", due])
         : contracts.market.interface.encodeFunctionData("submit", [terms, output, ""]);
     const outcome = await submitter.send({ purpose: `submit ${job}`, to, data, stillWanted: wanted });
+    if (outcome === "mined") metrics.jobs.inc({ outcome: "delivered" });
     log.info({ job, output, inputUri, outcome }, "delivered");
   }
 
