@@ -1,3 +1,5 @@
+import { TensorError } from "@assay/sdk";
+
 /** Whatever the worker refuses or fails at; the message says what to change. */
 export class WorkerError extends Error {
   override name = "WorkerError";
@@ -26,5 +28,5 @@ export class InferenceError extends WorkerError {
 
 /** Whether trying again cannot help: the error says so itself. Anything unknown may be the weather. */
 export function isHopeless(error: unknown): boolean {
-  return error instanceof WorkerError && !error.retryable;
+  return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }

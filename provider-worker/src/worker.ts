@@ -111,7 +111,7 @@ export class Worker {
       await this.#metricsServer?.start();
       const submitter = this.#submitter(signal);
       submitter.recover();
-      const roles = this.#roles(submitter);
+      const roles = this.#roles(submitter, signal);
       log.info({ roles: roles.map(({ name }) => name), contentPort: port }, "started");
       onReady?.(port);
       while (!signal.aborted) {
@@ -180,7 +180,7 @@ export class Worker {
     });
   }
 
-  #roles(submitter: Submitter): Role[] {
+  #roles(submitter: Submitter, signal: AbortSignal): Role[] {
     const { settings, wallet, log } = this.#parts;
     const executor = new Executor(
       this.#contracts,
@@ -198,6 +198,7 @@ export class Worker {
       provider: settings.provider,
       operator: wallet.address,
       metrics: this.#metrics,
+      signal,
       log,
     };
     const { concurrency } = settings;

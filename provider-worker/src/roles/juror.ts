@@ -6,7 +6,7 @@ import type { Outcome } from "../chain/submitter.js";
 import { isHopeless } from "../errors.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
-import { requestOf, sameAddress, TaskPool } from "./role.js";
+import { findRequest, requestOf, sameAddress, TaskPool, workOf } from "./role.js";
 
 /** `JuryArbiter.Phase`. */
 const Phase = { Draw: 1n, Commit: 2n, Reveal: 3n, Count: 4n, Closed: 5n } as const;
@@ -23,7 +23,7 @@ export class Juror implements Role {
     private readonly context: RoleContext,
     private readonly models: readonly bigint[],
   ) {
-    this.#tasks = new TaskPool(4, (key, error) => {
+    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.warn({ key, err: error }, "jury duty not done yet");
     });
   }
@@ -90,16 +90,18 @@ export class Juror implements Role {
    * cannot be done; while there is `time` only if trying again cannot help.
    */
   async #vote(event: ChainEvent, time: boolean): Promise<{ output: string; salt: string }> {
-    const { journal, executor, log } = this.context;
-    const seat = `${event.key} ${String(event.args.round)}`;
+    const { journal, executor, signal, log } = this.context;
+    const job = String(event.args.jobId);
+    const work = findRequest(journal, job);
+    const seat = `case ${event.key}, round ${String(event.args.round)}, job ${work ? workOf(work.terms) : job}`;
     const known = journal.voteOf(seat);
     if (known) return known;
-    const { terms, inputUri } = requestOf(journal, String(event.args.jobId));
     let output: string = ZeroHash;
     try {
+      const { terms, inputUri } = requestOf(journal, job);
       output = (await executor.execute(terms, inputUri)).root;
     } catch (error) {
-      if (time && !isHopeless(error)) throw error;
+      if (signal.aborted || (time && !isHopeless(error))) throw error;
       log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");
     }
     return journal.bindVote(seat, { output, salt: hexlify(randomBytes(32)) });
