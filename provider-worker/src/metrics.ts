@@ -44,13 +44,12 @@ export class Metrics {
     help: "Votes sent as a juror",
     labelNames: ["step"] as const,
   });
-
-  constructor() {
-    collectDefaultMetrics({ register: this.registry });
-  }
 }
 
-/** Serves metrics as text on `GET /metrics`: for this machine, apart from what the public reaches. */
+/**
+ * Serves metrics as text on `GET /metrics`, those of the process too: for this machine, apart from what the public
+ * reaches.
+ */
 export class MetricsServer {
   readonly #server: Server;
 
@@ -58,6 +57,7 @@ export class MetricsServer {
     registry: Registry,
     private readonly options: { host: string; port: number },
   ) {
+    collectDefaultMetrics({ register: registry });
     this.#server = createServer((request, response) => {
       if (request.url !== "/metrics") response.writeHead(404).end();
       else if (request.method !== "GET") response.writeHead(405).end();

@@ -90,7 +90,9 @@ export function loadSettings(file: string, environment: NodeJS.ProcessEnv): Work
   try {
     values = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new WorkerError(`cannot read settings from ${file}: ${(error as Error).message}`, false, { cause: error });
+    // V8 quotes what it cannot parse, and that may be a secret.
+    const why = (error as Error).message.replace(/, (\.{3})?".*/s, " in JSON");
+    throw new WorkerError(`cannot read settings from ${file}: ${why}`);
   }
   const set = Object.entries(ENVIRONMENT).flatMap(([variable, name]) => {
     const value = environment[variable];
@@ -106,5 +108,6 @@ export function loadSettings(file: string, environment: NodeJS.ProcessEnv): Work
     const value = settings[name];
     if (value !== undefined) settings[name] = path.resolve(path.dirname(file), value);
   }
+  settings.fetch.fileRoots = settings.fetch.fileRoots.map((root) => path.resolve(path.dirname(file), root));
   return settings;
 }
