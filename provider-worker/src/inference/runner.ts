@@ -47,8 +47,13 @@ export class ChildRunner implements ModelRunner {
   /** Starts a child with the model at `path`. */
   static async start(path: string, limits: RunnerLimits): Promise<ChildRunner> {
     const runner = new ChildRunner(path, limits);
-    await runner.#load();
-    return runner;
+    try {
+      await runner.#load();
+      return runner;
+    } catch (error) {
+      runner.stop();
+      throw error;
+    }
   }
 
   run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
@@ -70,7 +75,13 @@ export class ChildRunner implements ModelRunner {
   }
 
   async #load(): Promise<void> {
-    this.#child = fork(CHILD, { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+    const child = fork(CHILD, { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+    // It may die with nothing to do, of the system's want of memory for one: the next run starts another.
+    child.once("exit", () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+    child.on("error", () => undefined);
+    this.#child = child;
     const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
     if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
     this.inputs = response.inputs;
@@ -103,7 +114,6 @@ export class ChildRunner implements ModelRunner {
         });
       };
       const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
-        this.#child = undefined;
         settle(() => {
           reject(new InferenceError("crash", `the inference child ended with ${signal ?? `code ${String(code)}`}`));
         });
@@ -117,7 +127,9 @@ export class ChildRunner implements ModelRunner {
       };
       child.on("message", onMessage);
       child.on("exit", onExit);
-      child.send(request);
+      child.send(request, (error) => {
+        if (error) onExit(child.exitCode, child.signalCode);
+      });
     });
   }
 }
