@@ -10,11 +10,15 @@ export class FakeRpc {
   answers: Record<string, unknown> = {};
   calls: Record<string, unknown[]> = {};
   url = "";
+  readonly #asked = new Map<string, number>();
+  readonly #watchers: (() => void)[] = [];
   readonly #server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => (body += chunk.toString()));
     request.on("end", () => {
       const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: unknown[] };
+      this.#asked.set(method, (this.#asked.get(method) ?? 0) + 1);
+      for (const look of this.#watchers) look();
       const result =
         method === "eth_call" ? this.#call(params[0] as { to: string; data: string }) : this.answers[method];
       const error = { code: -32601, message: `no answer to ${method}` };
@@ -27,6 +31,16 @@ export class FakeRpc {
   async start(path = ""): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
     this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`;
+  }
+
+  /** Resolves when a method was asked for so many times more. */
+  async until(method: string, times: number): Promise<void> {
+    const before = this.#asked.get(method) ?? 0;
+    await new Promise<void>((resolve) => {
+      this.#watchers.push(() => {
+        if ((this.#asked.get(method) ?? 0) >= before + times) resolve();
+      });
+    });
   }
 
   async stop(): Promise<void> {
@@ -47,4 +61,15 @@ export class FakeRpc {
     // What a node gives for an address without a contract.
     return "0x";
   }
+}
+
+/** A block as nodes give it. */
+export function blockOf(number: number, timestamp: number): Record<string, unknown> {
+  const hash = `0x${number.toString(16).padStart(64, "0")}`;
+  const zero = "0x0";
+  return {
+    ...{ number: `0x${number.toString(16)}`, timestamp: `0x${timestamp.toString(16)}`, hash, parentHash: hash },
+    ...{ nonce: "0x0000000000000000", difficulty: zero, gasLimit: zero, gasUsed: zero, baseFeePerGas: zero },
+    ...{ miner: "0x0000000000000000000000000000000000000000", extraData: "0x", transactions: [] },
+  };
 }
