@@ -1,5 +1,23 @@
 import type { NewTaskDefinition } from "hardhat/types/tasks";
 
+import { devTasks } from "./dev.js";
+import { disputeTasks } from "./dispute.js";
+import { escrowTasks } from "./escrow.js";
+import { jobTasks } from "./job.js";
+import { juryTasks } from "./jury.js";
+import { marketTasks } from "./market.js";
 import { modelTasks } from "./model.js";
+import { providerTasks } from "./provider.js";
+import { stakeTasks } from "./stake.js";
 
-export const tasks: NewTaskDefinition[] = [...modelTasks];
+export const tasks: NewTaskDefinition[] = [
+  ...modelTasks,
+  ...providerTasks,
+  ...stakeTasks,
+  ...escrowTasks,
+  ...jobTasks,
+  ...disputeTasks,
+  ...juryTasks,
+  ...marketTasks,
+  ...devTasks,
+];

@@ -1,10 +1,12 @@
-import { lazy, marketTask, number, optional } from "./support/define.js";
+import { task } from "hardhat/config";
+
+import { json, lazy, marketTask, model, optional, text } from "./support/define.js";
 
 const actions = () => import("./actions/model.js");
 
 export const modelTasks = [
   marketTask("model:register", "registers an ONNX model and prints its id")
-    .addPositionalArgument({ name: "file", description: "the .onnx file: its sha-256 is registered" })
+    .addPositionalArgument(text("file", "the .onnx file: its sha-256 is registered"))
     .addOption(optional("golden", "safetensors file with golden vectors: its sha-256 is registered"))
     .addOption(optional("input", "inputs in order, such as x:float32[1,64]; semicolons between them"))
     .addOption(optional("output", "outputs in order, in the same form"))
@@ -17,24 +19,31 @@ export const modelTasks = [
     .addOption(optional("goldenUri", "where workers fetch the golden vectors"))
     .setAction(lazy(actions, "register"))
     .build(),
+  task("model:golden", "runs an ONNX model on this machine and writes golden vectors for model:register")
+    .addPositionalArgument(text("file", "the .onnx file"))
+    .addOption(optional("input", "safetensors files with inputs, one a vector, commas between them"))
+    .addOption(optional("save", "file to write"))
+    .addFlag(json)
+    .setAction(lazy(() => import("./actions/golden.js"), "golden"))
+    .build(),
   marketTask("model:list", "lists all models").setAction(lazy(actions, "list")).build(),
   marketTask("model:show", "shows all that is stated about a model")
-    .addPositionalArgument(number("model", "id of the model"))
+    .addPositionalArgument(model)
     .setAction(lazy(actions, "show"))
     .build(),
   marketTask("model:deprecate", "closes your model for new jobs, for good")
-    .addPositionalArgument(number("model", "id of the model"))
+    .addPositionalArgument(model)
     .setAction(lazy(actions, "deprecate"))
     .build(),
-  marketTask("model:set-uris", "names new places for the same bytes; what is not given stays")
-    .addPositionalArgument(number("model", "id of the model"))
+  marketTask("model:uris", "names new places for the same bytes; what is not given stays")
+    .addPositionalArgument(model)
     .addOption(optional("modelUri", "where workers fetch the file"))
     .addOption(optional("goldenUri", "where workers fetch the golden vectors"))
     .setAction(lazy(actions, "setUris"))
     .build(),
   marketTask("model:commit-graph", "fills in the graph commitment of your model, once")
-    .addPositionalArgument(number("model", "id of the model"))
-    .addPositionalArgument({ name: "commitment", description: "32 bytes as 0x…" })
+    .addPositionalArgument(model)
+    .addPositionalArgument(text("commitment", "32 bytes as 0x…"))
     .setAction(lazy(actions, "commitGraph"))
     .build(),
 ];

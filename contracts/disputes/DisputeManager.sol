@@ -215,7 +215,8 @@ contract DisputeManager is IDisputeManager {
                 client: terms.client,
                 challenger: msg.sender,
                 inputCommitment: terms.inputCommitment,
-                outputCommitment: outputCommitment
+                outputCommitment: outputCommitment,
+                challengeableUntil: MARKET.phaseEndOf(terms.id)
             });
     }
 

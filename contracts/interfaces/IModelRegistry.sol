@@ -95,6 +95,9 @@ interface IModelRegistry {
     /// @notice The facts a job needs.
     function factsOf(uint256 modelId) external view returns (ModelFacts memory);
 
+    /// @notice What the model's operators are for the proof court; zero if the owner did not commit to them.
+    function graphOf(uint256 modelId) external view returns (bytes32);
+
     /// @notice The owner's share of each job's price, in basis points. Fixed at registration.
     function royaltyOf(uint256 modelId) external view returns (uint16 royaltyBps);
 

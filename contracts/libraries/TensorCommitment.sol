@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {TensorLayout} from "./TensorLayout.sol";
 import {TensorHeader} from "../types/TensorTypes.sol";
 
 /// @title Commitments to tensors and proofs about their parts
@@ -14,9 +15,8 @@ library TensorCommitment {
     uint8 internal constant FLOAT16 = 10;
     uint8 internal constant DOUBLE = 11;
 
-    uint8 internal constant LAYOUT_ROW_MAJOR = 0;
     uint256 internal constant MAX_RANK = 8;
-    /// @dev Never 64: such a leaf would be as long as two hashes side by side.
+    /// @notice Bytes of a row-major leaf, `TensorLayout.ROW_MAJOR_BYTES`; assembly takes no names of other libraries.
     uint256 internal constant LEAF_BYTES = 1024;
 
     /// @dev Byte i is the size of an element whose ONNX code is i, zero if not supported.
@@ -97,12 +97,23 @@ library TensorCommitment {
         uint256 nLeaves,
         bytes32[] calldata proof
     ) internal pure returns (bool) {
-        if (index >= nLeaves) return false;
-        bytes32 node = leafHash(leaf);
+        return verifyHash(merkleRoot, leafHash(leaf), index, nLeaves, proof);
+    }
+
+    /// @notice Whether `node` is number `index` of the `width` nodes of one level under `merkleRoot`.
+    /// @dev Never reverts, as `verifyLeaf`.
+    function verifyHash(
+        bytes32 merkleRoot,
+        bytes32 node,
+        uint256 index,
+        uint256 width,
+        bytes32[] calldata proof
+    ) internal pure returns (bool) {
+        if (index >= width) return false;
         uint256 used;
         // Hot in disputes, where every operand is opened; no step can overflow, as index < width.
         unchecked {
-            for (uint256 width = nLeaves; width > 1; width -= width / 2) {
+            for (; width > 1; width -= width / 2) {
                 if (index & 1 == 1 || index + 1 < width) {
                     if (used == proof.length) return false;
                     assembly ("memory-safe") {
@@ -128,7 +139,7 @@ library TensorCommitment {
         uint256 index,
         bytes32[] calldata proof
     ) internal pure {
-        uint256 expected = uint256(header.chunkElems) * elementBytes(header.dtype);
+        uint256 expected = TensorLayout.leafBytes(header, elementBytes(header.dtype));
         if (leaf.length != expected) revert TensorCommitment_WrongLeafLength(leaf.length, expected);
         if (!verifyLeaf(header.merkleRoot, leaf, index, header.nLeaves, proof)) revert TensorCommitment_InvalidProof();
     }
@@ -144,27 +155,25 @@ library TensorCommitment {
     /// well-formed proves its author wrong.
     function isWellFormed(TensorHeader memory header) internal pure returns (bool) {
         uint256 size = elementBytes(header.dtype);
-        if (size == 0 || header.rank > MAX_RANK || header.layout != LAYOUT_ROW_MAJOR) return false;
+        if (header.rank > MAX_RANK) return false;
         for (uint256 i = header.rank; i < MAX_RANK; ++i) {
             if (header.dims[i] != 0) return false;
         }
-        uint256 perLeaf = LEAF_BYTES / size;
-        if (header.chunkElems != perLeaf) return false;
-        // Not (count + perLeaf - 1) / perLeaf, whose sum could overflow.
-        uint256 count = elementCount(header);
-        if (header.nLeaves != count / perLeaf + (count % perLeaf == 0 ? 0 : 1)) return false;
+        (uint256 perLeaf, uint256 count) = TensorLayout.chunking(header, size);
+        if (perLeaf == 0 || header.chunkElems != perLeaf || header.nLeaves != count) return false;
         return header.nLeaves > 0 || header.merkleRoot == 0;
     }
 
     /// @notice Whether an honest party could have committed to `leaf` as leaf `index` of a well-formed header:
-    /// full length, zeros behind the last element, only the canonical NaN, bools of 0 and 1.
+    /// full length, zeros behind the last element, only the canonical NaN, bools of 0 and 1. Not for reversed layouts:
+    /// they are for constants, which the model's commitment fixes byte by byte.
     function isCanonicalLeaf(
         TensorHeader memory header,
         bytes calldata leaf,
         uint256 index
     ) internal pure returns (bool) {
-        if (leaf.length != LEAF_BYTES) return false;
         uint256 size = elementBytes(header.dtype);
+        if (leaf.length != TensorLayout.leafBytes(header, size)) return false;
         uint256 left = elementCount(header) - index * header.chunkElems;
         uint256 used = (left < header.chunkElems ? left : header.chunkElems) * size;
         if (!_isZero(leaf[used:])) return false;
@@ -200,7 +209,7 @@ library TensorCommitment {
         header.dtype = dtype;
         header.rank = uint8(dims.length);
         for (uint256 i; i < dims.length; ++i) header.dims[i] = dims[i];
-        header.layout = LAYOUT_ROW_MAJOR;
+        header.layout = TensorLayout.ROW_MAJOR;
         header.chunkElems = uint32(LEAF_BYTES / size);
         uint256 count = elementCount(header);
         if (data.length % size != 0 || data.length / size != count) {

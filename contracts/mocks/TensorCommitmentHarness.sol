@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {TensorCommitment} from "../libraries/TensorCommitment.sol";
+import {TensorLayout} from "../libraries/TensorLayout.sol";
 import {TensorHeader} from "../types/TensorTypes.sol";
 
 contract TensorCommitmentHarness {
@@ -77,5 +78,18 @@ contract TensorCommitmentHarness {
 
     function bundleRoot(bytes32[] calldata nameHashes, bytes32[] calldata roots) external pure returns (bytes32) {
         return TensorCommitment.bundleRoot(nameHashes, roots);
+    }
+
+    /// @notice Leaf and place of each element of a tensor, in row-major order.
+    function locateAll(
+        TensorHeader calldata header
+    ) external pure returns (uint256[] memory leaves, uint256[] memory places) {
+        uint256 count = TensorCommitment.elementCount(header);
+        (leaves, places) = (new uint256[](count), new uint256[](count));
+        for (uint256 i; i < count; ++i) (leaves[i], places[i]) = TensorLayout.locate(header, i);
+    }
+
+    function leafBytes(TensorHeader calldata header) external pure returns (uint256) {
+        return TensorLayout.leafBytes(header, TensorCommitment.elementBytes(header.dtype));
     }
 }

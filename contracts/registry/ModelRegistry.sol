@@ -92,6 +92,11 @@ contract ModelRegistry is IModelRegistry, ERC721 {
     }
 
     /// @inheritdoc IModelRegistry
+    function graphOf(uint256 modelId) external view returns (bytes32) {
+        return _specs[modelId].graphCommitment;
+    }
+
+    /// @inheritdoc IModelRegistry
     function royaltyOf(uint256 modelId) external view returns (uint16) {
         return _facts[modelId].royaltyBps;
     }

@@ -23,4 +23,6 @@ struct CaseFacts {
     bytes32 inputCommitment;
     /// The result under challenge.
     bytes32 outputCommitment;
+    /// Last second of the challenge window.
+    uint48 challengeableUntil;
 }

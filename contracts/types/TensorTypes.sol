@@ -9,7 +9,7 @@ struct TensorHeader {
     uint8 rank;
     /// Zero beyond the rank.
     uint32[8] dims;
-    /// 0: row-major.
+    /// Where elements lie in leaves: `TensorLayout`.
     uint8 layout;
     /// Elements per leaf.
     uint32 chunkElems;

@@ -1,36 +1,29 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
-import { id } from "ethers";
+import type {
+  IgnitionModuleBuilder,
+  ModuleParameterRuntimeValue,
+  NamedArtifactContractDeploymentFuture,
+} from "@nomicfoundation/ignition-core";
 
 const HOUR = 3600n;
 const DAY = 24n * HOUR;
 
-const PARAMETER_FUNCTIONS = [
-  "unpause()",
-  "setProtocolFee(uint16)",
-  "setChallengeWindow(uint32)",
-  "setMinJobStake(uint128)",
-  "setTreasury(address)",
-];
-const selectorOf = (signature: string) => id(signature).slice(0, 10);
-
-/** Roles of the AccessManager: who may move parameters of new jobs, and who may pause new jobs. */
-const ADMIN_ROLE = 0n;
-export const PARAMETERS_ROLE = 1n;
-export const GUARDIAN_ROLE = 2n;
+/** A parameter, or a contract that the same deployment creates. */
+type StakeToken = ModuleParameterRuntimeValue<string> | NamedArtifactContractDeploymentFuture<string>;
 
 /**
- * The whole system over an existing stake token. The market and its ledgers name each other immutably:
+ * The whole system over a stake token. The market and its ledgers name each other immutably:
  * `MarketFactory` tells the market's address before it exists.
  */
-export default buildModule("Assay", (m) => {
+export function assay(m: IgnitionModuleBuilder, stakeToken: StakeToken) {
   const deployer = m.getAccount(0);
   const admin = m.getParameter("admin", deployer);
   const guardian = m.getParameter("guardian", deployer);
   const treasury = m.getParameter("treasury", deployer);
   const delay = m.getParameter("parameterDelay", 2n * DAY);
-  const stakeToken = m.getParameter<string>("stakeToken");
 
-  const authority = m.contract("AccessManager", [deployer]);
+  const roles = m.contract("RoleSetup");
+  const authority = m.contract("AccessManager", [roles]);
   const factory = m.contract("MarketFactory");
   const marketAddress = m.staticCall(factory, "market");
 
@@ -87,17 +80,10 @@ export default buildModule("Assay", (m) => {
   for (const profile of [1, 2, 3, 4]) {
     m.call(disputes, "setArbiter", [profile, jury], { id: `setArbiter_${String(profile)}` });
   }
-
-  // Parameters move after a delay, pausing at once; the admin's own power over roles is delayed last.
-  const setRole = (id: string, role: bigint, names: string[]) =>
-    m.call(authority, "setTargetFunctionRole", [market, names.map(selectorOf), role], { id });
-  const roles = [
-    setRole("parameterFunctions", PARAMETERS_ROLE, PARAMETER_FUNCTIONS),
-    setRole("guardianFunctions", GUARDIAN_ROLE, ["pause()"]),
-    m.call(authority, "grantRole", [PARAMETERS_ROLE, admin, delay], { id: "grantParameters" }),
-    m.call(authority, "grantRole", [GUARDIAN_ROLE, guardian, 0n], { id: "grantGuardian" }),
-  ];
-  m.call(authority, "grantRole", [ADMIN_ROLE, deployer, delay], { id: "delayAdmin", after: roles });
+  m.call(roles, "setUp", [authority, market, admin, guardian, delay]);
 
   return { authority, models, providers, escrow, staking, market, disputes, randomness, jury };
-});
+}
+
+/** The system over a stake token that exists already. */
+export default buildModule("Assay", (m) => assay(m, m.getParameter<string>("stakeToken")));

@@ -1,5 +1,3 @@
-import { TensorError } from "@assay/sdk";
-
 /** Whatever the worker refuses or fails at; the message says what to change. */
 export class WorkerError extends Error {
   override name = "WorkerError";
@@ -24,9 +22,4 @@ export class InferenceError extends WorkerError {
   ) {
     super(message, false);
   }
-}
-
-/** Whether trying again cannot help: the error says so itself. Anything unknown may be the weather. */
-export function isHopeless(error: unknown): boolean {
-  return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }

@@ -7,7 +7,7 @@ import { readBytes } from "../support/files.js";
 import { named, PROFILES } from "../support/names.js";
 import { basisPoints, hash, oneOf, required, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
-import { moment, percent } from "../support/report.js";
+import { Listing, moment, orNone, percent } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action, emitted } from "../support/session.js";
 import type { Port } from "../support/signature.js";
@@ -31,14 +31,14 @@ export const register = action(async (session, given: RegisterArguments) => {
   const { models } = session.contracts;
   const spec = specOf(given);
   const receipt = await session.send(() => models.register(spec));
-  const model = emitted(receipt, models.interface, "ModelRegistered", "modelId") as bigint;
+  const model = emitted(receipt, models.interface, "ModelRegistered").modelId as bigint;
   return { model, fileHash: spec.fileHash, goldenHash: spec.goldenHash, transaction: receipt.hash };
 });
 
 export const list = action(async (session) => {
   const last = await session.contracts.models.lastModelId();
   const ids = Array.from({ length: Number(last) }, (_, i) => BigInt(i + 1));
-  return Promise.all(ids.map((id) => summaryOf(session, id)));
+  return new Listing("models", await Promise.all(ids.map((id) => summaryOf(session, id))));
 });
 
 export const show = action(async (session, { model }: { model: bigint }) => {
@@ -53,8 +53,8 @@ export const show = action(async (session, { model }: { model: bigint }) => {
     graphCommitment,
     workUnits,
     parent: parentId,
-    modelUri,
-    goldenUri,
+    modelUri: orNone(modelUri),
+    goldenUri: orNone(goldenUri),
     registeredAt: moment(registeredAt),
   };
 });

@@ -22,6 +22,18 @@ export function whole(option: string, value: string | undefined): bigint {
   return BigInt(text);
 }
 
+/** A number within bounds; `shown` turns it into what the user would write. */
+export function bounded(
+  option: string,
+  value: bigint,
+  min: bigint,
+  max: bigint,
+  shown: (n: bigint) => string = String,
+) {
+  if (value >= min && value <= max) return value;
+  throw new UserError(`${option} is ${shown(value)}: give ${shown(min)} to ${shown(max)}`);
+}
+
 export function hash(option: string, value: string | undefined): string {
   const text = required(option, value).toLowerCase();
   if (!isHexString(text, 32)) throw new UserError(`${option} is ${JSON.stringify(text)}: give 32 bytes as 0x…`);
@@ -56,4 +68,19 @@ export function decimal(option: string, value: string | undefined, decimals: num
 /** Percent with two decimals, as basis points. */
 export function basisPoints(option: string, value: string): bigint {
   return decimal(option, value, 2, "percent");
+}
+
+/** The base URL of a content store. */
+export function url(option: string, value: string | undefined): string {
+  const text = required(option, value);
+  const { protocol } = URL.canParse(text) ? new URL(text) : { protocol: "" };
+  if (protocol !== "https:" && protocol !== "http:") {
+    throw new UserError(`${option} is ${JSON.stringify(text)}: give a URL such as https://worker.example`);
+  }
+  return text;
+}
+
+/** A choice of names, or undefined if none was made. */
+export function maybe<T>(value: string | undefined, parse: (value: string) => T): T | undefined {
+  return value === undefined ? undefined : parse(value);
 }

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { ZeroHash } from "ethers";
 
 import type { Market } from "../support/fixture.js";
-import { networkHelpers, OFFER, openMarket, STAKE, STATUS } from "../support/fixture.js";
+import { networkHelpers, OFFER, openMarket, requestJob, STAKE, STATUS, submitJob } from "../support/fixture.js";
 import {
   BOND,
   challengedJob,
@@ -15,6 +15,7 @@ import {
   RIGHT,
   RULING,
   vote,
+  WRONG,
 } from "../support/jury.js";
 
 describe("A dispute before a jury", () => {
@@ -124,5 +125,19 @@ describe("A dispute before a jury", () => {
     await networkHelpers.time.increase(7 * 24 * HOUR + 1);
     await market.disputes.resolve(caseId, terms, output);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
+  });
+
+  it("hears a case although the provider took a juror's operator key for its own", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const [, juror] = market.keys;
+    if (!juror) throw new Error("there is no second provider");
+    const terms = await requestJob(market);
+    await submitJob(market, terms, WRONG);
+    await market.providers.connect(market.provider).setOperator(juror.operator.address);
+    await market.disputes.connect(market.challenger).challenge(terms, WRONG);
+
+    const caseId = await market.disputes.lastCaseId();
+    const [opened] = await market.jury.queryFilter(market.jury.filters.JuryCaseOpened(caseId));
+    expect(opened?.args.pool).to.include(juror.provider.address).and.not.to.include(market.provider.address);
   });
 });

@@ -90,6 +90,8 @@ abstract contract JurorPool is IJuryArbiter {
         }
     }
 
+    /// @dev The judged provider's operator does not count: it names any key it likes, and could keep that key's owner
+    /// out of the jury.
     function _isParty(address member, CaseFacts calldata facts) private view returns (bool) {
         address operator = PROVIDERS.operatorOf(member);
         return
@@ -97,8 +99,7 @@ abstract contract JurorPool is IJuryArbiter {
             member == facts.client ||
             member == facts.challenger ||
             operator == facts.client ||
-            operator == facts.challenger ||
-            operator == PROVIDERS.operatorOf(facts.provider);
+            operator == facts.challenger;
     }
 
     function _least(EnumerableSet.AddressSet storage pool) private view returns (address member, uint128 free) {

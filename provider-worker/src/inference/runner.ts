@@ -47,13 +47,8 @@ export class ChildRunner implements ModelRunner {
   /** Starts a child with the model at `path`. */
   static async start(path: string, limits: RunnerLimits): Promise<ChildRunner> {
     const runner = new ChildRunner(path, limits);
-    try {
-      await runner.#load();
-      return runner;
-    } catch (error) {
-      runner.stop();
-      throw error;
-    }
+    await runner.#load();
+    return runner;
   }
 
   run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
@@ -82,10 +77,16 @@ export class ChildRunner implements ModelRunner {
     });
     child.on("error", () => undefined);
     this.#child = child;
-    const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
-    if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
-    this.inputs = response.inputs;
-    this.outputs = response.outputs;
+    try {
+      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
+      if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
+      this.inputs = response.inputs;
+      this.outputs = response.outputs;
+    } catch (error) {
+      // A child without its model is of no use, and would keep this process alive.
+      this.stop();
+      throw error;
+    }
   }
 
   #ask(request: Request): Promise<Response> {

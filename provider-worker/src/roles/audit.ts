@@ -1,10 +1,9 @@
 import { JobStatus } from "@assay/sdk";
 import { id } from "ethers";
 
-import { isHopeless } from "../errors.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
-import { isOurs, requestOf, TaskPool } from "./role.js";
+import { isHopeless, isOurs, requestOf, TaskPool } from "./role.js";
 
 export interface AuditOptions {
   /** Share of other providers' results to execute again, 0 to 1. */

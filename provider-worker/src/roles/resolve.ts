@@ -1,7 +1,7 @@
 import { Ruling } from "@assay/sdk";
 
 import type { Role, RoleContext } from "./role.js";
-import { requestOf, TaskPool } from "./role.js";
+import { Phase, requestOf, TaskPool } from "./role.js";
 
 /** Carries out rulings and pays jurors: anyone may, so every worker that judges or audits does. */
 export class Resolve implements Role {
@@ -30,7 +30,7 @@ export class Resolve implements Role {
   async #resolve(caseId: string, args: Readonly<Record<string, unknown>>): Promise<void> {
     const { contracts, journal, submitter, log } = this.context;
     const [ruling] = await contracts.jury.rulingOf(caseId);
-    if (ruling === Ruling.None) return;
+    if (ruling === Ruling.None) return this.#count(caseId);
     const { terms } = requestOf(journal, String(args.jobId));
     const data = contracts.disputes.interface.encodeFunctionData("resolve", [
       caseId,
@@ -44,6 +44,15 @@ export class Resolve implements Role {
       stillWanted: async () => (await contracts.disputes.caseOf(caseId)).ruling === Ruling.None,
     });
     log.info({ case: caseId, outcome }, "resolved");
+  }
+
+  /** Counts the votes once nobody can vote any more: the drawn jurors may all be gone. */
+  async #count(caseId: string): Promise<void> {
+    const { contracts, submitter } = this.context;
+    const stillWanted = async () => (await contracts.jury.phaseOf(caseId)) === Phase.Count;
+    if (!(await stillWanted())) return;
+    const data = contracts.jury.interface.encodeFunctionData("close", [caseId]);
+    await submitter.send({ purpose: `close ${caseId}`, to: await contracts.jury.getAddress(), data, stillWanted });
   }
 
   async #pay(caseId: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { AssayContracts, JobTerms } from "@assay/sdk";
-import { parseTerms } from "@assay/sdk";
+import { parseTerms, TensorError } from "@assay/sdk";
 import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
@@ -30,6 +30,9 @@ export interface Role {
   tick(now: number): Promise<void>;
 }
 
+/** `JuryArbiter.Phase`. */
+export const Phase = { Draw: 1n, Commit: 2n, Reveal: 3n, Count: 4n, Closed: 5n } as const;
+
 export const sameAddress = (a: unknown, b: string): boolean => String(a).toLowerCase() === b.toLowerCase();
 
 export interface JobOrder {
@@ -52,6 +55,11 @@ export function requestOf(journal: Journal, job: string): JobOrder {
 /** A job with what determines its output: after a reorganisation its id alone may mean another job. */
 export function workOf({ id, modelId, inputCommitment }: JobTerms): string {
   return `${id} of model ${modelId} on input ${inputCommitment}`;
+}
+
+/** Whether a job that failed with this error fails again however often it is tried. */
+export function isHopeless(error: unknown): boolean {
+  return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }
 
 /**

@@ -1,8 +1,7 @@
 import { JobStatus } from "@assay/sdk";
 
-import { isHopeless } from "../errors.js";
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isOurs, requestOf, TaskPool, workOf } from "./role.js";
+import { dueSettlements, isHopeless, isOurs, requestOf, TaskPool, workOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;

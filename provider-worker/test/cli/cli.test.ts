@@ -73,16 +73,6 @@ describe("assay-worker init", () => {
     assert.equal(`${first.out}${first.err}`.includes(written[2] ?? ""), false);
   });
 
-  it("keeps no password file where the password comes from the environment", async () => {
-    const home = path.join(folder, "environment");
-    const file = path.join(home, "worker.json");
-    const { code, out, err } = await run(["-s", file, "init"], { ASSAY_PASSWORD: PASSWORD });
-    assert.equal(code, 0, err);
-    assert.equal(existsSync(path.join(home, "password")), false);
-    assert.equal("passwordFile" in (JSON.parse(readFileSync(file, "utf8")) as object), false);
-    assert.ok(!`${out}${err}`.includes(PASSWORD));
-  });
-
   it("makes no new password for a key that is there already", async () => {
     const home = mkdtempSync(path.join(folder, "kept-"));
     writeFileSync(path.join(home, "operator.keystore.json"), "{}");

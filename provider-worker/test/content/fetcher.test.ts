@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 
 import { Fetcher } from "../../src/content/fetcher.js";
-import { isHopeless } from "../../src/errors.js";
+import { isHopeless } from "../../src/roles/role.js";
 
 describe("What the fetcher refuses", () => {
   let folder: string;

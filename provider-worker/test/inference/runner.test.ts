@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { commitBundle, toTypedArray } from "@assay/sdk";
 
@@ -8,6 +9,16 @@ import { ChildRunner } from "../../src/inference/runner.js";
 import { modelFile, samples } from "../support/models.js";
 
 const LIMITS = { timeoutMs: 20_000, memoryMb: 1000 };
+
+// First, while this process has no other children.
+describe("A file that is no model", () => {
+  it("is refused, and leaves no child behind", async () => {
+    const start = ChildRunner.start(modelFile("README.md"), LIMITS);
+    await assert.rejects(start, { reason: "rejected" });
+    for (let i = 0; i < 20 && children() > 0; i++) await sleep(100);
+    assert.equal(children(), 0);
+  });
+});
 
 describe("A model in a child process", () => {
   let runner: ChildRunner;
@@ -64,3 +75,8 @@ describe("A model in a child process", () => {
     await assert.rejects(start, { reason: "memory" });
   });
 });
+
+/** Processes that keep this one alive. */
+function children(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === "ProcessWrap").length;
+}

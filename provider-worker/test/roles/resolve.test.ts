@@ -61,6 +61,19 @@ describe("Resolving", () => {
     assert.match(scene.warnings.join(""), /job 91 is not in the journal: start the worker from an earlier block/);
   });
 
+  it("counts the votes of a case whose jurors are all gone, and leaves it alone while they may act", async () => {
+    opened(3, 1);
+    scene.phase.set("3", 3n);
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    scene.phase.set("3", 4n);
+    await tick();
+    assert.deepEqual(
+      scene.sent.map(({ purpose }) => purpose),
+      ["close 3"],
+    );
+  });
+
   it("pays the jurors of a resolved case, once", async () => {
     scene.happened("CaseResolved", 3);
     scene.outcome = () => {

@@ -8,6 +8,7 @@ export type TensorErrorCode =
   | "BAD_HEX"
   | "BAD_FILE"
   | "BAD_CID"
+  | "BAD_LAYOUT"
   | "TOO_LARGE";
 
 /** Everything this folder throws on bad input; `code` is stable, the message is for people. */

@@ -6,6 +6,7 @@ export * from "./content.js";
 export * from "./dtype.js";
 export * from "./errors.js";
 export * from "./hash.js";
+export { arrange, chunking, Layout, LEAF_BYTES, locate, type Chunking } from "./layout.js";
 export { leafHash, MerkleTree, verifyLeaf, type LeafProof } from "./merkle.js";
 export { canonicaliseNaN } from "./nan.js";
 export * from "./safetensors.js";

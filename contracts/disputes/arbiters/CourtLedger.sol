@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IArbiter} from "../../interfaces/IArbiter.sol";
+import {IDisputeManager} from "../../interfaces/IDisputeManager.sol";
+import {IModelRegistry} from "../../interfaces/IModelRegistry.sol";
+import {IProofCourt} from "../../interfaces/IProofCourt.sol";
+import {CaseFacts, Ruling} from "../../types/DisputeTypes.sol";
+import {MAX_RESOLUTION} from "../../types/Limits.sol";
+
+/// @title Cases of the proof court and their clock
+/// @notice A ruling follows from facts and time; nobody has to write it down.
+abstract contract CourtLedger is IProofCourt {
+    using SafeCast for uint256;
+
+    /// @notice Levels of a tensor's tree that a challenger may have to ask for one after another: 256^3 leaves.
+    uint256 public constant DEPTH = 3;
+
+    IDisputeManager public immutable DISPUTES;
+    IModelRegistry public immutable MODELS;
+    uint48 public immutable REPLY_PERIOD;
+    uint48 public immutable CLAIM_PERIOD;
+
+    mapping(uint256 caseId => CourtCase) internal _cases;
+
+    modifier whileOpen(uint256 caseId) {
+        if (_isOver(caseId)) revert ProofCourt_Over(caseId);
+        _;
+    }
+
+    constructor(IDisputeManager disputes, IModelRegistry models, Periods memory periods) {
+        if (periods.reply == 0 || periods.claim == 0) revert ProofCourt_ZeroPeriod();
+        (DISPUTES, MODELS) = (disputes, models);
+        (REPLY_PERIOD, CLAIM_PERIOD) = (periods.reply, periods.claim);
+        if (_longestReveal() >= MAX_RESOLUTION) revert ProofCourt_PeriodsTooLong(_longestReveal(), MAX_RESOLUTION);
+    }
+
+    /// @inheritdoc IArbiter
+    function openCase(uint256 caseId, CaseFacts calldata facts) external {
+        if (msg.sender != address(DISPUTES)) revert ProofCourt_NotDisputes(msg.sender);
+        if (MODELS.graphOf(facts.modelId) == 0) revert ProofCourt_NoGraph(facts.modelId);
+
+        CourtCase storage case_ = _cases[caseId];
+        case_.factsHash = keccak256(abi.encode(facts));
+        case_.provider = facts.provider;
+        case_.openedAt = uint48(block.timestamp);
+        // A window so long that the case would not end in time is cut for the court's purposes.
+        case_.windowEnd = Math
+            .min(facts.challengeableUntil, block.timestamp + MAX_RESOLUTION - _longestReveal())
+            .toUint48();
+
+        emit CourtCaseOpened(caseId, facts.provider, facts, uint48(block.timestamp) + REPLY_PERIOD);
+    }
+
+    /// @inheritdoc IArbiter
+    function rulingOf(uint256 caseId) public view returns (Ruling ruling, address finder) {
+        CourtCase storage case_ = _cases[caseId];
+        if (case_.openedAt == 0) return (Ruling.None, address(0));
+        if (case_.finder != address(0)) return (Ruling.Upheld, case_.finder);
+        if (case_.traceRoot == 0) {
+            bool silent = block.timestamp > uint256(case_.openedAt) + REPLY_PERIOD;
+            return (silent ? Ruling.Upheld : Ruling.None, address(0));
+        }
+        // Not before the window's end: a friend's early challenge must not cost others their time to look.
+        uint256 quietUntil = Math.max(uint256(case_.latestRevealAt) + CLAIM_PERIOD, case_.windowEnd);
+        bool quiet = case_.pending == 0 && block.timestamp > quietUntil;
+        return (quiet ? Ruling.Rejected : Ruling.None, address(0));
+    }
+
+    /// @inheritdoc IArbiter
+    function resolutionPeriod() external pure returns (uint48) {
+        return MAX_RESOLUTION;
+    }
+
+    /// @inheritdoc IProofCourt
+    function courtCaseOf(uint256 caseId) external view returns (CourtCase memory) {
+        return _cases[caseId];
+    }
+
+    /// @dev The last moment at which a demand leaves time for its answer and for the claim that follows from it.
+    function _lastDemandAt(CourtCase storage case_) internal view returns (uint256) {
+        return uint256(case_.windowEnd) + _longestReveal() - REPLY_PERIOD - CLAIM_PERIOD;
+    }
+
+    /// @dev The trace, then `DEPTH` levels one after another, each with time to answer and time to think.
+    function _longestReveal() internal view returns (uint256) {
+        return (DEPTH + 1) * (uint256(REPLY_PERIOD) + CLAIM_PERIOD);
+    }
+
+    function _isOver(uint256 caseId) internal view returns (bool) {
+        (Ruling ruling, ) = rulingOf(caseId);
+        return ruling != Ruling.None;
+    }
+}

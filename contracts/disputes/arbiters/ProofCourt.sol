@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IDisputeManager} from "../../interfaces/IDisputeManager.sol";
+import {IModelRegistry} from "../../interfaces/IModelRegistry.sol";
+import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
+import {IPaymentEscrow} from "../../interfaces/IPaymentEscrow.sol";
+import {IProofCourt} from "../../interfaces/IProofCourt.sol";
+import {IProviderRegistry} from "../../interfaces/IProviderRegistry.sol";
+import {GraphCommitment} from "../../libraries/GraphCommitment.sol";
+import {Operators} from "../../libraries/Operators.sol";
+import {TensorCommitment} from "../../libraries/TensorCommitment.sol";
+import {Claim, Opening} from "../../types/CourtTypes.sol";
+import {CaseFacts, Ruling} from "../../types/DisputeTypes.sol";
+import {Graph, Operand, Source} from "../../types/GraphTypes.sol";
+import {TensorHeader} from "../../types/TensorTypes.sol";
+import {CourtLedger} from "./CourtLedger.sol";
+import {TraceDemands} from "./TraceDemands.sol";
+
+/// @title Conviction by one element that contradicts its operands
+contract ProofCourt is TraceDemands {
+    IProviderRegistry public immutable PROVIDERS;
+    /// @dev Who names the verifiers, once each.
+    address private immutable _DEPLOYER;
+
+    /// @inheritdoc IProofCourt
+    mapping(uint8 family => IOperatorVerifier) public verifierOf;
+    mapping(uint256 caseId => bool) private _forwarded;
+
+    constructor(
+        IDisputeManager disputes,
+        IModelRegistry models,
+        IProviderRegistry providers,
+        IPaymentEscrow escrow,
+        address stakeToken,
+        Periods memory periods,
+        uint128 demandFee
+    ) CourtLedger(disputes, models, periods) TraceDemands(escrow, stakeToken, demandFee) {
+        PROVIDERS = providers;
+        _DEPLOYER = msg.sender;
+    }
+
+    /// @inheritdoc IProofCourt
+    function postTrace(
+        uint256 caseId,
+        CaseFacts calldata facts,
+        Graph calldata graph,
+        bytes32[] calldata roots
+    ) external whileOpen(caseId) {
+        CourtCase storage case_ = _cases[caseId];
+        if (case_.factsHash != keccak256(abi.encode(facts))) revert ProofCourt_FactsMismatch(caseId);
+        if (msg.sender != facts.provider && msg.sender != PROVIDERS.operatorOf(facts.provider)) {
+            revert ProofCourt_NotProvider(caseId, msg.sender);
+        }
+        if (case_.traceRoot != 0) revert ProofCourt_TraceAlreadyPosted(caseId);
+        _requireTraceOf(facts, graph, roots);
+
+        bytes32 traceRoot = TensorCommitment.rootOfHashes(roots);
+        (case_.traceRoot, case_.nodesRoot) = (traceRoot, graph.nodesRoot);
+        (case_.inputCount, case_.nodeCount) = (uint32(graph.inputs.length), graph.nodeCount);
+        case_.latestRevealAt = uint48(block.timestamp);
+
+        emit TracePosted(caseId, traceRoot, roots);
+    }
+
+    /// @inheritdoc IProofCourt
+    function proveFraud(
+        uint256 caseId,
+        Claim calldata claim,
+        Provenance calldata provenance
+    ) external whileOpen(caseId) {
+        _requireProven(caseId, claim, provenance);
+        IOperatorVerifier verifier = verifierOf[Operators.family(claim.node.operator)];
+        if (address(verifier) == address(0)) revert ProofCourt_NoVerifier(claim.node.operator);
+        if (!verifier.contradicts(claim)) revert ProofCourt_NoContradiction(caseId);
+
+        _cases[caseId].finder = msg.sender;
+
+        emit FraudProven(caseId, msg.sender, provenance.nodeIndex, claim.node.operator, claim.element);
+    }
+
+    /// @inheritdoc IProofCourt
+    function proveMalformedLeaf(
+        uint256 caseId,
+        Claim calldata claim,
+        Provenance calldata provenance
+    ) external whileOpen(caseId) {
+        _requireProven(caseId, claim, provenance);
+        uint256 output = claim.node.operands.length;
+        Opening calldata opening = claim.openings[0];
+        if (opening.operand != output) revert ProofCourt_OutOfRange(opening.operand, output);
+        if (TensorCommitment.isCanonicalLeaf(claim.headers[output], opening.data, opening.leaf)) {
+            revert ProofCourt_NoContradiction(caseId);
+        }
+
+        _cases[caseId].finder = msg.sender;
+
+        uint32 tensor = _cases[caseId].inputCount + provenance.nodeIndex;
+        emit MalformedLeafProven(caseId, msg.sender, tensor, opening.leaf);
+    }
+
+    /// @inheritdoc IProofCourt
+    function forwardReward(uint256 caseId) external {
+        IDisputeManager.Case memory case_ = DISPUTES.caseOf(caseId);
+        if (case_.ruling == Ruling.None) revert ProofCourt_NotOver(caseId);
+        if (_forwarded[caseId] || address(case_.arbiter) != address(this)) revert ProofCourt_AlreadyPaid(caseId);
+
+        _forwarded[caseId] = true;
+        address to = case_.ruling == Ruling.Rejected ? _cases[caseId].provider : DISPUTES.treasury();
+
+        emit RewardForwarded(caseId, to, case_.arbiterReward);
+
+        ESCROW.transfer(STAKE_TOKEN, to, case_.arbiterReward);
+    }
+
+    /// @inheritdoc IProofCourt
+    function setVerifier(uint8 family, IOperatorVerifier verifier) external {
+        if (msg.sender != _DEPLOYER) revert ProofCourt_NotDeployer(msg.sender);
+        if (address(verifier) == address(0)) revert ProofCourt_ZeroAddress();
+        address current = address(verifierOf[family]);
+        if (current != address(0)) revert ProofCourt_VerifierAlreadySet(family, current);
+
+        verifierOf[family] = verifier;
+
+        emit VerifierSet(family, address(verifier));
+    }
+
+    /// @dev Checks that the graph is the model's and that the trace begins and ends with what the job says.
+    function _requireTraceOf(CaseFacts calldata facts, Graph calldata graph, bytes32[] calldata roots) private view {
+        bytes32 committed = MODELS.graphOf(facts.modelId);
+        bytes32 given = GraphCommitment.hash(graph);
+        if (given != committed) revert ProofCourt_GraphMismatch(given, committed);
+        uint256 tensors = graph.inputs.length + graph.nodeCount;
+        if (roots.length != tensors) revert ProofCourt_WrongTraceLength(roots.length, tensors);
+
+        bytes32 inputs = GraphCommitment.bundleOf(graph.inputs, roots);
+        if (inputs != facts.inputCommitment) revert ProofCourt_InputMismatch(inputs, facts.inputCommitment);
+        bytes32 outputs = GraphCommitment.bundleOf(graph.outputs, roots);
+        if (outputs != facts.outputCommitment) revert ProofCourt_OutputMismatch(outputs, facts.outputCommitment);
+    }
+
+    /// @dev Checks everything about a claim but whether it is right: node against graph, headers against node and
+    /// trace, openings against headers.
+    function _requireProven(uint256 caseId, Claim calldata claim, Provenance calldata provenance) private view {
+        CourtCase storage case_ = _cases[caseId];
+        if (case_.traceRoot == 0) revert ProofCourt_NoTrace(caseId);
+        (uint256 inputs, uint256 nodes) = (case_.inputCount, case_.nodeCount);
+        bytes32 leaf = GraphCommitment.nodeHash(claim.node);
+        if (!TensorCommitment.verifyHash(case_.nodesRoot, leaf, provenance.nodeIndex, nodes, provenance.nodeProof)) {
+            revert ProofCourt_NotProven(leaf);
+        }
+
+        Operand[] calldata operands = claim.node.operands;
+        uint256 count = operands.length;
+        if (claim.headers.length != count + 1) revert ProofCourt_OutOfRange(claim.headers.length, count + 1);
+        uint256 used = 0;
+        for (uint256 i = 0; i <= count; ++i) {
+            TensorHeader memory header = claim.headers[i];
+            if (i < count && operands[i].source == Source.Absent) continue;
+            if (i < count && operands[i].source == Source.Constant) {
+                if (TensorCommitment.hashHeader(header) != operands[i].hash)
+                    revert ProofCourt_NotProven(operands[i].hash);
+                continue;
+            }
+            (bytes32 meta, uint256 tensor) = i < count
+                ? (operands[i].hash, operands[i].tensor)
+                : (claim.node.outputMeta, inputs + provenance.nodeIndex);
+            if (GraphCommitment.metaHash(header) != meta) revert ProofCourt_NotProven(meta);
+            bytes32[] calldata proof = provenance.traceProofs[used++];
+            if (!TensorCommitment.verifyHash(case_.traceRoot, header.merkleRoot, tensor, inputs + nodes, proof)) {
+                revert ProofCourt_NotProven(header.merkleRoot);
+            }
+        }
+        _requireOpenings(claim, count);
+    }
+
+    function _requireOpenings(Claim calldata claim, uint256 output) private pure {
+        for (uint256 i = 0; i < claim.openings.length; ++i) {
+            Opening calldata opening = claim.openings[i];
+            if (opening.operand > output) revert ProofCourt_OutOfRange(opening.operand, output);
+            if (opening.operand < output && claim.node.operands[opening.operand].source == Source.Absent) {
+                revert ProofCourt_OutOfRange(opening.operand, output);
+            }
+            TensorCommitment.requireLeaf(claim.headers[opening.operand], opening.data, opening.leaf, opening.proof);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IPaymentEscrow} from "../../interfaces/IPaymentEscrow.sol";
+import {IProofCourt} from "../../interfaces/IProofCourt.sol";
+import {GraphCommitment} from "../../libraries/GraphCommitment.sol";
+import {TensorCommitment} from "../../libraries/TensorCommitment.sol";
+import {Ruling} from "../../types/DisputeTypes.sol";
+import {Node} from "../../types/GraphTypes.sol";
+import {TensorHeader} from "../../types/TensorTypes.sol";
+import {CourtLedger} from "./CourtLedger.sol";
+
+/// @title What a provider has to show of its trace
+/// @notice Each part is shown once, to everybody. A part that is not shown in time convicts.
+abstract contract TraceDemands is CourtLedger {
+    /// @dev Hashes shown at once.
+    uint256 private constant _FANOUT = 256;
+
+    IPaymentEscrow public immutable ESCROW;
+    /// @notice Token of fees, bonds and rewards.
+    address public immutable STAKE_TOKEN;
+    /// @inheritdoc IProofCourt
+    uint128 public immutable DEMAND_FEE;
+
+    mapping(bytes32 part => Demand) private _demands;
+
+    constructor(IPaymentEscrow escrow, address stakeToken, uint128 fee) {
+        if (stakeToken == address(0)) revert ProofCourt_ZeroAddress();
+        // A demand costs the provider gas and must not be free.
+        if (fee == 0) revert ProofCourt_ZeroFee();
+        (ESCROW, STAKE_TOKEN, DEMAND_FEE) = (escrow, stakeToken, fee);
+    }
+
+    /// @inheritdoc IProofCourt
+    function demand(
+        uint256 caseId,
+        Part calldata part,
+        Node calldata node,
+        bytes32[] calldata nodeProof,
+        TensorHeader calldata meta
+    ) external whileOpen(caseId) {
+        CourtCase storage case_ = _cases[caseId];
+        if (case_.traceRoot == 0) revert ProofCourt_NoTrace(caseId);
+        if (block.timestamp > _lastDemandAt(case_)) revert ProofCourt_TooLate(caseId, _lastDemandAt(case_));
+        _requireMeta(case_, part.tensor, node, nodeProof, meta);
+        uint256 width = _width(meta.nLeaves, part.level);
+        // Level k has something to show only if level k - 1 has more than one node.
+        if (part.level > 0 && _width(meta.nLeaves, part.level - 1) < 2) width = 0;
+        if (part.index >= width) revert ProofCourt_OutOfRange(part.index, width);
+        Demand storage demand_ = _demands[_key(caseId, part)];
+        if (demand_.deadline != 0) revert ProofCourt_AlreadyDemanded(caseId, part);
+
+        uint48 deadline = uint48(block.timestamp) + REPLY_PERIOD;
+        (demand_.demander, demand_.deadline, demand_.leafCount) = (msg.sender, deadline, meta.nLeaves);
+        ++case_.pending;
+
+        emit PartDemanded(caseId, msg.sender, part, deadline);
+
+        ESCROW.hold(STAKE_TOKEN, msg.sender, DEMAND_FEE);
+    }
+
+    /// @inheritdoc IProofCourt
+    function revealChildren(
+        uint256 caseId,
+        Part calldata part,
+        bytes32[] calldata children,
+        bytes32[] calldata proof,
+        bytes32 merkleRoot,
+        bytes32[] calldata traceProof
+    ) external whileOpen(caseId) {
+        uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof);
+        if (part.level == 0) revert ProofCourt_NotDemanded(caseId, part);
+        uint256 first = part.index * _FANOUT;
+        uint256 expected = _width(leafCount, part.level - 1) - first;
+        if (expected > _FANOUT) expected = _FANOUT;
+        if (children.length != expected) revert ProofCourt_WrongChildren(children.length, expected);
+        bytes32 node = TensorCommitment.rootOfHashes(children);
+        uint256 width = _width(leafCount, part.level);
+        if (!TensorCommitment.verifyHash(merkleRoot, node, part.index, width, proof)) revert ProofCourt_NotProven(node);
+
+        emit ChildrenRevealed(caseId, part, children);
+    }
+
+    /// @inheritdoc IProofCourt
+    function revealLeaf(
+        uint256 caseId,
+        Part calldata part,
+        bytes calldata leaf,
+        bytes32[] calldata proof,
+        bytes32 merkleRoot,
+        bytes32[] calldata traceProof
+    ) external whileOpen(caseId) {
+        uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof);
+        if (part.level != 0) revert ProofCourt_NotDemanded(caseId, part);
+        if (!TensorCommitment.verifyLeaf(merkleRoot, leaf, part.index, leafCount, proof)) {
+            revert ProofCourt_NotProven(TensorCommitment.leafHash(leaf));
+        }
+
+        emit LeafRevealed(caseId, part, leaf);
+    }
+
+    /// @inheritdoc IProofCourt
+    function proveSilence(uint256 caseId, Part calldata part) external whileOpen(caseId) {
+        Demand storage demand_ = _demands[_key(caseId, part)];
+        if (demand_.deadline == 0) revert ProofCourt_NotDemanded(caseId, part);
+        if (demand_.answered) revert ProofCourt_AlreadyAnswered(caseId, part);
+        if (block.timestamp <= demand_.deadline) revert ProofCourt_NotOverdue(caseId, part, demand_.deadline);
+
+        _cases[caseId].finder = demand_.demander;
+
+        emit SilenceProven(caseId, demand_.demander, part);
+    }
+
+    /// @inheritdoc IProofCourt
+    function payDemandFee(uint256 caseId, Part calldata part) external {
+        Ruling ruling = DISPUTES.caseOf(caseId).ruling;
+        if (ruling == Ruling.None) revert ProofCourt_NotOver(caseId);
+        bytes32 key = _key(caseId, part);
+        address demander = _demands[key].demander;
+        if (demander == address(0)) revert ProofCourt_NotDemanded(caseId, part);
+
+        delete _demands[key];
+        address to = ruling == Ruling.Rejected ? _cases[caseId].provider : demander;
+
+        emit DemandFeePaid(caseId, to, DEMAND_FEE);
+
+        ESCROW.credit(STAKE_TOKEN, to, DEMAND_FEE);
+    }
+
+    /// @inheritdoc IProofCourt
+    function demandOf(uint256 caseId, Part calldata part) external view returns (Demand memory) {
+        return _demands[_key(caseId, part)];
+    }
+
+    /// @dev Checks that the demand is open and that the tensor has this Merkle root, and marks it as answered. An
+    /// answer after the deadline is taken as long as nobody proved the silence.
+    function _answer(
+        uint256 caseId,
+        Part calldata part,
+        bytes32 merkleRoot,
+        bytes32[] calldata traceProof
+    ) private returns (uint256 leafCount) {
+        CourtCase storage case_ = _cases[caseId];
+        Demand storage demand_ = _demands[_key(caseId, part)];
+        if (demand_.deadline == 0) revert ProofCourt_NotDemanded(caseId, part);
+        if (demand_.answered) revert ProofCourt_AlreadyAnswered(caseId, part);
+        uint256 tensors = uint256(case_.inputCount) + case_.nodeCount;
+        if (!TensorCommitment.verifyHash(case_.traceRoot, merkleRoot, part.tensor, tensors, traceProof)) {
+            revert ProofCourt_NotProven(merkleRoot);
+        }
+
+        demand_.answered = true;
+        --case_.pending;
+        case_.latestRevealAt = uint48(block.timestamp);
+        return demand_.leafCount;
+    }
+
+    /// @dev Checks that the header is that of the tensor's node.
+    function _requireMeta(
+        CourtCase storage case_,
+        uint32 tensor,
+        Node calldata node,
+        bytes32[] calldata nodeProof,
+        TensorHeader memory meta
+    ) private view {
+        uint256 inputs = case_.inputCount;
+        // Inputs are not asked for: whoever challenges has them, or could not tell that the result is wrong.
+        if (tensor < inputs) revert ProofCourt_OutOfRange(tensor, inputs);
+        bytes32 leaf = GraphCommitment.nodeHash(node);
+        if (!TensorCommitment.verifyHash(case_.nodesRoot, leaf, tensor - inputs, case_.nodeCount, nodeProof)) {
+            revert ProofCourt_NotProven(leaf);
+        }
+        if (GraphCommitment.metaHash(meta) != node.outputMeta) revert ProofCourt_NotProven(node.outputMeta);
+    }
+
+    /// @dev Nodes of one level: each spans 256^level leaves.
+    function _width(uint256 leafCount, uint256 level) private pure returns (uint256) {
+        // No tensor has 2^64 leaves: levels beyond are all alike.
+        uint256 span = _FANOUT ** (level > 8 ? 8 : level);
+        return (leafCount + span - 1) / span;
+    }
+
+    function _key(uint256 caseId, Part calldata part) private pure returns (bytes32) {
+        return keccak256(abi.encode(caseId, part));
+    }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IArbiter} from "./IArbiter.sol";
+import {IOperatorVerifier} from "./IOperatorVerifier.sol";
+import {Claim} from "../types/CourtTypes.sol";
+import {CaseFacts} from "../types/DisputeTypes.sol";
+import {Graph, Node} from "../types/GraphTypes.sol";
+import {TensorHeader} from "../types/TensorTypes.sol";
+
+/// @title A court that convicts on proof
+/// @notice The provider commits to every tensor of its run; anyone convicts it by one element that contradicts its
+/// operands, or by its silence. Nobody is paired with anybody: all demands and proofs of a case are open to everyone.
+interface IProofCourt is IArbiter {
+    /// @notice How the clock runs, in seconds.
+    struct Periods {
+        /// For the provider: from the opening to the trace, and from each demand to its answer.
+        uint48 reply;
+        /// For everyone else: from each answer to the next demand or a proof.
+        uint48 claim;
+    }
+
+    /// @notice One case.
+    struct CourtCase {
+        /// keccak256(abi.encode(facts)).
+        bytes32 factsHash;
+        address provider;
+        uint48 openedAt;
+        /// Demands without an answer.
+        uint32 pending;
+        /// Root over the Merkle roots of all tensors; zero until the trace is posted.
+        bytes32 traceRoot;
+        bytes32 nodesRoot;
+        uint48 latestRevealAt;
+        /// Last second of the job's challenge window.
+        uint48 windowEnd;
+        uint32 inputCount;
+        uint32 nodeCount;
+        /// Who proved the provider wrong; zero for nobody.
+        address finder;
+    }
+
+    /// @notice A part of a tensor that the provider was told to show.
+    struct Demand {
+        address demander;
+        uint48 deadline;
+        /// Leaves of the tensor.
+        uint32 leafCount;
+        bool answered;
+    }
+
+    /// @notice Where a part of a tensor lies in its tree. Level 0: a leaf's bytes. Level k: the up to 256 hashes of
+    /// level k - 1 under node `index`, which spans 256^k leaves.
+    struct Part {
+        uint32 tensor;
+        uint8 level;
+        uint32 index;
+    }
+
+    /// @notice What proves a claim's node and headers.
+    struct Provenance {
+        uint32 nodeIndex;
+        bytes32[] nodeProof;
+        /// For each operand of the trace, then for the output: its Merkle root's proof in the trace.
+        bytes32[][] traceProofs;
+    }
+
+    /// @notice A case began: the provider has to post its trace.
+    event CourtCaseOpened(uint256 indexed caseId, address indexed provider, CaseFacts facts, uint48 replyBy);
+    /// @notice The provider committed to its whole run.
+    event TracePosted(uint256 indexed caseId, bytes32 traceRoot, bytes32[] roots);
+    /// @notice Somebody wants to see a part of a tensor.
+    event PartDemanded(uint256 indexed caseId, address indexed demander, Part part, uint48 replyBy);
+    /// @notice Hashes under a node of a tensor's tree.
+    event ChildrenRevealed(uint256 indexed caseId, Part part, bytes32[] children);
+    /// @notice A leaf of a tensor.
+    event LeafRevealed(uint256 indexed caseId, Part part, bytes leaf);
+    /// @notice An element contradicts its operands.
+    event FraudProven(
+        uint256 indexed caseId,
+        address indexed finder,
+        uint32 nodeIndex,
+        uint16 operator,
+        uint256 element
+    );
+    /// @notice A leaf is not what any honest party commits to.
+    event MalformedLeafProven(uint256 indexed caseId, address indexed finder, uint32 tensor, uint32 leaf);
+    /// @notice A demand was not answered in time.
+    event SilenceProven(uint256 indexed caseId, address indexed finder, Part part);
+    /// @notice The price of a demand went where the ruling sends it.
+    event DemandFeePaid(uint256 indexed caseId, address indexed to, uint128 amount);
+    /// @notice The court's share of a slash or a bond went where it belongs.
+    event RewardForwarded(uint256 indexed caseId, address indexed to, uint128 amount);
+    /// @notice A family of operators got its verifier, for good.
+    event VerifierSet(uint8 indexed family, address indexed verifier);
+
+    error ProofCourt_NotDisputes(address caller);
+    error ProofCourt_NotDeployer(address caller);
+    error ProofCourt_ZeroAddress();
+    error ProofCourt_PeriodsTooLong(uint256 total, uint256 cap);
+    error ProofCourt_ZeroPeriod();
+    error ProofCourt_ZeroFee();
+    error ProofCourt_NoGraph(uint256 modelId);
+    error ProofCourt_VerifierAlreadySet(uint8 family, address verifier);
+    error ProofCourt_NoVerifier(uint16 operator);
+    error ProofCourt_Over(uint256 caseId);
+    error ProofCourt_NotOver(uint256 caseId);
+    error ProofCourt_NotProvider(uint256 caseId, address caller);
+    error ProofCourt_FactsMismatch(uint256 caseId);
+    error ProofCourt_GraphMismatch(bytes32 given, bytes32 committed);
+    error ProofCourt_TraceAlreadyPosted(uint256 caseId);
+    error ProofCourt_NoTrace(uint256 caseId);
+    error ProofCourt_TooLate(uint256 caseId, uint256 deadline);
+    error ProofCourt_WrongTraceLength(uint256 given, uint256 expected);
+    error ProofCourt_InputMismatch(bytes32 traced, bytes32 committed);
+    error ProofCourt_OutputMismatch(bytes32 traced, bytes32 committed);
+    error ProofCourt_NotProven(bytes32 what);
+    error ProofCourt_OutOfRange(uint256 index, uint256 count);
+    error ProofCourt_AlreadyDemanded(uint256 caseId, Part part);
+    error ProofCourt_NotDemanded(uint256 caseId, Part part);
+    error ProofCourt_AlreadyAnswered(uint256 caseId, Part part);
+    error ProofCourt_WrongChildren(uint256 given, uint256 expected);
+    error ProofCourt_NotOverdue(uint256 caseId, Part part, uint256 deadline);
+    error ProofCourt_NoContradiction(uint256 caseId);
+    error ProofCourt_AlreadyPaid(uint256 caseId);
+
+    /// @notice Posts the Merkle roots of all tensors of the run. Only the provider or its operator: a wrong trace convicts.
+    function postTrace(
+        uint256 caseId,
+        CaseFacts calldata facts,
+        Graph calldata graph,
+        bytes32[] calldata roots
+    ) external;
+
+    /// @notice Makes the provider show a part of a node's output. The fee is taken from the caller's escrow balance; it
+    /// goes to the provider unless the provider is convicted.
+    /// @param node Node that writes the tensor, proven by `nodeProof`.
+    /// @param meta Its output's header with a Merkle root of zero.
+    function demand(
+        uint256 caseId,
+        Part calldata part,
+        Node calldata node,
+        bytes32[] calldata nodeProof,
+        TensorHeader calldata meta
+    ) external;
+
+    /// @notice Answers a demand of level 1 or higher. Anyone who knows the hashes may.
+    /// @param proof From the node to the tensor's Merkle root.
+    function revealChildren(
+        uint256 caseId,
+        Part calldata part,
+        bytes32[] calldata children,
+        bytes32[] calldata proof,
+        bytes32 merkleRoot,
+        bytes32[] calldata traceProof
+    ) external;
+
+    /// @notice Answers a demand of level 0.
+    function revealLeaf(
+        uint256 caseId,
+        Part calldata part,
+        bytes calldata leaf,
+        bytes32[] calldata proof,
+        bytes32 merkleRoot,
+        bytes32[] calldata traceProof
+    ) external;
+
+    /// @notice Convicts: an element of a node's output contradicts the node's operands.
+    function proveFraud(uint256 caseId, Claim calldata claim, Provenance calldata provenance) external;
+
+    /// @notice Convicts: a leaf of a node's output has padding, a NaN or a bool that no honest party commits to. The
+    /// claim has the output's leaf as its only opening.
+    function proveMalformedLeaf(uint256 caseId, Claim calldata claim, Provenance calldata provenance) external;
+
+    /// @notice Convicts: a demand is overdue. The demander is the finder, whoever calls.
+    function proveSilence(uint256 caseId, Part calldata part) external;
+
+    /// @notice Sends the fee of a demand to the provider, or back if the provider was convicted. After the ruling.
+    function payDemandFee(uint256 caseId, Part calldata part) external;
+
+    /// @notice Sends what the ruling gave the court on: from a lost bond to the provider, from a slash to the treasury.
+    function forwardReward(uint256 caseId) external;
+
+    /// @notice Names the verifier of a family of operators, once. Only the deployer.
+    function setVerifier(uint8 family, IOperatorVerifier verifier) external;
+
+    /// @notice The verifier of a family.
+    function verifierOf(uint8 family) external view returns (IOperatorVerifier);
+
+    /// @notice One case.
+    function courtCaseOf(uint256 caseId) external view returns (CourtCase memory);
+
+    /// @notice One demand.
+    function demandOf(uint256 caseId, Part calldata part) external view returns (Demand memory);
+
+    /// @notice Price of a demand, in the stake token.
+    // solhint-disable-next-line func-name-mixedcase
+    function DEMAND_FEE() external view returns (uint128);
+}

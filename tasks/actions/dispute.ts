@@ -1,0 +1,92 @@
+import { findCase } from "../support/cases.js";
+import { findDelivered, findJob } from "../support/jobs.js";
+import { named, PHASES, RULINGS } from "../support/names.js";
+import type { Fields } from "../support/report.js";
+import { Listing, moment } from "../support/report.js";
+import type { Session } from "../support/session.js";
+import { action, emitted } from "../support/session.js";
+
+export const challenge = action(async (session, given: { job: bigint; fromBlock: number }) => {
+  const { disputes } = session.contracts;
+  const { terms, delivery } = await findDelivered(session, given.job, given.fromBlock);
+  const receipt = await session.send(() => disputes.challenge(terms, delivery.outputCommitment));
+  const opened = emitted(receipt, disputes.interface, "CaseOpened");
+  const token = await session.stakeToken();
+  return {
+    case: opened.caseId as bigint,
+    job: terms.id,
+    challenger: String(opened.challenger),
+    arbiter: String(opened.arbiter),
+    bond: token.show(opened.bond as bigint),
+    slashCap: token.show(opened.slashCap as bigint),
+    outputCommitment: delivery.outputCommitment,
+    transaction: receipt.hash,
+  };
+});
+
+export const show = action(async (session, given: { case: bigint; fromBlock: number }) => {
+  const { facts, outputCommitment } = await findCase(session, given.case, given.fromBlock);
+  const token = await session.stakeToken();
+  return {
+    case: given.case,
+    job: facts.jobId,
+    ruling: named(RULINGS, facts.ruling),
+    juryPhase: await phaseOf(session, given.case),
+    challenger: facts.challenger,
+    arbiter: facts.arbiter,
+    openedAt: moment(facts.openedAt),
+    bond: token.show(facts.bond),
+    slashCap: token.show(facts.slashCap),
+    outputCommitment,
+    ...(await consequencesOf(session, given.case, given.fromBlock)),
+  };
+});
+
+export const list = action(async (session, given: { fromBlock: number }) => {
+  const { disputes } = session.contracts;
+  const events = await disputes.queryFilter(disputes.filters.CaseOpened(), given.fromBlock);
+  const rows = events.map(async ({ args: { caseId, jobId, challenger } }) => ({
+    case: caseId,
+    job: jobId,
+    challenger,
+    ruling: named(RULINGS, (await disputes.caseOf(caseId)).ruling),
+    juryPhase: await phaseOf(session, caseId),
+  }));
+  return new Listing("cases", await Promise.all(rows));
+});
+
+export const resolve = action(async (session, given: { case: bigint; fromBlock: number }) => {
+  const { disputes } = session.contracts;
+  const { facts, outputCommitment } = await findCase(session, given.case, given.fromBlock);
+  const { terms } = await findJob(session, facts.jobId, given.fromBlock);
+  const receipt = await session.send(() => disputes.resolve(given.case, terms, outputCommitment));
+  return {
+    case: given.case,
+    job: facts.jobId,
+    ruling: named(RULINGS, (await disputes.caseOf(given.case)).ruling),
+    ...(await consequencesOf(session, given.case, given.fromBlock)),
+    transaction: receipt.hash,
+  };
+});
+
+/** Where a resolved case's money went; all of it are balances in the escrow. */
+async function consequencesOf(session: Session, caseId: bigint, fromBlock: number): Promise<Fields> {
+  const { disputes } = session.contracts;
+  const [resolved] = await disputes.queryFilter(disputes.filters.CaseResolved(caseId), fromBlock);
+  if (!resolved) return {};
+  const token = await session.stakeToken();
+  const { finder, slashed, finderReward, arbiterReward, treasuryAmount, bondReturned, bondToProvider } = resolved.args;
+  return {
+    finder,
+    slashed: token.show(slashed),
+    finderReward: token.show(finderReward),
+    arbiterReward: token.show(arbiterReward),
+    treasuryAmount: token.show(treasuryAmount),
+    bondReturned: token.show(bondReturned),
+    bondToProvider: token.show(bondToProvider),
+  };
+}
+
+async function phaseOf({ contracts: { jury } }: Session, caseId: bigint) {
+  return named(PHASES, await jury.phaseOf(caseId));
+}

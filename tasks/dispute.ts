@@ -1,0 +1,25 @@
+import { dispute, fromBlock, job, lazy, marketTask } from "./support/define.js";
+
+const actions = () => import("./actions/dispute.js");
+
+export const disputeTasks = [
+  marketTask(
+    "dispute:challenge",
+    "challenges a delivered result; the bond comes out of your stake tokens in the escrow",
+  )
+    .addPositionalArgument(job)
+    .addOption(fromBlock)
+    .setAction(lazy(actions, "challenge"))
+    .build(),
+  marketTask("dispute:show", "shows a case, and where its money went once it is resolved")
+    .addPositionalArgument(dispute)
+    .addOption(fromBlock)
+    .setAction(lazy(actions, "show"))
+    .build(),
+  marketTask("dispute:list", "lists all cases").addOption(fromBlock).setAction(lazy(actions, "list")).build(),
+  marketTask("dispute:resolve", "carries out the ruling of a case; anyone may")
+    .addPositionalArgument(dispute)
+    .addOption(fromBlock)
+    .setAction(lazy(actions, "resolve"))
+    .build(),
+];
