@@ -1,7 +1,8 @@
 import type { Deployment } from "@assay/sdk";
-import { connect } from "@assay/sdk";
+import { connect, loadDeployment } from "@assay/sdk";
 import type { JsonRpcProvider } from "ethers";
 
+import { openKeystore, readPassword } from "./keystore.js";
 import { sameAddress } from "./roles/role.js";
 import type { WorkerSettings } from "./settings.js";
 
@@ -12,11 +13,35 @@ export interface Finding {
   remedy: string;
 }
 
-/** Checks what a worker needs from the chain before it can earn. */
+/** Checks what a worker needs before it can earn: its files, then the chain. */
 export async function diagnose(
   settings: WorkerSettings,
-  deployment: Deployment,
-  operator: string,
+  environment: NodeJS.ProcessEnv,
+  rpc: JsonRpcProvider,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const open = async <T>(what: string, act: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      const value = await act();
+      findings.push({ ok: true, what, remedy: "" });
+      return value;
+    } catch (error) {
+      findings.push({ ok: false, what, remedy: (error as Error).message });
+      return undefined;
+    }
+  };
+  const deployment = await open(`deployment ${settings.deployment}`, () => loadDeployment(settings.deployment));
+  const wallet = await open(`keystore ${settings.keystore}`, () =>
+    openKeystore(settings.keystore, readPassword(environment, settings.passwordFile)),
+  );
+  return [...findings, ...(await diagnoseChain(settings, deployment, wallet?.address, rpc))];
+}
+
+/** Checks the chain as far as the files allow: what follows from a wrong finding is not checked. */
+async function diagnoseChain(
+  settings: WorkerSettings,
+  deployment: Deployment | undefined,
+  operator: string | undefined,
   rpc: JsonRpcProvider,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -33,11 +58,12 @@ export async function diagnose(
       return BigInt((await rpc.send("eth_chainId", [])) as string) === BigInt(settings.chainId);
     },
   );
-  if (!reached) return findings;
-  const { providers, staking, jury, disputes, escrow } = connect(deployment, rpc);
-  await check(`market at ${deployment.market}`, "check deployment", async () => {
+  if (!reached || !deployment) return findings;
+  const deployed = await check(`market at ${deployment.market}`, "check deployment", async () => {
     return (await rpc.getCode(deployment.market)) !== "0x";
   });
+  if (!deployed || operator === undefined) return findings;
+  const { providers, staking, jury, disputes, escrow } = connect(deployment, rpc);
   await check(`provider ${settings.provider} registered`, "register it: provider:register", async () => {
     return (await providers.providerOf(settings.provider)).registeredAt > 0n;
   });

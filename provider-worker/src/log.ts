@@ -1,11 +1,19 @@
-import type { Logger } from "pino";
+import type { DestinationStream, Logger } from "pino";
 import pino from "pino";
 
-/** Structured logs on standard output; anything named like a secret is blanked. */
-export function createLog(level: string): Logger {
-  return pino({
-    level,
-    redact: { paths: ["privateKey", "password", "secret", "*.privateKey", "*.password", "*.secret"], censor: "***" },
-    formatters: { level: (label) => ({ level: label }) },
-  });
+import { redact } from "./redact.js";
+
+const NAMES = ["privateKey", "password", "secret", "mnemonic"];
+
+/** Structured logs on standard output; anything named like a secret is blanked, and so is each of `secrets`. */
+export function createLog(level: string, secrets: readonly string[] = [], destination?: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      redact: { paths: NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: "***" },
+      formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: (line) => redact(line, secrets) },
+    },
+    destination ?? pino.destination(1),
+  );
 }

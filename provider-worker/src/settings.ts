@@ -56,6 +56,13 @@ export const settingsSchema = z.strictObject({
       inferenceMb: positive.default(2048),
     })
     .prefault({}),
+  /** A listener for Prometheus, on this machine only unless told otherwise; port 0 is none. */
+  metrics: z
+    .strictObject({
+      host: z.string().default("127.0.0.1"),
+      port: z.number().int().min(0).max(65_535).default(0),
+    })
+    .prefault({}),
   audit: z.strictObject({ sampleRate: z.number().min(0).max(1).default(0.1) }).prefault({}),
   shutdownMs: positive.default(10_000),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
@@ -83,7 +90,9 @@ export function loadSettings(file: string, environment: NodeJS.ProcessEnv): Work
   try {
     values = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new WorkerError(`cannot read settings from ${file}: ${(error as Error).message}`, false, { cause: error });
+    // V8 quotes what it cannot parse, and that may be a secret.
+    const why = (error as Error).message.replace(/, (\.{3})?".*/s, " in JSON");
+    throw new WorkerError(`cannot read settings from ${file}: ${why}`);
   }
   const set = Object.entries(ENVIRONMENT).flatMap(([variable, name]) => {
     const value = environment[variable];
@@ -99,5 +108,6 @@ export function loadSettings(file: string, environment: NodeJS.ProcessEnv): Work
     const value = settings[name];
     if (value !== undefined) settings[name] = path.resolve(path.dirname(file), value);
   }
+  settings.fetch.fileRoots = settings.fetch.fileRoots.map((root) => path.resolve(path.dirname(file), root));
   return settings;
 }

@@ -16,6 +16,7 @@ import { ContentStore } from "./content/store.js";
 import { WorkerError } from "./errors.js";
 import { Executor } from "./jobs/executor.js";
 import { Journal } from "./jobs/journal.js";
+import { Metrics, MetricsServer } from "./metrics.js";
 import type { StartRunner } from "./models/modelCache.js";
 import { ModelCache } from "./models/modelCache.js";
 import { Audit } from "./roles/audit.js";
@@ -60,6 +61,9 @@ export class Worker {
   readonly #store: ContentStore;
   readonly #server: ContentServer;
   readonly #reader: LogReader;
+  readonly #metrics = new Metrics();
+  /** Undefined if the settings name no port. */
+  readonly #metricsServer: MetricsServer | undefined;
 
   constructor(parts: WorkerParts) {
     const { settings, deployment } = parts;
@@ -87,6 +91,7 @@ export class Worker {
       ...settings.content,
       maxUploadBytes: settings.limits.inputBytes,
     });
+    if (settings.metrics.port !== 0) this.#metricsServer = new MetricsServer(this.#metrics.registry, settings.metrics);
     this.#reader = new LogReader(this.#provider, this.#journal, {
       addresses: [deployment.market, deployment.disputes, deployment.jury],
       startBlock: settings.startBlock,
@@ -103,9 +108,10 @@ export class Worker {
     try {
       await this.#requireChain();
       const port = await this.#server.start();
+      await this.#metricsServer?.start();
       const submitter = this.#submitter(signal);
       submitter.recover();
-      const roles = this.#roles(submitter);
+      const roles = this.#roles(submitter, signal);
       log.info({ roles: roles.map(({ name }) => name), contentPort: port }, "started");
       onReady?.(port);
       while (!signal.aborted) {
@@ -124,6 +130,16 @@ export class Worker {
     const block = await this.#provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
     for (const role of roles) await role.tick(block.timestamp);
+    if (this.#metricsServer) await this.#measure(block.number);
+  }
+
+  async #measure(head: number): Promise<void> {
+    const read = this.#journal.checkpoint()?.block;
+    if (read !== undefined) {
+      this.#metrics.readBlock.set(read);
+      this.#metrics.lag.set(Math.max(0, head - read));
+    }
+    this.#metrics.balance.set(Number(await this.#provider.getBalance(this.#parts.wallet.address)));
   }
 
   /** Inputs and outputs of jobs that are not settled: clients fetch them, and jurors and auditors may have to. */
@@ -158,10 +174,13 @@ export class Worker {
         await sleep(milliseconds, undefined, { signal: stop });
       },
       signal,
+      onOutcome: (outcome) => {
+        this.#metrics.transactions.inc({ outcome });
+      },
     });
   }
 
-  #roles(submitter: Submitter): Role[] {
+  #roles(submitter: Submitter, signal: AbortSignal): Role[] {
     const { settings, wallet, log } = this.#parts;
     const executor = new Executor(
       this.#contracts,
@@ -169,6 +188,7 @@ export class Worker {
       this.#fetcher,
       this.#models,
       settings.limits.inputBytes,
+      this.#metrics,
     );
     const context: RoleContext = {
       contracts: this.#contracts,
@@ -177,6 +197,8 @@ export class Worker {
       executor,
       provider: settings.provider,
       operator: wallet.address,
+      metrics: this.#metrics,
+      signal,
       log,
     };
     const { concurrency } = settings;
@@ -196,7 +218,12 @@ export class Worker {
 
   async #stop(): Promise<void> {
     const { settings, log } = this.#parts;
-    const stopped = Promise.allSettled([this.#server.stop(), this.#fetcher.stop(), this.#models.stop()]);
+    const stopped = Promise.allSettled([
+      this.#server.stop(),
+      this.#metricsServer?.stop(),
+      this.#fetcher.stop(),
+      this.#models.stop(),
+    ]);
     await Promise.race([stopped, sleep(settings.shutdownMs, undefined, { ref: false })]);
     this.#provider.destroy();
     this.#journal.close();

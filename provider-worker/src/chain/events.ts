@@ -1,5 +1,5 @@
 import { INTERFACES } from "@assay/sdk";
-import type { Log, Result } from "ethers";
+import type { Log, ParamType, Result } from "ethers";
 
 import type { ChainEvent } from "../jobs/journal.js";
 
@@ -24,26 +24,20 @@ export function decodeEvent(log: Log): ChainEvent | undefined {
     const parsed = contract.parseLog(log);
     const key = parsed ? KEYS[parsed.name] : undefined;
     if (!parsed || !key) continue;
-    const args = plain(parsed.args) as Record<string, unknown>;
+    const args = named(parsed.args, parsed.fragment.inputs);
     const { blockNumber: block, blockHash, index: logIndex } = log;
     return { block, blockHash, logIndex, name: parsed.name, key: String(args[key]), args };
   }
   return undefined;
 }
 
-/** Results as plain JSON values: bigints as decimal strings. */
-function plain(value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (!Array.isArray(value)) return value;
-  const named = (value as unknown as Result).toObject === undefined ? {} : toNamed(value as unknown as Result);
-  return Object.keys(named).length > 0 ? named : value.map(plain);
+/** A decoded value as plain JSON: bigints as decimal strings, structs as objects, arrays as arrays. */
+function plain(value: unknown, type: ParamType): unknown {
+  if (type.isArray()) return (value as unknown[]).map((item) => plain(item, type.arrayChildren));
+  if (type.isTuple()) return named(value as Result, type.components);
+  return typeof value === "bigint" ? value.toString() : value;
 }
 
-function toNamed(result: Result): Record<string, unknown> {
-  try {
-    return Object.fromEntries(Object.entries(result.toObject()).map(([name, value]) => [name, plain(value)]));
-  } catch {
-    // An array has no names.
-    return {};
-  }
+function named(values: Result, types: readonly ParamType[]): Record<string, unknown> {
+  return Object.fromEntries(types.map((type, i) => [type.name, plain(values[i], type)]));
 }

@@ -58,25 +58,38 @@ export class LogReader {
 
   async #scan(from: number, to: number): Promise<void> {
     const fromBlock = Math.max(this.options.startBlock, from - this.options.overlapBlocks);
-    let logs: readonly Log[];
+    const end = await this.#hashOf(to);
+    const logs = await this.#logs(fromBlock, to);
+    // Logs are of one chain only if neither the cursor's block nor their last one changed while they were read.
+    const start = this.journal.checkpoint();
+    if ((start && (await this.#hashOf(start.block)) !== start.hash) || (await this.#hashOf(to)) !== end) {
+      throw new WorkerError(`the chain changed while blocks ${fromBlock} to ${to} were read`, true);
+    }
+    const known = new Set(this.options.addresses.map((address) => address.toLowerCase()));
+    const events = logs.flatMap((log) => {
+      const ours = known.has(log.address.toLowerCase()) && log.blockNumber >= fromBlock && log.blockNumber <= to;
+      if (!ours || (log.blockNumber === to && log.blockHash !== end)) return [];
+      const event = this.options.decode(log);
+      return event ? [event] : [];
+    });
+    this.journal.advance(events, { block: to, hash: end }, to - KEPT_CHECKPOINT_BLOCKS);
+    this.#chunk = Math.min(this.options.chunkBlocks, this.#chunk * 2);
+  }
+
+  async #logs(fromBlock: number, toBlock: number): Promise<readonly Log[]> {
     try {
-      logs = await this.source.getLogs({ address: [...this.options.addresses], fromBlock, toBlock: to });
+      return await this.source.getLogs({ address: [...this.options.addresses], fromBlock, toBlock });
     } catch (error) {
       // Nodes limit ranges and answers differently: ask for less next time.
       this.#chunk = Math.max(1, Math.floor(this.#chunk / 2));
       throw error;
     }
-    const end = await this.source.getBlock(to);
-    if (!end?.hash) throw new WorkerError(`the node does not know block ${to}: it may be behind`, true);
-    const known = new Set(this.options.addresses.map((address) => address.toLowerCase()));
-    const events = logs.flatMap((log) => {
-      const ours = known.has(log.address.toLowerCase()) && log.blockNumber >= fromBlock && log.blockNumber <= to;
-      if (!ours || (log.blockNumber === to && log.blockHash !== end.hash)) return [];
-      const event = this.options.decode(log);
-      return event ? [event] : [];
-    });
-    this.journal.advance(events, { block: to, hash: end.hash }, to - KEPT_CHECKPOINT_BLOCKS);
-    this.#chunk = Math.min(this.options.chunkBlocks, this.#chunk * 2);
+  }
+
+  async #hashOf(number: number): Promise<string> {
+    const block = await this.source.getBlock(number);
+    if (!block?.hash) throw new WorkerError(`the node does not know block ${number}: it may be behind`, true);
+    return block.hash;
   }
 
   async #walkBack(head: number): Promise<void> {
@@ -87,9 +100,7 @@ export class LogReader {
       if (checkpoint.block > head + this.options.confirmations) {
         throw new WorkerError(`the node is at block ${head}, behind block ${checkpoint.block} read before`, true);
       }
-      const block = await this.source.getBlock(checkpoint.block);
-      if (!block?.hash) throw new WorkerError(`the node does not know block ${checkpoint.block}`, true);
-      if (block.hash === checkpoint.hash) return;
+      if ((await this.#hashOf(checkpoint.block)) === checkpoint.hash) return;
       this.journal.rollBack(checkpoint.block);
     }
   }

@@ -26,11 +26,14 @@ export interface SubmitterOptions {
   maxFeePerGas: bigint;
   delay: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   signal: AbortSignal;
+  /** Told of every call that came to an end. */
+  onOutcome?: (outcome: Outcome) => void;
 }
 
 const GAS_MARGIN_PERCENT = 130n;
-/** Nodes take a replacement only for at least 10 % more. */
+/** What a replacement offers; nodes take it only for at least 10 % more. */
 const REPLACEMENT_PERCENT = 125n;
+const LEAST_REPLACEMENT_PERCENT = 110n;
 
 /**
  * The only place that sends. One transaction is signed at a time, in nonce order, written to the journal and only then
@@ -54,14 +57,16 @@ export class Submitter {
     if (running) return running;
     const signed = this.#tail.then(() => this.#signAndSend(call));
     this.#tail = signed.catch(() => undefined);
-    const outcome = signed.then((sent) => (typeof sent === "string" ? sent : this.#settle(sent)));
+    const outcome = signed.then((sent) => (typeof sent === "string" ? sent : this.#settle([sent])));
     return this.#track(call.purpose, outcome);
   }
 
   /** Takes up what an earlier run sent. */
   recover(): void {
-    for (const sent of this.journal.openTransactions()) {
-      void this.#track(sent.purpose, this.#settle(sent)).catch(() => undefined);
+    const open = this.journal.openTransactions();
+    for (const nonce of new Set(open.map((sent) => sent.nonce))) {
+      const [first, ...replacements] = open.filter((sent) => sent.nonce === nonce);
+      if (first) void this.#track(first.purpose, this.#settle([first, ...replacements])).catch(() => undefined);
     }
   }
 
@@ -70,7 +75,12 @@ export class Submitter {
   }
 
   #track(purpose: string, outcome: Promise<Outcome>): Promise<Outcome> {
-    const tracked = outcome.finally(() => this.#underWay.delete(purpose));
+    const tracked = outcome
+      .then((ended) => {
+        this.options.onOutcome?.(ended);
+        return ended;
+      })
+      .finally(() => this.#underWay.delete(purpose));
     this.#underWay.set(purpose, tracked);
     return tracked;
   }
@@ -138,13 +148,14 @@ export class Submitter {
   }
 
   /** Waits until the nonce is used; sends again, at last with higher fees, while it is not. */
-  async #settle(first: SentTransaction): Promise<Outcome> {
-    const hashes = [first.hash];
-    let sent = first;
+  async #settle(signed: readonly [SentTransaction, ...SentTransaction[]]): Promise<Outcome> {
+    const { nonce } = signed[0];
+    const hashes = signed.map(({ hash }) => hash);
+    let sent = signed.at(-1) ?? signed[0];
     for (let looks = 1; ; looks++) {
-      const outcome = await this.#look(hashes, first.nonce).catch(() => undefined);
+      const outcome = await this.#look(hashes, nonce).catch(() => undefined);
       if (outcome) {
-        this.journal.settleNonce(first.nonce, outcome);
+        this.journal.settleNonce(nonce, outcome);
         return outcome;
       }
       if (looks % this.options.patience === 0) {
@@ -180,8 +191,10 @@ export class Submitter {
       const least = (was * REPLACEMENT_PERCENT) / 100n + 1n;
       return least > now ? least : now;
     };
-    const max = raised(maxFeePerGas, fees.maxFeePerGas);
-    if (max > this.options.maxFeePerGas) return sent;
+    const cap = this.options.maxFeePerGas;
+    const wanted = raised(maxFeePerGas, fees.maxFeePerGas);
+    const max = wanted < cap ? wanted : cap;
+    if (max * 100n < maxFeePerGas * LEAST_REPLACEMENT_PERCENT) return sent;
     const tip = raised(maxPriorityFeePerGas, fees.maxPriorityFeePerGas);
     return this.#sign({
       purpose: sent.purpose,

@@ -94,11 +94,14 @@ export class Fetcher {
   }
 
   async #fromFile(url: URL, maxBytes: number): Promise<Uint8Array> {
-    const target = await realpath(fileURLToPath(url)).catch(() => {
-      throw new WorkerError(`${url.href} does not exist`);
-    });
-    const roots = await Promise.all(this.options.fileRoots.map((root) => realpath(root)));
-    if (!roots.some((root) => target.startsWith(root + path.sep))) {
+    let target: string;
+    try {
+      target = await realpath(fileURLToPath(url));
+    } catch (error) {
+      throw new WorkerError(`${url.href} does not exist`, false, { cause: error });
+    }
+    const roots = await Promise.all(this.options.fileRoots.map((root) => realpath(root).catch(() => undefined)));
+    if (!roots.some((root) => root !== undefined && target.startsWith(root + path.sep))) {
       throw new WorkerError(`${url.href} is outside the folders that settings allow`);
     }
     const file = await open(target, "r");

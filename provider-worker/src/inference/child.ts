@@ -54,5 +54,7 @@ function fromOrt(value: ort.Tensor): Tensor {
 process.on("message", (request: Request) => {
   void answer(request).then((response) => process.send?.(response));
 });
+// The terminal and service managers signal the whole group: when to stop is the parent's decision.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
 // A child never outlives its parent.
 process.on("disconnect", () => process.exit(0));

@@ -70,7 +70,13 @@ export class ChildRunner implements ModelRunner {
   }
 
   async #load(): Promise<void> {
-    this.#child = fork(CHILD, { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+    const child = fork(CHILD, { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+    // It may die with nothing to do, of the system's want of memory for one: the next run starts another.
+    child.once("exit", () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+    child.on("error", () => undefined);
+    this.#child = child;
     try {
       const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
       if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
@@ -109,7 +115,6 @@ export class ChildRunner implements ModelRunner {
         });
       };
       const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
-        this.#child = undefined;
         settle(() => {
           reject(new InferenceError("crash", `the inference child ended with ${signal ?? `code ${String(code)}`}`));
         });
@@ -123,7 +128,9 @@ export class ChildRunner implements ModelRunner {
       };
       child.on("message", onMessage);
       child.on("exit", onExit);
-      child.send(request);
+      child.send(request, (error) => {
+        if (error) onExit(child.exitCode, child.signalCode);
+      });
     });
   }
 }

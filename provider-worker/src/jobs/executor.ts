@@ -4,6 +4,7 @@ import { packBundle, tensorsUri, unpackBundle } from "@assay/sdk";
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
 import { WorkerError } from "../errors.js";
+import type { Metrics } from "../metrics.js";
 import type { ModelCache } from "../models/modelCache.js";
 
 /** Executes jobs: the same steps for who serves, audits or judges. */
@@ -14,13 +15,16 @@ export class Executor {
     private readonly fetcher: Fetcher,
     private readonly models: ModelCache,
     private readonly maxInputBytes: number,
+    private readonly metrics: Pick<Metrics, "inference">,
   ) {}
 
   /** Fetches and checks the input, runs the model, keeps both and returns the output. */
   async execute(terms: JobTerms, inputUri: string): Promise<BundleFile> {
     const runner = await this.models.get(terms.modelId);
     const input = await this.#input(terms, inputUri);
+    const observe = this.metrics.inference.startTimer();
     const outputs = await runner.run(input.tensors);
+    observe();
     const packed = packBundle(outputs, runner.outputs);
     await this.store.putTensors(packed.bytes);
     return packed;

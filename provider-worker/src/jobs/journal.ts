@@ -62,9 +62,10 @@ export class Journal {
     try {
       this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
       this.#db.exec(SCHEMA);
+      requireSound(this.#db, file);
     } catch (error) {
       this.#db.close();
-      throw new WorkerError(`cannot open ${file}: is another worker using this data folder?`, true, { cause: error });
+      throw openingError(file, error);
     }
   }
 
@@ -176,4 +177,24 @@ export class Journal {
       throw error;
     }
   }
+}
+
+/** SQLite's result codes for a file that is none of its own, or no longer. */
+const DAMAGED = new Set([11, 26]);
+
+function requireSound(db: DatabaseSync, file: string): void {
+  const found = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
+  if (found !== "ok") throw damagedError(file, String(found));
+}
+
+function openingError(file: string, error: unknown): WorkerError {
+  if (error instanceof WorkerError) return error;
+  const { errcode, message } = error as Error & { errcode?: number };
+  if (errcode !== undefined && DAMAGED.has(errcode)) return damagedError(file, message, error);
+  return new WorkerError(`cannot open ${file}: is another worker using this data folder?`, true, { cause: error });
+}
+
+function damagedError(file: string, why: string, cause?: unknown): WorkerError {
+  const remedy = "restore a backup, or move it away: the chain is read again, but votes not revealed yet are lost";
+  return new WorkerError(`${file} is damaged: ${why}; ${remedy}`, false, { cause });
 }

@@ -22,7 +22,7 @@ export class Audit implements Role {
     private readonly context: RoleContext,
     private readonly options: AuditOptions,
   ) {
-    this.#tasks = new TaskPool(options.concurrency, (job, error) => {
+    this.#tasks = new TaskPool(options.concurrency, context.signal, (job, error) => {
       context.log.warn({ job, err: error }, "job not audited yet");
     });
   }
@@ -31,9 +31,9 @@ export class Audit implements Role {
     const { journal } = this.context;
     for (const event of journal.openEvents("ResultSubmitted", ["JobPaid", "JobRefunded", "JobDisputed"])) {
       const open = Number(event.args.challengeableUntil) >= now;
-      if (!open || isOurs(this.context, event) || journal.note(`audited ${event.key}`) || !this.#drawn(event.key)) {
-        continue;
-      }
+      const verdict = journal.note(noteOf(event));
+      const done = verdict === "right" || verdict === "failed";
+      if (!open || done || isOurs(this.context, event) || !this.#drawn(event.key)) continue;
       this.#tasks.start(event.key, () => this.#audit(event));
     }
     return Promise.resolve();
@@ -44,47 +44,57 @@ export class Audit implements Role {
   }
 
   async #audit(event: ChainEvent): Promise<void> {
-    const { journal, executor, log } = this.context;
-    const { terms, inputUri } = requestOf(journal, event.key);
-    const claimed = String(event.args.outputCommitment);
-    let found: string;
-    try {
-      found = (await executor.execute(terms, inputUri)).root;
-    } catch (error) {
-      // Nothing is challenged on the ground that it could not be checked.
-      if (!isHopeless(error)) throw error;
-      log.warn({ job: event.key, err: error }, "cannot audit");
-      journal.setNote(`audited ${event.key}`, "failed");
-      return;
-    }
-    if (found === claimed) {
-      journal.setNote(`audited ${event.key}`, "right");
-      return;
-    }
-    log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
-    if (await this.#challenge(event.key, claimed)) journal.setNote(`audited ${event.key}`, "challenged");
+    const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event));
+    // Again until the challenge is on chain: whatever became of a transaction, `JobDisputed` ends this.
+    if (verdict === "wrong") await this.#challenge(event);
   }
 
-  /** Whether the job needs no further challenge. */
-  async #challenge(job: string, claimed: string): Promise<boolean> {
-    const { contracts, journal, submitter, operator, log } = this.context;
+  /** Executes the job again and notes what came of it. */
+  async #execute(event: ChainEvent): Promise<string> {
+    const { journal, executor, signal, log } = this.context;
+    const { terms, inputUri } = requestOf(journal, event.key);
+    const claimed = String(event.args.outputCommitment);
+    let verdict: string;
+    try {
+      const { root: found } = await executor.execute(terms, inputUri);
+      verdict = found === claimed ? "right" : "wrong";
+      if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
+    } catch (error) {
+      // Nothing is challenged on the ground that it could not be checked.
+      if (signal.aborted || !isHopeless(error)) throw error;
+      log.warn({ job: event.key, err: error }, "cannot audit");
+      verdict = "failed";
+    }
+    journal.setNote(noteOf(event), verdict);
+    return verdict;
+  }
+
+  async #challenge({ key: job, args }: ChainEvent): Promise<void> {
+    const { contracts, journal, submitter, operator, metrics, log } = this.context;
     const { terms } = requestOf(journal, job);
-    const { disputes, escrow, staking } = contracts;
+    const { disputes, escrow, staking, market } = contracts;
+    const stillWanted = async () => (await market.statusOf(terms.id)) === JobStatus.Submitted;
+    if (!(await stillWanted())) return;
     const [bond, balance] = await Promise.all([
       disputes.CHALLENGE_BOND(),
       escrow.balanceOf(await staking.STAKE_TOKEN(), operator),
     ]);
     if (balance < bond) {
       log.error({ job, bond, balance, operator }, "no bond: deposit stake tokens into the escrow for this key");
-      return false;
+      return;
     }
     const outcome = await submitter.send({
       purpose: `challenge ${job}`,
       to: await disputes.getAddress(),
-      data: disputes.interface.encodeFunctionData("challenge", [terms, claimed]),
-      stillWanted: async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Submitted,
+      data: disputes.interface.encodeFunctionData("challenge", [terms, String(args.outputCommitment)]),
+      stillWanted,
     });
+    if (outcome === "mined") metrics.challenges.inc();
     log.info({ job, outcome }, "challenged");
-    return outcome === "mined" || outcome === "superseded";
   }
+}
+
+/** Name of the note about one delivery: another branch of the chain may bring another. */
+function noteOf({ key, blockHash }: ChainEvent): string {
+  return `audited ${key} in ${blockHash}`;
 }

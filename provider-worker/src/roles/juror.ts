@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 
 import { hexlify, ZeroHash } from "ethers";
 
+import type { Outcome } from "../chain/submitter.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, Phase, requestOf, sameAddress, TaskPool } from "./role.js";
+import { findRequest, isHopeless, Phase, requestOf, sameAddress, TaskPool, workOf } from "./role.js";
 
 /** Seconds before the end of the commit period in which a juror that still cannot execute the job abstains. */
 const LAST_CALL = 60;
@@ -18,7 +19,7 @@ export class Juror implements Role {
     private readonly context: RoleContext,
     private readonly models: readonly bigint[],
   ) {
-    this.#tasks = new TaskPool(4, (key, error) => {
+    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.warn({ key, err: error }, "jury duty not done yet");
     });
   }
@@ -61,7 +62,7 @@ export class Juror implements Role {
   }
 
   async #judge(event: ChainEvent, now: number): Promise<void> {
-    const { contracts, provider } = this.context;
+    const { contracts, provider, metrics } = this.context;
     const caseId = event.key;
     const phase = await contracts.jury.phaseOf(caseId);
     const seat = await contracts.jury.seatOf(caseId, provider);
@@ -70,11 +71,11 @@ export class Juror implements Role {
       const { output, salt } = await this.#vote(event, now + LAST_CALL < Number(commitEnd));
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
-      await this.#send(`commit ${caseId}`, data);
+      if ((await this.#send(`commit ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "commit" });
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
       const { output, salt } = await this.#vote(event, false);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
-      await this.#send(`reveal ${caseId}`, data);
+      if ((await this.#send(`reveal ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "reveal" });
     } else if (phase === Phase.Count) {
       await this.#close(caseId);
     }
@@ -85,16 +86,18 @@ export class Juror implements Role {
    * cannot be done; while there is `time` only if trying again cannot help.
    */
   async #vote(event: ChainEvent, time: boolean): Promise<{ output: string; salt: string }> {
-    const { journal, executor, log } = this.context;
-    const seat = `${event.key} ${String(event.args.round)}`;
+    const { journal, executor, signal, log } = this.context;
+    const job = String(event.args.jobId);
+    const work = findRequest(journal, job);
+    const seat = `case ${event.key}, round ${String(event.args.round)}, job ${work ? workOf(work.terms) : job}`;
     const known = journal.voteOf(seat);
     if (known) return known;
-    const { terms, inputUri } = requestOf(journal, String(event.args.jobId));
     let output: string = ZeroHash;
     try {
+      const { terms, inputUri } = requestOf(journal, job);
       output = (await executor.execute(terms, inputUri)).root;
     } catch (error) {
-      if (time && !isHopeless(error)) throw error;
+      if (signal.aborted || (time && !isHopeless(error))) throw error;
       log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");
     }
     return journal.bindVote(seat, { output, salt: hexlify(randomBytes(32)) });
@@ -105,10 +108,11 @@ export class Juror implements Role {
     await this.#send(`close ${caseId}`, data);
   }
 
-  async #send(purpose: string, data: string): Promise<void> {
+  async #send(purpose: string, data: string): Promise<Outcome> {
     const { contracts, submitter, log } = this.context;
     const to = await contracts.jury.getAddress();
     const outcome = await submitter.send({ purpose, to, data, stillWanted: () => Promise.resolve(true) });
     log.info({ purpose, outcome }, "jury duty");
+    return outcome;
   }
 }

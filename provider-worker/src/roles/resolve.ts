@@ -6,11 +6,13 @@ import { Phase, requestOf, TaskPool } from "./role.js";
 /** Carries out rulings and pays jurors: anyone may, so every worker that judges or audits does. */
 export class Resolve implements Role {
   readonly name = "resolve";
-  readonly #tasks = new TaskPool(4, (key, error) => {
-    this.context.log.warn({ key, err: error }, "case not resolved yet");
-  });
+  readonly #tasks: TaskPool;
 
-  constructor(private readonly context: RoleContext) {}
+  constructor(private readonly context: RoleContext) {
+    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
+      context.log.warn({ key, err: error }, "case not resolved yet");
+    });
+  }
 
   tick(): Promise<void> {
     const { journal } = this.context;

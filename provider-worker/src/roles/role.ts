@@ -6,6 +6,7 @@ import type { Submitter } from "../chain/submitter.js";
 import { WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
+import type { Metrics } from "../metrics.js";
 
 /** What every role works with. */
 export interface RoleContext {
@@ -16,6 +17,9 @@ export interface RoleContext {
   /** The provider this worker works for, and the key it signs with. */
   provider: string;
   operator: string;
+  metrics: Metrics;
+  /** Aborts when the worker is to stop. */
+  signal: AbortSignal;
   log: Logger;
 }
 
@@ -31,11 +35,26 @@ export const Phase = { Draw: 1n, Commit: 2n, Reveal: 3n, Count: 4n, Closed: 5n }
 
 export const sameAddress = (a: unknown, b: string): boolean => String(a).toLowerCase() === b.toLowerCase();
 
-/** Terms and input URI of a job that was requested. */
-export function requestOf(journal: Journal, job: string): { terms: JobTerms; inputUri: string } {
+export interface JobOrder {
+  terms: JobTerms;
+  inputUri: string;
+}
+
+/** Terms and input URI of a job that was requested; undefined if that was before the worker's first block. */
+export function findRequest(journal: Journal, job: string): JobOrder | undefined {
   const [event] = journal.events("JobRequested", job);
-  if (!event) throw new WorkerError(`job ${job} is not in the journal: start the worker from an earlier block`);
-  return { terms: parseTerms(event.args.terms), inputUri: String(event.args.inputUri) };
+  return event && { terms: parseTerms(event.args.terms), inputUri: String(event.args.inputUri) };
+}
+
+export function requestOf(journal: Journal, job: string): JobOrder {
+  const found = findRequest(journal, job);
+  if (!found) throw new WorkerError(`job ${job} is not in the journal: start the worker from an earlier block`);
+  return found;
+}
+
+/** A job with what determines its output: after a reorganisation its id alone may mean another job. */
+export function workOf({ id, modelId, inputCommitment }: JobTerms): string {
+  return `${id} of model ${modelId} on input ${inputCommitment}`;
 }
 
 /** Whether a job that failed with this error fails again however often it is tried. */
@@ -43,27 +62,46 @@ export function isHopeless(error: unknown): boolean {
   return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }
 
-/** Runs one task a key at a time, at most `limit` together; a key under way is not started twice. */
+/**
+ * Runs one task a key at a time, at most `limit` together. The others wait for their turn in the order they came, so a
+ * key that is started again and again keeps no other one out.
+ */
 export class TaskPool {
-  readonly #keys = new Set<string>();
+  readonly #running = new Set<string>();
+  readonly #waiting = new Map<string, () => Promise<void>>();
 
   constructor(
     private readonly limit: number,
+    /** Once aborted, nothing more begins. */
+    private readonly signal: AbortSignal,
     private readonly onError: (key: string, error: unknown) => void,
   ) {}
 
+  /** Starts a task, now or when its turn comes. A newer one for a key that waits takes its place in the line. */
   start(key: string, task: () => Promise<void>): void {
-    if (this.#keys.has(key) || this.#keys.size >= this.limit) return;
-    this.#keys.add(key);
-    task()
-      .catch((error: unknown) => {
-        this.onError(key, error);
-      })
-      .finally(() => this.#keys.delete(key));
+    if (this.#running.has(key)) return;
+    this.#waiting.set(key, task);
+    this.#fill();
   }
 
   get size(): number {
-    return this.#keys.size;
+    return this.#running.size;
+  }
+
+  #fill(): void {
+    for (const [key, task] of this.#waiting) {
+      if (this.#running.size >= this.limit || this.signal.aborted) return;
+      this.#waiting.delete(key);
+      this.#running.add(key);
+      task()
+        .catch((error: unknown) => {
+          this.onError(key, error);
+        })
+        .finally(() => {
+          this.#running.delete(key);
+          this.#fill();
+        });
+    }
   }
 }
 
@@ -72,11 +110,11 @@ export function dueSettlements(context: RoleContext, now: number, limit: number)
   return context.journal
     .openEvents("ResultSubmitted", ["JobPaid", "JobRefunded", "JobDisputed"])
     .filter((event) => isOurs(context, event) && Number(event.args.challengeableUntil) < now)
-    .slice(0, limit)
-    .map(({ key, args }) => ({
-      terms: requestOf(context.journal, key).terms,
-      outputCommitment: String(args.outputCommitment),
-    }));
+    .flatMap(({ key, args }) => {
+      const request = findRequest(context.journal, key);
+      return request ? [{ terms: request.terms, outputCommitment: String(args.outputCommitment) }] : [];
+    })
+    .slice(0, limit);
 }
 
 export function isOurs(context: RoleContext, event: ChainEvent): boolean {

@@ -1,7 +1,7 @@
 import { JobStatus } from "@assay/sdk";
 
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isHopeless, isOurs, requestOf, TaskPool } from "./role.js";
+import { dueSettlements, isHopeless, isOurs, requestOf, TaskPool, workOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
@@ -15,30 +15,33 @@ export class Serve implements Role {
     private readonly context: RoleContext,
     concurrency: number,
   ) {
-    this.#tasks = new TaskPool(concurrency, (job, error) => {
+    this.#tasks = new TaskPool(concurrency, context.signal, (job, error) => {
       context.log.warn({ job, err: error }, "job not delivered yet");
     });
   }
 
   tick(now: number): Promise<void> {
     const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"]);
-    for (const event of open) {
-      if (isOurs(this.context, event)) this.#tasks.start(event.key, () => this.#deliver(event.key, now));
+    for (const event of open.filter((each) => isOurs(this.context, each))) {
+      const { terms } = requestOf(this.context.journal, event.key);
+      if (terms.executionDeadline >= now) this.#tasks.start(event.key, () => this.#deliver(event.key, now));
     }
     return Promise.resolve();
   }
 
   async #deliver(job: string, now: number): Promise<void> {
-    const { contracts, journal, submitter, log } = this.context;
+    const { contracts, journal, submitter, metrics, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
     if (!(await wanted())) return;
 
-    const output = journal.resultOf(job) ?? (await this.#execute(job));
+    const output = journal.resultOf(workOf(terms)) ?? (await this.#execute(job));
     const to = await contracts.market.getAddress();
     if (output === undefined) {
       const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
-      log.info({ job, outcome: await submitter.send({ purpose: `decline ${job}`, to, data, stillWanted: wanted }) });
+      const outcome = await submitter.send({ purpose: `decline ${job}`, to, data, stillWanted: wanted });
+      if (outcome === "mined") metrics.jobs.inc({ outcome: "declined" });
+      log.info({ job, outcome }, "declined");
       return;
     }
     const due = dueSettlements(this.context, now, SETTLED_ALONG);
@@ -47,19 +50,20 @@ export class Serve implements Role {
         ? contracts.market.interface.encodeFunctionData("submitAndFinaliseDue", [terms, output, "", due])
         : contracts.market.interface.encodeFunctionData("submit", [terms, output, ""]);
     const outcome = await submitter.send({ purpose: `submit ${job}`, to, data, stillWanted: wanted });
+    if (outcome === "mined") metrics.jobs.inc({ outcome: "delivered" });
     log.info({ job, output, inputUri, outcome }, "delivered");
   }
 
   /** The output commitment, bound in the journal before anything is sent; undefined if the job cannot be done. */
   async #execute(job: string): Promise<string | undefined> {
-    const { journal, executor, log } = this.context;
+    const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     try {
       const { root } = await executor.execute(terms, inputUri);
-      journal.bindResult(job, root);
+      journal.bindResult(workOf(terms), root);
       return root;
     } catch (error) {
-      if (!isHopeless(error)) throw error;
+      if (signal.aborted || !isHopeless(error)) throw error;
       log.warn({ job, err: error }, "job cannot be done: declining");
       return undefined;
     }

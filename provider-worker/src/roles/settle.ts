@@ -1,7 +1,7 @@
 import type { JobTerms } from "@assay/sdk";
 
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isOurs, requestOf, TaskPool } from "./role.js";
+import { dueSettlements, findRequest, isOurs, TaskPool } from "./role.js";
 
 const BATCH = 20;
 
@@ -15,7 +15,7 @@ export class Settle implements Role {
     /** Seconds between two collections of one pot. */
     private readonly collectEvery: number,
   ) {
-    this.#tasks = new TaskPool(4, (key, error) => {
+    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.warn({ key, err: error }, "not settled yet");
     });
   }
@@ -73,8 +73,8 @@ export class Settle implements Role {
     const pots = new Map<string, JobTerms>();
     for (const event of this.context.journal.events("JobPaid")) {
       if (!isOurs(this.context, event)) continue;
-      const { terms } = requestOf(this.context.journal, event.key);
-      pots.set([terms.modelId, terms.token, terms.protocolFeeBps].join(" "), terms);
+      const terms = findRequest(this.context.journal, event.key)?.terms;
+      if (terms) pots.set([terms.modelId, terms.token, terms.protocolFeeBps].join(" "), terms);
     }
     return pots;
   }

@@ -1,74 +1,214 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { JobStatus, TensorError } from "@assay/sdk";
-import { id, ZeroAddress } from "ethers";
 
-import type { Call } from "../../src/chain/submitter.js";
-import { WorkerError } from "../../src/errors.js";
-import { Journal } from "../../src/jobs/journal.js";
-import { createLog } from "../../src/log.js";
-import type { RoleContext } from "../../src/roles/role.js";
+import { InferenceError, WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
+import { calm, gate, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
-const PROVIDER = "0x0000000000000000000000000000000000000001";
-const TERMS = {
-  id: "7",
-  client: ZeroAddress,
-  provider: PROVIDER,
-  operator: PROVIDER,
-  modelId: "1",
-  inputCommitment: id("input"),
-  token: ZeroAddress,
-  price: "1",
-  stake: "1",
-  executionDeadline: "1000",
-  challengeWindow: "60",
-  protocolFeeBps: "0",
-};
-
-/** What a worker sends for one requested job whose execution fails with this error. */
-async function sentAfter(error: Error): Promise<string[]> {
-  const journal = new Journal(":memory:");
-  const args = { provider: PROVIDER, terms: TERMS, inputUri: "" };
-  const event = { block: 1, blockHash: id("block"), logIndex: 0, name: "JobRequested", key: "7", args };
-  journal.advance([event], { block: 1, hash: id("block") }, 0);
-  const sent: string[] = [];
-  const market = {
-    statusOf: () => Promise.resolve(JobStatus.Requested),
-    getAddress: () => Promise.resolve(ZeroAddress),
-    interface: { encodeFunctionData: (name: string) => name },
+describe("Serving", () => {
+  let scene: Scene;
+  let serve: Serve;
+  beforeEach(() => {
+    scene = new Scene();
+    serve = new Serve(scene.context, 2);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const tick = async (now = NOW) => {
+    await serve.tick(now);
+    await calm();
   };
-  const context = {
-    contracts: { market },
-    journal,
-    submitter: {
-      send: ({ data }: Call) => {
-        sent.push(data);
-        return Promise.resolve("mined");
-      },
-    },
-    executor: { execute: () => Promise.reject(error) },
-    provider: PROVIDER,
-    operator: PROVIDER,
-    log: createLog("silent"),
-  } as unknown as RoleContext;
-  await new Serve(context, 1).tick(0);
-  await new Promise((resolve) => setImmediate(resolve));
-  journal.close();
-  return sent;
-}
+  const count = async (outcome: string) =>
+    (await scene.metrics.jobs.get()).values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0;
 
-describe("A worker that serves", () => {
-  it("declines a job that can never be done", async () => {
-    assert.deepEqual(await sentAfter(new WorkerError("no such input")), ["decline"]);
+  it("delivers what executing the job gave", async () => {
+    scene.requested(7);
+    await tick();
+    const [call] = scene.sent;
+    assert.equal(call?.name, "submit");
+    assert.equal(call?.purpose, "submit 7");
+    assert.equal(call?.args[1], hash(0xf00d + 7));
+    assert.equal(await count("delivered"), 1);
   });
 
-  it("declines a job whose input is no bundle of tensors", async () => {
-    assert.deepEqual(await sentAfter(new TensorError("BAD_FILE", "shorter than its length field")), ["decline"]);
+  it("leaves other providers' jobs alone", async () => {
+    scene.requested(7, { provider: STRANGER });
+    await tick();
+    assert.deepEqual([scene.executed, scene.sent], [[], []]);
   });
 
-  it("sends nothing while the reason may pass", async () => {
-    assert.deepEqual(await sentAfter(new WorkerError("no answer", true)), []);
+  it("is done with a job once its delivery is on chain", async () => {
+    scene.requested(7);
+    scene.submitted(7, hash(1));
+    await tick();
+    assert.deepEqual(scene.executed, []);
+  });
+
+  for (const [why, error] of [
+    ["the worker says cannot be done", new WorkerError("the input is not what the job says")],
+    ["the model refuses", new InferenceError("rejected", "invalid dimensions")],
+    ["kills the inference process", new InferenceError("crash", "the inference child ended with SIGSEGV")],
+    ["takes too long", new InferenceError("timeout", "run took more than 1 ms")],
+    ["is no bundle of tensors", new TensorError("BAD_FILE", "the header is no JSON")],
+  ] as const) {
+    it(`declines a job whose input ${why}, once`, async () => {
+      scene.requested(7);
+      scene.execute = () => Promise.reject(error);
+      await tick();
+      assert.deepEqual(
+        scene.sent.map(({ name }) => name),
+        ["decline"],
+      );
+      assert.equal(await count("declined"), 1);
+      scene.status.set("7", JobStatus.Settled);
+      await tick();
+      assert.equal(scene.sent.length, 1);
+    });
+  }
+
+  for (const [why, error] of [
+    ["might be there later", new WorkerError("cannot fetch", true)],
+    ["fails for a reason unknown", new Error("socket hang up")],
+  ] as const) {
+    it(`tries a job again whose input ${why}`, async () => {
+      scene.requested(7);
+      scene.execute = () => Promise.reject(error);
+      await tick();
+      await tick();
+      assert.deepEqual(scene.executed, ["7", "7"]);
+      assert.deepEqual(scene.sent, []);
+      scene.execute = () => hash(9);
+      await tick();
+      assert.equal(scene.calls("submit").length, 1);
+    });
+  }
+
+  it("never sends two different results for one job, whatever executing it gives the second time", async () => {
+    scene.requested(7);
+    scene.outcome = () => "reverted";
+    await tick();
+    scene.execute = () => hash(2);
+    await tick();
+    serve = new Serve(scene.context, 2);
+    await tick();
+    assert.deepEqual(
+      scene.calls("submit").map(({ args }) => args[1]),
+      [hash(0xf00d + 7), hash(0xf00d + 7), hash(0xf00d + 7)],
+    );
+    assert.deepEqual(scene.executed, ["7"]);
+  });
+
+  it("sends the same result again after a reorganisation that took its delivery back", async () => {
+    scene.requested(7);
+    await tick();
+    scene.submitted(7, hash(0xf00d + 7));
+    scene.reorganise(2);
+    scene.requested(7, { executionDeadline: BigInt(NOW + 900) });
+    await tick();
+    assert.deepEqual(scene.executed, ["7"]);
+    assert.equal(scene.calls("submit").length, 2);
+  });
+
+  it("never sends one job's result for another that has its id after a reorganisation", async () => {
+    scene.requested(7);
+    scene.outcome = () => "superseded";
+    await tick();
+    scene.reorganise(1);
+    scene.requested(7, { inputCommitment: hash(0xbad) });
+    scene.execute = () => hash(8);
+    await tick();
+    assert.equal(scene.calls("submit").at(-1)?.args[1], hash(8));
+  });
+
+  for (const status of [JobStatus.None, JobStatus.Expired, JobStatus.Submitted, JobStatus.Settled]) {
+    it(`executes nothing for a job of status ${status}`, async () => {
+      scene.requested(7);
+      scene.status.set("7", status);
+      await tick();
+      assert.deepEqual([scene.executed, scene.sent], [[], []]);
+    });
+  }
+
+  it("does not send where the job ended while it was executed", async () => {
+    scene.requested(7);
+    scene.execute = () => {
+      scene.status.set("7", JobStatus.Expired);
+      return hash(1);
+    };
+    await tick();
+    assert.deepEqual(scene.executed, ["7"]);
+    assert.deepEqual(scene.sent, []);
+    assert.equal(await count("delivered"), 0);
+  });
+
+  it("is not held up by old jobs that expired and that nobody refunded", async () => {
+    for (const job of [1, 2, 3]) {
+      scene.requested(job, { executionDeadline: BigInt(NOW - 1) });
+      scene.status.set(String(job), JobStatus.Expired);
+    }
+    scene.requested(4);
+    await tick();
+    assert.deepEqual(scene.executed, ["4"]);
+  });
+
+  it("still delivers in the last second", async () => {
+    scene.requested(7, { executionDeadline: BigInt(NOW) });
+    await tick();
+    assert.equal(scene.calls("submit").length, 1);
+  });
+
+  it("is not held up by jobs whose inputs never come", async () => {
+    scene.execute = (job) => (Number(job) < 4 ? Promise.reject(new WorkerError("cannot fetch", true)) : hash(1));
+    for (const job of [1, 2, 3, 4]) scene.requested(job);
+    await tick();
+    assert.deepEqual(scene.executed, ["1", "2", "3", "4"]);
+    assert.equal(scene.calls("submit").length, 1);
+  });
+
+  it("executes no more jobs at a time than it is told to", async () => {
+    const output = gate<string>();
+    scene.execute = () => output.promise;
+    for (const job of [1, 2, 3]) scene.requested(job);
+    await tick();
+    await tick();
+    assert.deepEqual(scene.executed, ["1", "2"]);
+    output.open(hash(1));
+    await calm();
+    assert.deepEqual(scene.executed, ["1", "2", "3"]);
+  });
+
+  it("finalises jobs along with a delivery, those that are due and no others", async () => {
+    for (const job of [1, 2]) scene.requested(job);
+    scene.submitted(1, hash(11), { until: NOW - 1 });
+    scene.submitted(2, hash(22), { until: NOW });
+    scene.requested(3);
+    await tick();
+    const [call] = scene.calls("submitAndFinaliseDue");
+    const due = call?.args[3] as [bigint[], string][];
+    assert.deepEqual(
+      due.map(([terms, output]) => [terms[0], output]),
+      [[1n, hash(11)]],
+    );
+  });
+
+  it("delivers although a job requested before the worker's first block is due", async () => {
+    scene.submitted(1, hash(11), { until: NOW - 1 });
+    scene.requested(3);
+    await tick();
+    assert.equal(scene.calls("submit").length, 1);
+  });
+
+  it("does not decline because the worker was stopped in the middle", async () => {
+    const output = gate<string>();
+    scene.execute = () => output.promise;
+    scene.requested(7);
+    await tick();
+    scene.stop.abort();
+    output.fail(new InferenceError("crash", "the inference child ended with SIGKILL"));
+    await calm();
+    assert.deepEqual(scene.sent, []);
   });
 });

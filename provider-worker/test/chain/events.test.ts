@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { INTERFACES, parseTerms } from "@assay/sdk";
+import type { Interface } from "ethers";
+import { id, Log } from "ethers";
+import type { Provider } from "ethers";
+
+import { decodeEvent } from "../../src/chain/events.js";
+import { address, hash, Scene } from "../support/scene.js";
+
+/** A log as a node gives it. */
+function logOf(contract: Interface, event: string, values: readonly unknown[]): Log {
+  const { data, topics } = contract.encodeEventLog(event, values);
+  const at = { blockNumber: 5, blockHash: hash(5), index: 3, transactionIndex: 0, transactionHash: hash(6) };
+  return new Log({ ...at, address: address(1), data, topics, removed: false }, {} as Provider);
+}
+
+describe("Events of the chain", () => {
+  it("become plain values that the terms of a job can be read from again", () => {
+    const scene = new Scene();
+    const terms = scene.terms(7, { price: 2n ** 127n });
+    const event = decodeEvent(
+      logOf(INTERFACES.market, "JobRequested", [7n, terms.client, terms.provider, terms, "https://input"]),
+    );
+    assert.ok(event);
+    const { args, ...rest } = event;
+    assert.deepEqual(rest, { block: 5, blockHash: hash(5), logIndex: 3, name: "JobRequested", key: "7" });
+    assert.equal(args.inputUri, "https://input");
+    // Through JSON, as the journal keeps it. Addresses come with their checksums.
+    const read = parseTerms(JSON.parse(JSON.stringify(args.terms)));
+    const lower = (values: object) => JSON.stringify(Object.values(values).map(String)).toLowerCase();
+    assert.equal(lower(read), lower(terms));
+  });
+
+  it("keep lists as lists, also of one or none", () => {
+    for (const jurors of [[], [address(1)], [address(1), address(2)]]) {
+      const event = decodeEvent(logOf(INTERFACES.jury, "JurorsDrawn", [4n, 7n, 1, jurors, 100, 200]));
+      assert.ok(event);
+      assert.equal((event.args.jurors as string[]).length, jurors.length);
+      assert.ok(Array.isArray(event.args.jurors));
+      assert.equal(event.args.round, "1");
+      assert.equal(event.key, "4");
+    }
+  });
+
+  it("of cases go by the case, of jobs by the job", () => {
+    const opened = [8n, 7n, address(1), address(2), 3n, 4n, hash(9)];
+    assert.equal(decodeEvent(logOf(INTERFACES.disputes, "CaseOpened", opened))?.key, "8");
+    const submitted = [7n, address(1), hash(9), 100, ""];
+    const event = decodeEvent(logOf(INTERFACES.market, "ResultSubmitted", submitted));
+    assert.equal(event?.key, "7");
+    assert.equal(event?.args.challengeableUntil, "100");
+  });
+
+  it("that nobody follows, or nobody knows, are left out", () => {
+    assert.equal(decodeEvent(logOf(INTERFACES.market, "PauseChanged", [true])), undefined);
+    const unknown = new Log(
+      {
+        ...{ blockNumber: 5, blockHash: hash(5), index: 3, transactionIndex: 0, transactionHash: hash(6) },
+        ...{ address: address(1), data: "0x", topics: [id("Unheard()")], removed: false },
+      },
+      {} as Provider,
+    );
+    assert.equal(decodeEvent(unknown), undefined);
+  });
+});

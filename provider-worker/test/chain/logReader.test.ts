@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { beforeEach, describe, it } from "node:test";
+
+import type { LogReaderOptions } from "../../src/chain/logReader.js";
+import { LogReader } from "../../src/chain/logReader.js";
+import { Journal } from "../../src/jobs/journal.js";
+import { FakeChain, logAt, OURS, toEvent } from "../support/fakeChain.js";
+import { Random } from "../support/random.js";
+
+const OPTIONS: LogReaderOptions = {
+  addresses: [OURS],
+  startBlock: 1,
+  confirmations: 0,
+  chunkBlocks: 100,
+  overlapBlocks: 0,
+  decode: toEvent,
+};
+
+describe("The log reader", () => {
+  let chain: FakeChain;
+  let journal: Journal;
+  beforeEach(() => {
+    chain = new FakeChain();
+    journal = new Journal(":memory:");
+  });
+  const readerWith = (options: Partial<LogReaderOptions> = {}) =>
+    new LogReader(chain, journal, { ...OPTIONS, ...options });
+  const read = () => journal.events("Happened");
+  const assertAllRead = (upTo = chain.head) => {
+    assert.deepEqual(read(), chain.eventsUpTo(upTo));
+  };
+
+  it("reads from its start block in ranges no larger than its chunk", async () => {
+    chain.mineMany(25);
+    assert.equal(await readerWith({ startBlock: 4, chunkBlocks: 10 }).poll(), true);
+    assert.deepEqual(chain.asked, [
+      { fromBlock: 4, toBlock: 13 },
+      { fromBlock: 14, toBlock: 23 },
+      { fromBlock: 24, toBlock: 25 },
+    ]);
+    assert.deepEqual(read(), chain.eventsUpTo(25).slice(3));
+  });
+
+  it("says whether there was anything new, and asks for no logs if not", async () => {
+    chain.mine();
+    const reader = readerWith();
+    assert.equal(await reader.poll(), true);
+    assert.equal(await reader.poll(), false);
+    assert.equal(chain.asked.length, 1);
+  });
+
+  it("leaves a block alone until it has its confirmations", async () => {
+    chain.mineMany(10);
+    const reader = readerWith({ confirmations: 3 });
+    await reader.poll();
+    assertAllRead(7);
+    chain.mine();
+    await reader.poll();
+    assertAllRead(8);
+  });
+
+  it("waits where the chain is younger than start block and confirmations", async () => {
+    chain.mineMany(2);
+    assert.equal(await readerWith({ confirmations: 5 }).poll(), false);
+    assert.equal(journal.checkpoint(), undefined);
+  });
+
+  it("finds logs that the node left out at its head, once, by reading the newest blocks again", async () => {
+    chain.lateBlocks = 2;
+    chain.mineMany(5);
+    const reader = readerWith({ overlapBlocks: 3 });
+    await reader.poll();
+    assertAllRead(3);
+    chain.lateBlocks = 0;
+    chain.mine();
+    await reader.poll();
+    assertAllRead();
+    assert.deepEqual(chain.asked.at(-1), { fromBlock: 3, toBlock: 6 });
+  });
+
+  it("never reads before its start block, also where it reads again", async () => {
+    chain.mineMany(5);
+    const reader = readerWith({ startBlock: 5, overlapBlocks: 3 });
+    await reader.poll();
+    chain.mine();
+    await reader.poll();
+    assert.deepEqual(
+      chain.asked.map(({ fromBlock }) => fromBlock),
+      [5, 5],
+    );
+  });
+
+  it("asks for half as much after each refusal, and for more again when it is answered", async () => {
+    chain.mineMany(100);
+    chain.maxRange = 30;
+    const reader = readerWith();
+    for (let i = 0; i < 2; i++) await assert.rejects(reader.poll(), /max block range/);
+    // 25 blocks pass; the next try is for 50 and is refused, and so on: it gets there all the same.
+    for (let i = 0; i < 10 && read().length < 100; i++) await reader.poll().catch(() => undefined);
+    assertAllRead();
+    const sizes = chain.asked.map(({ fromBlock, toBlock }) => toBlock - fromBlock + 1);
+    assert.deepEqual(sizes.slice(0, 5), [100, 50, 25, 50, 25]);
+  });
+
+  it("goes down to single blocks and no further", async () => {
+    chain.mineMany(3);
+    chain.maxRange = 0;
+    const reader = readerWith({ chunkBlocks: 4 });
+    for (let i = 0; i < 5; i++) await assert.rejects(reader.poll());
+    assert.deepEqual(chain.asked.at(-1), { fromBlock: 1, toBlock: 1 });
+  });
+
+  it("keeps what it read while the node is behind its cursor", async () => {
+    chain.mineMany(10);
+    const reader = readerWith();
+    await reader.poll();
+    const before = read();
+    chain.drop(4);
+    await assert.rejects(reader.poll(), { retryable: true, message: /behind block 10/ });
+    assert.deepEqual(read(), before);
+  });
+
+  it("does not move past a block the node cannot show", async () => {
+    chain.mineMany(3);
+    const reader = readerWith();
+    chain.getBlock = () => Promise.resolve(null);
+    await assert.rejects(reader.poll(), { retryable: true, message: /does not know block 3/ });
+    assert.equal(journal.checkpoint(), undefined);
+  });
+
+  it("does not forget because the node cannot show the block at the cursor", async () => {
+    chain.mineMany(3);
+    const reader = readerWith();
+    await reader.poll();
+    chain.getBlock = () => Promise.resolve(null);
+    await assert.rejects(reader.poll(), { retryable: true });
+    assertAllRead();
+  });
+
+  for (const depth of [1, 2, 3, 5, 8, 12]) {
+    it(`goes back to the last good checkpoint and no further after a reorganisation of ${depth}`, async () => {
+      const reader = readerWith();
+      for (let i = 0; i < 12; i++) {
+        chain.mine();
+        await reader.poll();
+      }
+      chain.reorg(depth);
+      chain.asked.length = 0;
+      await reader.poll();
+      assertAllRead();
+      assert.deepEqual(chain.asked, [{ fromBlock: 13 - depth, toBlock: 12 }]);
+    });
+  }
+
+  it("forgets a log whose transaction is on no block any more", async () => {
+    const reader = readerWith();
+    chain.mineMany(3);
+    await reader.poll();
+    chain.reorg(2, 0);
+    await reader.poll();
+    assert.equal(read().length, 1);
+    assertAllRead();
+  });
+
+  it("believes no log of another contract, of a block it did not ask for, or of another branch", async () => {
+    chain.mineMany(5);
+    chain.lies = [
+      logAt(3, chain.hashOf(3), 9, "0x00000000000000000000000000000000000000bb"),
+      logAt(99, "later", 0),
+      logAt(0, "genesis", 0),
+      logAt(5, "another branch", 0),
+    ];
+    await readerWith().poll();
+    assertAllRead();
+  });
+
+  it("knows its contracts whatever the case of their addresses", async () => {
+    chain.mine();
+    await readerWith({ addresses: [OURS.toLowerCase()] }).poll();
+    assertAllRead();
+  });
+
+  it("stores nothing where the chain changes between the logs and the block they end at", async () => {
+    chain.mineMany(6);
+    const reader = readerWith();
+    let given = false;
+    chain.beforeAnswer = (call) => {
+      if (given && call === "block") {
+        given = false;
+        chain.reorg(3);
+      } else if (call === "logs") given = true;
+    };
+    await assert.rejects(reader.poll(), { retryable: true, message: /changed/ });
+    assert.deepEqual(read(), []);
+    chain.beforeAnswer = () => undefined;
+    await reader.poll();
+    assertAllRead();
+  });
+
+  it("notices that the chain changed between two chunks", async () => {
+    chain.mineMany(20);
+    const reader = readerWith({ chunkBlocks: 10 });
+    let ranges = 0;
+    chain.beforeAnswer = (call) => {
+      if (call === "logs" && ranges++ === 1) chain.reorg(12);
+    };
+    await reader.poll().catch(() => undefined);
+    await reader.poll();
+    assertAllRead();
+  });
+
+  it("goes on after a restart where it was", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "assay-reader-"));
+    const file = path.join(folder, "journal.sqlite");
+    chain.mineMany(8);
+    journal = new Journal(file);
+    await readerWith().poll();
+    journal.close();
+
+    chain.mineMany(2);
+    chain.asked.length = 0;
+    journal = new Journal(file);
+    await readerWith().poll();
+    assert.deepEqual(chain.asked, [{ fromBlock: 9, toBlock: 10 }]);
+    assertAllRead();
+    journal.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it("has exactly the canonical chain's events, whatever happens to chain and node on the way", async () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      chain = new FakeChain();
+      journal = new Journal(":memory:");
+      await liveThrough(new Random(seed));
+      assert.deepEqual(read(), chain.eventsUpTo(chain.head), `seed ${seed}`);
+      journal.close();
+    }
+  });
+
+  /** A random life: blocks, reorganisations at any moment, late logs and refusals; then a calm end. */
+  async function liveThrough(random: Random): Promise<void> {
+    const overlapBlocks = random.below(4);
+    const options = { chunkBlocks: 1 + random.below(6), overlapBlocks };
+    let reader = readerWith(options);
+    const happen = () => {
+      if (random.chance(15)) chain.reorg(1 + random.below(Math.min(8, chain.head + 1)), random.below(3));
+      if (random.chance(20)) chain.mine(random.below(3));
+    };
+    for (let step = 0; step < 40; step++) {
+      chain.mine(random.below(3));
+      chain.beforeAnswer = random.chance(50) ? happen : () => undefined;
+      chain.lateBlocks = random.below(overlapBlocks + 1);
+      chain.maxRange = random.chance(15) ? 2 : Infinity;
+      if (random.chance(10)) reader = readerWith(options);
+      await reader.poll().catch(() => undefined);
+    }
+    chain.beforeAnswer = () => undefined;
+    chain.lateBlocks = 0;
+    chain.maxRange = Infinity;
+    chain.mine();
+    await reader.poll();
+  }
+});

@@ -1,0 +1,382 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+
+import { INTERFACES } from "@assay/sdk";
+import { JsonRpcProvider, Transaction, Wallet } from "ethers";
+
+import { Anvil, anvilPath } from "../../../test/support/anvil.js";
+import type { Call, Outcome, SubmitterOptions } from "../../src/chain/submitter.js";
+import { Submitter } from "../../src/chain/submitter.js";
+import type { SentTransaction } from "../../src/jobs/journal.js";
+import { Journal } from "../../src/jobs/journal.js";
+import { Ticker } from "../support/ticker.js";
+
+const CHAIN_ID = 31337;
+const GWEI = 10n ** 9n;
+const TARGET = "0x00000000000000000000000000000000000000cc";
+const PATIENCE = 5;
+/** Code that reverts with `InferenceMarket_NothingEarned()`, and code that does nothing. */
+const REFUSING = `0x63${(INTERFACES.market.getError("InferenceMarket_NothingEarned")?.selector ?? "").slice(2)}5f526004601cfd`;
+const ACCEPTING = "0x00";
+
+/** A connection that can be cut, and whose answers can be replaced. */
+class Line extends JsonRpcProvider {
+  down = false;
+  /** Another answer than the node's, if not undefined. */
+  lie: (method: string) => { answer: unknown } | undefined = () => undefined;
+
+  override async send(method: string, parameters: unknown[]): Promise<unknown> {
+    if (this.down) throw new Error("connect ECONNREFUSED");
+    const lie = this.lie(method);
+    return lie ? lie.answer : await super.send(method, parameters);
+  }
+}
+
+const binary = anvilPath();
+
+describe("The submitter", { skip: binary === undefined && "no anvil for this platform: set ANVIL_PATH" }, () => {
+  let anvil: Anvil;
+  let line: Line;
+  let wallet: Wallet;
+  let journal: Journal;
+  let ticker: Ticker;
+  let stop: AbortController;
+  let outcomes: Outcome[];
+  let submitter: Submitter;
+
+  before(async () => {
+    anvil = await Anvil.start(binary ?? "");
+    await anvil.holdBlocks("all");
+    line = new Line(anvil.rpcUrl, CHAIN_ID, { staticNetwork: true, batchMaxCount: 1, cacheTimeout: -1 });
+  });
+  after(async () => {
+    line.destroy();
+    await anvil.stop();
+  });
+
+  beforeEach(async () => {
+    line.down = false;
+    line.lie = () => undefined;
+    wallet = new Wallet(Wallet.createRandom().privateKey);
+    await line.send("anvil_setBalance", [wallet.address, "0xde0b6b3a7640000"]);
+    await line.send("anvil_setCode", [TARGET, ACCEPTING]);
+    journal = new Journal(":memory:");
+    submitter = start();
+  });
+
+  /** A submitter on the same journal, as a new process has it. */
+  function start(options: Partial<SubmitterOptions> = {}): Submitter {
+    ticker = new Ticker();
+    stop = new AbortController();
+    outcomes = [];
+    return new Submitter(wallet, line, BigInt(CHAIN_ID), journal, {
+      pollMs: 1,
+      patience: PATIENCE,
+      maxFeePerGas: 200n * GWEI,
+      delay: ticker.delay,
+      signal: stop.signal,
+      onOutcome: (outcome) => outcomes.push(outcome),
+      ...options,
+    });
+  }
+
+  const call = (purpose: string, more: Partial<Call> = {}): Call => ({
+    purpose,
+    to: TARGET,
+    data: "0x",
+    stillWanted: () => Promise.resolve(true),
+    ...more,
+  });
+  const open = () => journal.openTransactions();
+  const opened = (sent: SentTransaction | undefined) => Transaction.from(sent?.raw);
+  const pending = () => anvil.pendingOf(wallet.address);
+  const minedCount = () => line.getTransactionCount(wallet.address, "latest");
+  /** Mines, and lets the waiting look. */
+  const mine = async () => {
+    await anvil.mine();
+    ticker.tick();
+  };
+
+  it("sends side by side, in the order asked, without a gap in the nonces", async () => {
+    const all = Array.from({ length: 20 }, (_, i) => submitter.send(call(`submit ${i}`)));
+    await ticker.until(20);
+    assert.deepEqual(
+      open().map(({ nonce, purpose }) => [nonce, purpose]),
+      all.map((_, i) => [i, `submit ${i}`]),
+    );
+    await mine();
+    assert.deepEqual(
+      await Promise.all(all),
+      all.map(() => "mined"),
+    );
+    assert.equal(await minedCount(), 20);
+    assert.deepEqual(open(), []);
+    assert.equal(outcomes.length, 20);
+  });
+
+  it("has one call under way for each purpose, and then takes the next", async () => {
+    const first = submitter.send(call("finalise"));
+    const second = submitter.send(call("finalise"));
+    assert.equal(submitter.isUnderWay("finalise"), true);
+    await ticker.until(1);
+    await mine();
+    assert.deepEqual(await Promise.all([first, second]), ["mined", "mined"]);
+    assert.equal(submitter.isUnderWay("finalise"), false);
+    assert.equal(await minedCount(), 1);
+    const third = submitter.send(call("finalise"));
+    await ticker.until(1);
+    await mine();
+    assert.equal(await third, "mined");
+    assert.equal(await minedCount(), 2);
+  });
+
+  it("signs nothing for a call that is no longer wanted", async () => {
+    assert.equal(await submitter.send(call("submit 1", { stillWanted: () => Promise.resolve(false) })), "superseded");
+    assert.deepEqual(open(), []);
+    assert.deepEqual(await pending(), []);
+  });
+
+  it("signs nothing that the contract would refuse", async () => {
+    await line.send("anvil_setCode", [TARGET, REFUSING]);
+    assert.equal(await submitter.send(call("collect")), "refused");
+    assert.deepEqual(open(), []);
+  });
+
+  it("goes on with the next call where one failed before it was signed", async () => {
+    const failed = submitter.send(call("submit 1", { stillWanted: () => Promise.reject(new Error("no answer")) }));
+    const next = submitter.send(call("submit 2"));
+    await assert.rejects(failed, /no answer/);
+    await ticker.until(1);
+    await mine();
+    assert.equal(await next, "mined");
+    assert.equal(await minedCount(), 1);
+  });
+
+  it("writes a transaction to the journal before it sends it", async () => {
+    let journaled = 0;
+    line.lie = (method) => {
+      if (method === "eth_sendRawTransaction") journaled = open().length;
+      return undefined;
+    };
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    assert.equal(journaled, 1);
+    await mine();
+    await sent;
+  });
+
+  it("says when a call reverted on chain", async () => {
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    await line.send("anvil_setCode", [TARGET, REFUSING]);
+    await mine();
+    assert.equal(await sent, "reverted");
+    assert.deepEqual(open(), []);
+  });
+
+  it("replaces a stuck transaction by one that nodes take, up to its cap and never above", async () => {
+    const first = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    const start = opened(open()[0]).maxFeePerGas ?? 0n;
+    const cap = (start * 15n) / 10n;
+    submitter = restart({ maxFeePerGas: cap });
+    await assert.rejects(first);
+    submitter.recover();
+    await ticker.rounds(6 * PATIENCE);
+
+    const fees = open().map((sent) => opened(sent).maxFeePerGas ?? 0n);
+    assert.ok(fees.length > 1);
+    for (const [i, fee] of fees.slice(1).entries()) assert.ok(fee * 100n >= (fees[i] ?? 0n) * 110n, `${fee}`);
+    // Whatever is left below the cap is too little for a node to take.
+    const last = fees.at(-1) ?? 0n;
+    assert.ok(last <= cap && last * 110n > cap * 100n, `${last} of ${cap}`);
+    assert.deepEqual(await pending(), [open().at(-1)?.hash]);
+    await mine();
+    await settled();
+    assert.deepEqual(outcomes, ["mined"]);
+    assert.equal(await minedCount(), 1);
+  });
+
+  /** Ends this process and starts the next one. */
+  function restart(options: Partial<SubmitterOptions> = {}): Submitter {
+    stop.abort();
+    return start(options);
+  }
+
+  /** Resolves when nothing is open any more. */
+  async function settled(): Promise<void> {
+    while (open().length > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  it("uses the cap rather than stop short of it", async () => {
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    const cap = ((opened(open()[0]).maxFeePerGas ?? 0n) * 112n) / 100n;
+    submitter = restart({ maxFeePerGas: cap });
+    await assert.rejects(sent);
+    submitter.recover();
+    await ticker.rounds(PATIENCE);
+    assert.equal(opened(open().at(-1)).maxFeePerGas, cap);
+    await mine();
+    await settled();
+  });
+
+  it("never signs above its cap, not even where the network asks for more", async () => {
+    submitter = start({ maxFeePerGas: 3n });
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    assert.equal(opened(open()[0]).maxFeePerGas, 3n);
+    assert.ok((opened(open()[0]).maxPriorityFeePerGas ?? 4n) <= 3n);
+    await ticker.rounds(2 * PATIENCE);
+    assert.equal(open().length, 1);
+    stop.abort();
+    await assert.rejects(sent);
+  });
+
+  it("sends again what the node forgot", async () => {
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    const before = await pending();
+    await anvil.forgetPending();
+    assert.deepEqual(await pending(), []);
+    await ticker.rounds(PATIENCE);
+    assert.equal(before.length, 1);
+    // Replaced in the same round, so the newest is what waits.
+    assert.deepEqual(await pending(), [open().at(-1)?.hash]);
+    await mine();
+    assert.equal(await sent, "mined");
+  });
+
+  it("takes up after a restart what it had signed, byte for byte", async () => {
+    submitter = start({ patience: 1000 });
+    line.lie = (method) => (method === "eth_sendRawTransaction" ? { answer: "0x" } : undefined);
+    const lost = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    line.lie = () => undefined;
+    assert.deepEqual(await pending(), []);
+    const [signed] = open();
+    submitter = restart({ patience: 1000 });
+    await assert.rejects(lost);
+
+    submitter.recover();
+    assert.equal(submitter.isUnderWay("submit 1"), true);
+    const joined = submitter.send(call("submit 1"));
+    await ticker.rounds(5);
+    assert.deepEqual(await pending(), [signed?.hash]);
+    assert.equal(open().length, 1);
+    await mine();
+    assert.equal(await joined, "mined");
+    assert.equal(await minedCount(), 1);
+  });
+
+  it("knows after a restart that any of its replacements may be the one that was mined", async () => {
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    await ticker.rounds(PATIENCE);
+    assert.equal(open().length, 2);
+    submitter = restart();
+    await assert.rejects(sent);
+    await anvil.mine();
+
+    submitter.recover();
+    await settled();
+    // Whoever else looks after that nonce has looked by now.
+    for (let i = 0; i < 10; i++) await minedCount();
+    assert.deepEqual(outcomes, ["mined"]);
+  });
+
+  it("gives later calls later nonces after a restart", async () => {
+    const first = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    submitter = restart();
+    await assert.rejects(first);
+    submitter.recover();
+    const second = submitter.send(call("submit 2"));
+    await ticker.until(2);
+    assert.deepEqual(
+      open().map(({ nonce }) => nonce),
+      [0, 1],
+    );
+    await mine();
+    assert.equal(await second, "mined");
+    await settled();
+  });
+
+  it("gives up a transaction whose nonce somebody else used", async () => {
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    await anvil.forgetPending();
+    const { raw } = await signElsewhere(0);
+    await line.send("eth_sendRawTransaction", [raw]);
+    await mine();
+    assert.equal(await sent, "superseded");
+    assert.deepEqual(open(), []);
+    const next = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    assert.equal(open()[0]?.nonce, 1);
+    await mine();
+    assert.equal(await next, "mined");
+  });
+
+  /** Another process with the same key. */
+  async function signElsewhere(nonce: number) {
+    const raw = await wallet.signTransaction({
+      type: 2,
+      chainId: CHAIN_ID,
+      nonce,
+      to: TARGET,
+      value: 1n,
+      gasLimit: 50_000n,
+      maxFeePerGas: 100n * GWEI,
+      maxPriorityFeePerGas: GWEI,
+    });
+    return { raw };
+  }
+
+  it("does not take its own nonce for somebody else's where the receipt comes late", async () => {
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    let late = 1;
+    line.lie = (method) => (method === "eth_getTransactionReceipt" && late-- > 0 ? { answer: null } : undefined);
+    await mine();
+    await ticker.until(1);
+    ticker.tick();
+    assert.equal(await sent, "mined");
+  });
+
+  it("does nothing and says so while the node is away, then works again", async () => {
+    line.down = true;
+    await assert.rejects(submitter.send(call("submit 1")), /ECONNREFUSED/);
+    assert.deepEqual(open(), []);
+    assert.equal(submitter.isUnderWay("submit 1"), false);
+    line.down = false;
+    const sent = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    await mine();
+    assert.equal(await sent, "mined");
+  });
+
+  it("sends later what it signed just before the node went away", async () => {
+    line.lie = (method) => {
+      if (method !== "eth_sendRawTransaction") return undefined;
+      line.down = true;
+      throw new Error("socket hang up");
+    };
+    const sent = submitter.send(call("submit 1"));
+    await ticker.rounds(3);
+    line.down = false;
+    line.lie = () => undefined;
+    assert.deepEqual(await pending(), []);
+    await ticker.rounds(PATIENCE);
+    assert.equal((await pending()).length, 1);
+    await mine();
+    assert.equal(await sent, "mined");
+    assert.equal(await minedCount(), 1);
+  });
+
+  it("signs nothing once it is told to stop", async () => {
+    stop.abort();
+    await assert.rejects(submitter.send(call("submit 1")), { name: "AbortError" });
+    assert.deepEqual(open(), []);
+  });
+});

@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import type { Deployment } from "@assay/sdk";
+import { CONTRACT_NAMES } from "@assay/sdk";
+import { encryptKeystoreJson, Wallet } from "ethers";
+
+import { FakeRpc } from "../support/fakeRpc.js";
+import { address } from "../support/scene.js";
+
+const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
+const PASSWORD = "correct horse battery staple";
+const KEY = `0x${"4b".repeat(32)}`;
+const OPERATOR = new Wallet(KEY).address;
+const PROVIDER = address(0xa11ce);
+const API_KEY = "k3yk3yk3yk3yk3yk3yk3y";
+
+let folder: string;
+before(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "assay-cli-"));
+});
+after(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs the program as a shell would. */
+function run(args: string[], environment: NodeJS.ProcessEnv = {}) {
+  return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+    const command = ["--import", "tsx", CLI, ...args];
+    const { PATH, NODE_V8_COVERAGE } = process.env;
+    const child = spawn(process.execPath, command, { env: { PATH, NODE_V8_COVERAGE, ...environment } });
+    let out = "";
+    let err = "";
+    child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
+    child.on("close", (code) => {
+      resolve({ code, out, err });
+    });
+  });
+}
+
+describe("assay-worker init", () => {
+  it("writes settings and a key of its own to start from, and a second time changes nothing", async () => {
+    const home = path.join(folder, "init");
+    const file = path.join(home, "assay-worker.json");
+    const first = await run(["--settings", file, "init"]);
+    assert.equal(first.code, 0, first.err);
+    const settings = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    assert.match(first.out, new RegExp(`operator key ${String(settings.provider)}`));
+    assert.deepEqual(settings.metrics, { port: 9464 });
+    const keystore = path.join(home, "operator.keystore.json");
+    for (const secret of [keystore, path.join(home, "password")]) assert.equal(statSync(secret).mode & 0o777, 0o600);
+
+    const written = [file, keystore, path.join(home, "password")].map((each) => readFileSync(each, "utf8"));
+    const second = await run(["--settings", file, "init"]);
+    assert.equal(second.code, 64);
+    assert.match(second.err, /exists already/);
+    rmSync(file);
+    const third = await run(["--settings", file, "init"]);
+    assert.equal(third.code, 64);
+    assert.match(third.err, /operator\.keystore\.json exists/);
+    writeFileSync(file, written[0] ?? "");
+    assert.deepEqual(
+      [file, keystore, path.join(home, "password")].map((each) => readFileSync(each, "utf8")),
+      written,
+    );
+    assert.equal(`${first.out}${first.err}`.includes(written[2] ?? ""), false);
+  });
+
+  it("makes no new password for a key that is there already", async () => {
+    const home = mkdtempSync(path.join(folder, "kept-"));
+    writeFileSync(path.join(home, "operator.keystore.json"), "{}");
+    const { code } = await run(["-s", path.join(home, "worker.json"), "init"]);
+    assert.equal(code, 64);
+    assert.equal(existsSync(path.join(home, "password")), false);
+  });
+});
+
+describe("assay-worker", () => {
+  let rpc: FakeRpc;
+  let home: string;
+  let file: string;
+  before(async () => {
+    rpc = new FakeRpc(DEPLOYMENT);
+    await rpc.start(`/v2/${API_KEY}`);
+  });
+  after(() => rpc.stop());
+  beforeEach(async () => {
+    home = mkdtempSync(path.join(folder, "home-"));
+    file = path.join(home, "worker.json");
+    const keystore = await encryptKeystoreJson({ address: OPERATOR, privateKey: KEY }, PASSWORD, { scrypt: { N: 2 } });
+    writeFileSync(path.join(home, "key.json"), keystore, { mode: 0o600 });
+    writeFileSync(path.join(home, "deployed.json"), JSON.stringify(DEPLOYMENT));
+    settings();
+    rpc.answers = { eth_chainId: "0x7a69", eth_getCode: "0x00", eth_getBalance: "0x1" };
+    rpc.calls = {
+      "providers.providerOf": [[OPERATOR, 1, 5, false, PROVIDER, "http://127.0.0.1", "0x"]],
+      "providers.operatorOf": [OPERATOR],
+      "staking.freeOf": [90n],
+      "staking.bondedOf": [100n],
+      "staking.unbondingOf": [0n],
+      "staking.lockedOf": [10n],
+      "staking.STAKE_TOKEN": [address(0x57)],
+      "jury.JUROR_LOCK": [50n],
+      "disputes.CHALLENGE_BOND": [7n],
+      "escrow.balanceOf": [7n],
+    };
+  });
+  function settings(more: object = {}) {
+    const values = {
+      rpcUrl: rpc.url,
+      chainId: 31337,
+      deployment: "deployed.json",
+      provider: PROVIDER,
+      roles: ["serve", "juror", "audit"],
+      keystore: "key.json",
+      dataDir: "data",
+      ...more,
+    };
+    writeFileSync(file, JSON.stringify(values));
+  }
+  const worker = (...args: string[]) => run(["--settings", file, ...args], { ASSAY_PASSWORD: PASSWORD });
+
+  describe("doctor", () => {
+    it("finds nothing wrong where nothing is", async () => {
+      const { code, out } = await worker("doctor");
+      assert.equal(code, 0, out);
+      const lines = out.trim().split("\n");
+      assert.equal(lines.length, 9);
+      for (const line of lines) assert.match(line, /^ok /);
+      assert.ok(!out.includes(API_KEY));
+    });
+
+    it("reports everything that is wrong, each with the way out", async () => {
+      rpc.answers.eth_getBalance = "0x0";
+      rpc.calls["providers.providerOf"] = [[OPERATOR, 1, 0, false, PROVIDER, "", "0x"]];
+      rpc.calls["providers.operatorOf"] = [PROVIDER];
+      rpc.calls["staking.freeOf"] = [49n];
+      rpc.calls["escrow.balanceOf"] = [6n];
+      const { code, out } = await worker("doctor");
+      assert.equal(code, 1);
+      const wrong = out.split("\n").filter((line) => line.startsWith("WRONG"));
+      assert.equal(wrong.length, 5, out);
+      for (const [i, remedy] of [
+        /registered: register it: provider:register/,
+        /operator key .*: set it with setOperator/,
+        /gas: send some to 0x/,
+        /stake: deposit stake: stake:deposit/,
+        /bond in the escrow: deposit stake tokens/,
+      ].entries()) {
+        assert.match(wrong[i] ?? "", remedy);
+      }
+    });
+
+    it("asks for what the worker's roles need and no more", async () => {
+      settings({ roles: ["serve"] });
+      rpc.calls["escrow.balanceOf"] = [0n];
+      assert.equal((await worker("doctor")).code, 0);
+    });
+
+    it("names a wrong chain, and a deployment that is not there, without guessing at what follows from it", async () => {
+      rpc.answers.eth_chainId = "0x1";
+      const chain = await worker("doctor");
+      assert.equal(chain.code, 1);
+      assert.match(chain.out, /WRONG chain 31337 at .*: check rpcUrl and chainId/);
+      assert.equal(chain.out.match(/WRONG/g)?.length, 1);
+
+      rpc.answers.eth_chainId = "0x7a69";
+      rpc.answers.eth_getCode = "0x";
+      rpc.calls = {};
+      const market = await worker("doctor");
+      assert.match(market.out, /WRONG market at .*: check deployment/);
+      assert.equal(market.out.match(/WRONG/g)?.length, 1);
+    });
+
+    it("reports every file that is wrong, and the chain all the same", async () => {
+      writeFileSync(path.join(home, "deployed.json"), "{}");
+      writeFileSync(path.join(home, "key.json"), "{}", { mode: 0o600 });
+      const { code, out } = await worker("doctor");
+      assert.equal(code, 1);
+      assert.match(out, /WRONG deployment .*lacks addresses/);
+      assert.match(out, /WRONG keystore .*wrong password, or no keystore/);
+      assert.match(out, /ok {4}chain 31337/);
+    });
+
+    it("reports every bad setting at once", async () => {
+      settings({ chainId: -1, roles: [], pollMs: 0 });
+      const { code, err } = await worker("doctor");
+      assert.equal(code, 64);
+      assert.match(err, /3 problem\(s\)/);
+    });
+  });
+
+  describe("status", () => {
+    const STATUS = {
+      provider: PROVIDER,
+      operator: OPERATOR,
+      draining: false,
+      bonded: "100",
+      unbonding: "0",
+      locked: "10",
+      free: "90",
+    };
+
+    it("shows what the provider has and owes, one line each", async () => {
+      const { code, out } = await worker("status");
+      assert.equal(code, 0);
+      assert.deepEqual(
+        out.trim().split("\n"),
+        Object.entries(STATUS).map(([name, value]) => `${name.padEnd(10)} ${String(value)}`),
+      );
+    });
+
+    it("shows machines one JSON object", async () => {
+      const { code, out } = await worker("status", "--json");
+      assert.equal(code, 0);
+      assert.deepEqual(JSON.parse(out), STATUS);
+    });
+
+    it("needs no key", async () => {
+      rmSync(path.join(home, "key.json"));
+      assert.equal((await run(["-s", file, "status"])).code, 0);
+    });
+
+    it("says try again later where the node cannot be reached, and does not show its key", async () => {
+      settings({ rpcUrl: `http://127.0.0.1:1/v2/${API_KEY}` });
+      const { code, err } = await worker("status");
+      assert.equal(code, 75, err);
+      assert.match(err, /ECONNREFUSED/);
+      assert.ok(!err.includes(API_KEY));
+    });
+  });
+
+  describe("start", () => {
+    it("does not start on another chain than its settings say", async () => {
+      rpc.answers.eth_chainId = "0x1";
+      const { code, err } = await worker("start");
+      assert.equal(code, 64);
+      assert.match(err, /is chain 1, settings say 31337/);
+      assert.ok(!err.includes(API_KEY));
+    });
+
+    it("does not start without a market", async () => {
+      rpc.answers.eth_getCode = "0x";
+      const { code, err } = await worker("start");
+      assert.equal(code, 64);
+      assert.match(err, /no market at/);
+    });
+
+    it("asks for a password it is not given", async () => {
+      const { code, err } = await run(["-s", file, "start"]);
+      assert.equal(code, 64);
+      assert.match(err, /set ASSAY_PASSWORD or passwordFile/);
+    });
+  });
+
+  for (const [what, args, says] of [
+    ["an option it does not know", ["status", "--xml"], /unknown option '--xml'/],
+    ["a command it does not know", ["mine"], /unknown command 'mine'/],
+    ["an option without its value", ["status", "--settings"], /argument missing/],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      const { code, err } = await run([...args]);
+      assert.equal(code, 64);
+      assert.match(err, says);
+    });
+  }
+
+  it("says where settings should be that are not there", async () => {
+    const { code, err } = await run(["-s", path.join(home, "none.json"), "status"]);
+    assert.equal(code, 64);
+    assert.match(err, /cannot read settings from .*none\.json/);
+  });
+
+  it("helps", async () => {
+    const { code, out } = await run(["--help"]);
+    assert.equal(code, 0);
+    for (const command of ["init", "doctor", "start", "status"]) assert.match(out, new RegExp(`^ +${command}`, "m"));
+  });
+});

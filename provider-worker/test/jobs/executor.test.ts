@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import type { AssayContracts } from "@assay/sdk";
+import { packBundle, TensorError } from "@assay/sdk";
+
+import type { Fetcher } from "../../src/content/fetcher.js";
+import { ContentStore } from "../../src/content/store.js";
+import { Executor } from "../../src/jobs/executor.js";
+import { Metrics } from "../../src/metrics.js";
+import type { ModelCache } from "../../src/models/modelCache.js";
+import { FakeRunner, floats } from "../support/fakeRunner.js";
+import { Scene } from "../support/scene.js";
+
+const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
+const OUTPUT = packBundle(new Map([["y", floats(2, 3)]]), ["y"]);
+const LIMIT = 5000;
+
+describe("The executor", () => {
+  let folder: string;
+  let store: ContentStore;
+  let metrics: Metrics;
+  let fetched: [string, number][];
+  let answer: Uint8Array;
+  let executor: Executor;
+  const terms = new Scene().terms(7, { inputCommitment: INPUT.root });
+
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "assay-executor-"));
+    store = new ContentStore(folder, { maxTensorBytes: 1e6, needed: () => new Set() });
+    metrics = new Metrics();
+    fetched = [];
+    answer = INPUT.bytes;
+    const fetcher = {
+      fetch: (uri: string, limit: number) => {
+        fetched.push([uri, limit]);
+        return Promise.resolve(answer);
+      },
+    } as unknown as Fetcher;
+    const providerOf = () => Promise.resolve({ endpoint: "https://provider.example.org" });
+    const contracts = { providers: { providerOf } } as unknown as AssayContracts;
+    const runner = new FakeRunner();
+    const models = { get: () => Promise.resolve(runner) } as unknown as ModelCache;
+    executor = new Executor(contracts, store, fetcher, models, LIMIT, metrics);
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it("fetches the input from its URI, keeps it and the output, and commits to the output", async () => {
+    const { root } = await executor.execute(terms, "https://input");
+    assert.equal(root, OUTPUT.root);
+    assert.deepEqual(fetched, [["https://input", LIMIT]]);
+    assert.ok(await store.get("tensors", INPUT.root));
+    assert.ok(await store.get("tensors", OUTPUT.root));
+    const { values } = await metrics.inference.get();
+    assert.equal(values.find(({ metricName }) => metricName === "assay_inference_seconds_count")?.value, 1);
+  });
+
+  it("fetches nothing where the client brought the input to this store", async () => {
+    await store.putTensors(INPUT.bytes);
+    assert.equal((await executor.execute(terms, "https://input")).root, OUTPUT.root);
+    assert.deepEqual(fetched, []);
+  });
+
+  it("asks the store of the job's provider where no URI is given", async () => {
+    await executor.execute(terms, "");
+    assert.deepEqual(fetched[0]?.[0], `https://provider.example.org/tensors/${INPUT.root}`);
+  });
+
+  it("runs nothing on another input than the job's", async () => {
+    answer = OUTPUT.bytes;
+    await assert.rejects(executor.execute(terms, "https://input"), { retryable: false, message: /commits to 0x/ });
+    assert.equal(await store.get("tensors", OUTPUT.root), undefined);
+  });
+
+  it("runs nothing on what is no input at all", async () => {
+    answer = new Uint8Array(100);
+    await assert.rejects(executor.execute(terms, "https://input"), TensorError);
+  });
+});

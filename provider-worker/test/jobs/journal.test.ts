@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import type { ChainEvent } from "../../src/jobs/journal.js";
+import { Journal } from "../../src/jobs/journal.js";
+
+const SALT = `0x${"5a".repeat(32)}`;
+
+describe("The journal", () => {
+  let folder: string;
+  let file: string;
+  let journal: Journal;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "assay-journal-"));
+    file = path.join(folder, "data", "journal.sqlite");
+    journal = new Journal(file);
+  });
+  afterEach(() => {
+    journal.close();
+    rmSync(folder, { recursive: true });
+  });
+  /** What a restart does. */
+  const reopen = () => {
+    journal.close();
+    journal = new Journal(file);
+  };
+  const event = (block: number, name: string, key: string, args: Record<string, unknown> = {}): ChainEvent => ({
+    block,
+    blockHash: `hash ${block}`,
+    logIndex: name.length,
+    name,
+    key,
+    args,
+  });
+  /** Stores events as one scan up to a block would. */
+  const scan = (block: number, ...events: ChainEvent[]) => {
+    journal.advance(events, { block, hash: `hash ${block}` }, 0);
+  };
+  const keys = (events: readonly ChainEvent[]) => events.map(({ key }) => key);
+
+  describe("binds the worker", () => {
+    it("to one result of a job, and says so to whoever brings another", () => {
+      journal.bindResult("17", "0xaa");
+      journal.bindResult("17", "0xaa");
+      assert.throws(() => {
+        journal.bindResult("17", "0xbb");
+      }, /job 17 is bound to 0xaa: a second result 0xbb is never sent/);
+      assert.equal(journal.resultOf("17"), "0xaa");
+    });
+
+    it("to that result after a restart and a reorganisation too", () => {
+      scan(1);
+      scan(2, event(2, "JobRequested", "17"));
+      journal.bindResult("17", "0xaa");
+      journal.rollBack(2);
+      reopen();
+      assert.throws(() => {
+        journal.bindResult("17", "0xbb");
+      }, /never sent/);
+      assert.equal(journal.resultOf("17"), "0xaa");
+      assert.equal(journal.resultOf("18"), undefined);
+    });
+
+    it("to its first vote of a seat, salt and all", () => {
+      const first = { output: "0xaa", salt: SALT };
+      assert.deepEqual({ ...journal.bindVote("3 1", first) }, first);
+      assert.deepEqual({ ...journal.bindVote("3 1", { output: "0xbb", salt: "0x00" }) }, first);
+      reopen();
+      assert.deepEqual({ ...journal.voteOf("3 1") }, first);
+      assert.equal(journal.voteOf("3 2"), undefined);
+    });
+  });
+
+  describe("follows the chain", () => {
+    it("with events in the order of the chain, about one key or all", () => {
+      scan(9, event(7, "JobPaid", "2"), event(3, "JobPaid", "1"), event(5, "JobRefunded", "1"));
+      assert.deepEqual(keys(journal.events("JobPaid")), ["1", "2"]);
+      assert.deepEqual(keys(journal.events("JobPaid", "2")), ["2"]);
+      assert.deepEqual(journal.events("JobDisputed"), []);
+    });
+
+    it("with the same event only once, however often it is read", () => {
+      const paid = event(3, "JobPaid", "1", { price: "5" });
+      scan(3, paid);
+      scan(4, paid);
+      assert.deepEqual(journal.events("JobPaid"), [paid]);
+    });
+
+    it("moving cursor and events together or not at all", () => {
+      scan(1, event(1, "JobPaid", "1"));
+      assert.throws(() => {
+        // A bigint cannot be stored as JSON: the second event fails after the first was inserted.
+        scan(2, event(2, "JobPaid", "2"), event(2, "JobRefunded", "3", { price: 5n }));
+      }, TypeError);
+      assert.deepEqual(keys(journal.events("JobPaid")), ["1"]);
+      assert.equal(journal.checkpoint()?.block, 1);
+      scan(2, event(2, "JobPaid", "2"));
+      assert.deepEqual(keys(journal.events("JobPaid")), ["1", "2"]);
+    });
+
+    it("back to the checkpoint before the one that is gone", () => {
+      scan(2, event(1, "JobPaid", "1"), event(2, "JobPaid", "2"));
+      scan(5, event(3, "JobPaid", "3"), event(5, "JobPaid", "5"));
+      journal.rollBack(5);
+      assert.deepEqual(keys(journal.events("JobPaid")), ["1", "2"]);
+      assert.deepEqual({ ...journal.checkpoint() }, { block: 2, hash: "hash 2" });
+      journal.rollBack(2);
+      assert.deepEqual(journal.events("JobPaid"), []);
+      assert.equal(journal.checkpoint(), undefined);
+    });
+
+    it("forgetting checkpoints nobody can need", () => {
+      scan(1);
+      scan(2);
+      journal.advance([], { block: 3, hash: "hash 3" }, 3);
+      journal.rollBack(3);
+      assert.equal(journal.checkpoint(), undefined);
+    });
+
+    it("knowing what is still open", () => {
+      scan(
+        5,
+        event(1, "JobRequested", "1"),
+        event(2, "JobRequested", "2"),
+        event(3, "JobRequested", "3"),
+        event(4, "ResultSubmitted", "1"),
+        event(5, "JobRefunded", "2"),
+      );
+      assert.deepEqual(keys(journal.openEvents("JobRequested", ["ResultSubmitted", "JobRefunded"])), ["3"]);
+      assert.deepEqual(keys(journal.openEvents("JobRequested", ["ResultSubmitted"])), ["2", "3"]);
+      assert.deepEqual(keys(journal.openEvents("ResultSubmitted", ["JobPaid"])), ["1"]);
+    });
+  });
+
+  describe("remembers", () => {
+    it("notes, the newest of each name", () => {
+      assert.equal(journal.note("audited 5"), undefined);
+      journal.setNote("audited 5", "failed");
+      journal.setNote("audited 5", "right");
+      reopen();
+      assert.equal(journal.note("audited 5"), "right");
+    });
+
+    it("signed transactions until their nonce is used", () => {
+      const sent = (nonce: number, hash: string) => ({ nonce, hash, purpose: `submit ${nonce}`, raw: `raw ${hash}` });
+      for (const transaction of [sent(8, "c"), sent(7, "a"), sent(7, "b"), sent(7, "a")]) {
+        journal.recordTransaction(transaction);
+      }
+      reopen();
+      assert.deepEqual(
+        journal.openTransactions().map((transaction) => ({ ...transaction })),
+        [sent(7, "a"), sent(7, "b"), sent(8, "c")],
+      );
+      journal.settleNonce(7, "mined");
+      assert.deepEqual(
+        journal.openTransactions().map(({ hash }) => hash),
+        ["c"],
+      );
+    });
+  });
+
+  describe("refuses", () => {
+    const openElsewhere = () => {
+      const module = new URL("../../src/jobs/journal.ts", import.meta.url).href;
+      const script = `import { Journal } from ${JSON.stringify(module)};
+        try { new Journal(${JSON.stringify(file)}); console.log("opened"); }
+        catch (error) { console.log(error.retryable, error.message); }`;
+      const child = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
+        encoding: "utf8",
+      });
+      return child.stdout + child.stderr;
+    };
+
+    it("a second process, until the first lets go", () => {
+      scan(1);
+      assert.match(openElsewhere(), /^true cannot open .*: is another worker using this data folder\?/);
+      journal.close();
+      assert.match(openElsewhere(), /^opened/);
+      journal = new Journal(file);
+    });
+
+    const assertDamaged = () => {
+      assert.throws(() => new Journal(file), {
+        name: "WorkerError",
+        retryable: false,
+        message: new RegExp(`${file} is damaged: `),
+      });
+      // Not on the way to be repaired by force: whoever restores it decides.
+      rmSync(file);
+      journal = new Journal(file);
+    };
+
+    it("a file that is no database", () => {
+      journal.close();
+      writeFileSync(file, "no database, but longer than a database's header would be, so that it is read".repeat(20));
+      assertDamaged();
+    });
+
+    it("a file that lost its end", () => {
+      for (let i = 0; i < 500; i++) journal.bindResult(String(i), `0x${"ab".repeat(32)}`);
+      journal.close();
+      truncateSync(file, Math.floor(statSync(file).size / 2));
+      assertDamaged();
+    });
+
+    it("a file with a broken page", () => {
+      for (let i = 0; i < 500; i++) journal.bindResult(String(i), `0x${"ab".repeat(32)}`);
+      journal.close();
+      const bytes = readFileSync(file);
+      bytes.fill(0xff, bytes.length - 4096);
+      writeFileSync(file, bytes);
+      assertDamaged();
+    });
+  });
+});

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { serialiseSafetensors, TensorError } from "@assay/sdk";
+
+import type { GoldenVector } from "../../src/models/golden.js";
+import { readGolden, requireGolden, writeGolden } from "../../src/models/golden.js";
+import { FakeRunner, floats } from "../support/fakeRunner.js";
+
+const VECTORS: GoldenVector[] = [
+  { inputs: new Map([["x", floats(1, 2)]]), outputs: new Map([["y", floats(2, 3)]]) },
+  { inputs: new Map([["x", floats(5)]]), outputs: new Map([["y", floats(6)]]) },
+];
+
+describe("Golden vectors", () => {
+  it("come out of their file as they went in", () => {
+    assert.deepEqual(readGolden(writeGolden(VECTORS)), VECTORS);
+  });
+
+  it("are reproduced by an honest runner", async () => {
+    const runner = new FakeRunner();
+    await requireGolden(runner, VECTORS);
+    assert.equal(runner.runs, 2);
+  });
+
+  it("tell which vector a machine does not reproduce, to the last bit", async () => {
+    const almost = new FakeRunner((x) => (x === 5 ? 6.0000005 : x + 1));
+    await assert.rejects(requireGolden(almost, VECTORS), /golden vector 1 gives 0x[0-9a-f]{64}, not 0x[0-9a-f]{64}/);
+    const zero = [{ inputs: new Map([["x", floats(-0)]]), outputs: new Map([["y", floats(0)]]) }];
+    await assert.rejects(requireGolden(new FakeRunner((x) => x), zero), /golden vector 0/);
+  });
+
+  for (const [what, tensors] of [
+    ["none at all", {}],
+    ["tensors of another kind", { "0/weight/x": floats(1) }],
+    ["tensors without a number", { "x/input/x": floats(1) }],
+    ["a vector left out", { "1/input/x": floats(1), "1/output/y": floats(2) }],
+    ["a vector without outputs", { "0/input/x": floats(1) }],
+    ["a vector without inputs", { "0/output/y": floats(1) }],
+  ] as const) {
+    it(`are refused with ${what}`, () => {
+      const file = serialiseSafetensors(new Map(Object.entries(tensors)));
+      assert.throws(() => readGolden(file), { name: "WorkerError", retryable: false });
+    });
+  }
+
+  it("are refused where the file is damaged", () => {
+    const bytes = writeGolden(VECTORS);
+    assert.throws(() => readGolden(bytes.slice(0, bytes.length - 1)), TensorError);
+    assert.throws(() => readGolden(new Uint8Array(40)), TensorError);
+  });
+});

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import { JobStatus } from "@assay/sdk";
+
+import { InferenceError, WorkerError } from "../../src/errors.js";
+import { Audit } from "../../src/roles/audit.js";
+import { calm, gate, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
+
+const RIGHT = hash(0xaa);
+const WRONG = hash(0xbb);
+
+describe("Auditing", () => {
+  let scene: Scene;
+  let audit: Audit;
+  beforeEach(() => {
+    scene = new Scene();
+    scene.execute = () => RIGHT;
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
+    audit = auditing(1);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const auditing = (sampleRate: number, secret = "secret") =>
+    new Audit(scene.context, { sampleRate, concurrency: 4, secret });
+  const tick = async (now = NOW) => {
+    await audit.tick(now);
+    await calm();
+  };
+  const delivered = (job: number, output: string, provider = STRANGER) => {
+    scene.requested(job, { provider });
+    scene.submitted(job, output, { provider });
+  };
+
+  it("executes a right result once and lets it be", async () => {
+    delivered(1, RIGHT);
+    await tick();
+    await tick();
+    assert.deepEqual(scene.executed, ["1"]);
+    assert.deepEqual(scene.sent, []);
+  });
+
+  it("challenges a wrong result", async () => {
+    delivered(1, WRONG);
+    await tick();
+    const [call] = scene.sent;
+    assert.deepEqual([call?.name, call?.purpose, call?.args[1]], ["challenge", "challenge 1", WRONG]);
+    assert.equal((await scene.metrics.challenges.get()).values[0]?.value, 1);
+  });
+
+  it("challenges it only once, and executes it only once", async () => {
+    delivered(1, WRONG);
+    scene.outcome = () => {
+      scene.status.set("1", JobStatus.Disputed);
+      return "mined";
+    };
+    await tick();
+    await tick();
+    scene.happened("JobDisputed", 1);
+    await tick();
+    assert.equal(scene.sent.length, 1);
+    assert.deepEqual(scene.executed, ["1"]);
+  });
+
+  for (const outcome of ["superseded", "reverted", "refused"] as const) {
+    it(`challenges again a result still unchallenged after a transaction that was ${outcome}`, async () => {
+      delivered(1, WRONG);
+      scene.outcome = () => outcome;
+      await tick();
+      scene.outcome = () => "mined";
+      await tick();
+      assert.equal(scene.sent.length, 2);
+      assert.deepEqual(scene.executed, ["1"]);
+    });
+  }
+
+  it("challenges again where a reorganisation took the challenge back", async () => {
+    delivered(1, WRONG);
+    await tick();
+    scene.happened("JobDisputed", 1);
+    scene.reorganise(1);
+    await tick();
+    assert.equal(scene.sent.length, 2);
+  });
+
+  it("looks again where a reorganisation brought another result of the job", async () => {
+    delivered(1, RIGHT);
+    await tick();
+    scene.reorganise(1);
+    scene.submitted(1, WRONG, { provider: STRANGER });
+    await tick();
+    assert.equal(scene.sent.length, 1);
+  });
+
+  it("leaves its own provider's results alone, and those whose window is over", async () => {
+    delivered(1, WRONG, PROVIDER);
+    delivered(2, WRONG);
+    await tick(NOW + 101);
+    assert.deepEqual(scene.executed, []);
+  });
+
+  it("challenges in the last second of the window too", async () => {
+    delivered(1, WRONG);
+    await tick(NOW + 100);
+    assert.equal(scene.sent.length, 1);
+  });
+
+  it("sends nothing without a bond, and challenges as soon as there is one", async () => {
+    delivered(1, WRONG);
+    scene.balances.clear();
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.match(scene.warnings.join(""), /no bond: deposit stake tokens/);
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
+    await tick();
+    assert.equal(scene.sent.length, 1);
+  });
+
+  it("challenges nothing on the ground that it could not be checked", async () => {
+    delivered(1, WRONG);
+    scene.execute = () => Promise.reject(new InferenceError("rejected", "no such input"));
+    await tick();
+    await tick();
+    assert.deepEqual(scene.executed, ["1"]);
+    assert.deepEqual(scene.sent, []);
+  });
+
+  it("tries again while the input may still come", async () => {
+    delivered(1, WRONG);
+    scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    scene.execute = () => RIGHT;
+    await tick();
+    assert.deepEqual(scene.executed, ["1", "1"]);
+  });
+
+  it("does not take its own shutdown for a job that cannot be executed", async () => {
+    delivered(1, WRONG);
+    const output = gate<string>();
+    scene.execute = () => output.promise;
+    await tick();
+    scene.stop.abort();
+    output.fail(new InferenceError("crash", "the inference child ended with SIGKILL"));
+    await calm();
+
+    scene.stop = new AbortController();
+    scene.execute = () => RIGHT;
+    audit = auditing(1);
+    await tick();
+    assert.deepEqual(scene.executed, ["1", "1"]);
+  });
+
+  describe("by sample", () => {
+    const JOBS = 500;
+    const drawn = async (sampleRate: number, secret?: string) => {
+      scene.executed.length = 0;
+      await auditing(sampleRate, secret).tick(NOW);
+      await calm();
+      return [...scene.executed];
+    };
+    beforeEach(() => {
+      for (let job = 1; job <= JOBS; job++) delivered(job, RIGHT);
+      // Nothing is noted, so that each audit draws from all.
+      scene.journal.setNote = () => undefined;
+    });
+
+    it("draws none at 0 and all at 1", async () => {
+      assert.deepEqual(await drawn(0), []);
+      assert.equal((await drawn(1)).length, JOBS);
+    });
+
+    it("draws about the share it is told, the same jobs each time, and others with another secret", async () => {
+      const sample = await drawn(0.1);
+      // Not chance: the secret is always the same.
+      assert.ok(sample.length > 25 && sample.length < 75, `${sample.length}`);
+      assert.deepEqual(await drawn(0.1), sample);
+      assert.notDeepEqual(await drawn(0.1, "another secret"), sample);
+    });
+  });
+});

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import { ZeroHash } from "ethers";
+
+import { InferenceError, WorkerError } from "../../src/errors.js";
+import { Juror } from "../../src/roles/juror.js";
+import { calm, gate, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
+
+const PHASE = { draw: 1n, commit: 2n, reveal: 3n, count: 4n, closed: 5n };
+const FOUND = hash(0xaa);
+/** What the scene's jury takes for a commitment to nothing. */
+const ABSTENTION = hash(1);
+
+describe("A juror", () => {
+  let scene: Scene;
+  let juror: Juror;
+  beforeEach(() => {
+    scene = new Scene();
+    scene.execute = () => FOUND;
+    juror = new Juror(scene.context, []);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const tick = async (now = NOW) => {
+    await juror.tick(now);
+    await calm();
+  };
+  /** What comes after a restart: the same journal, nothing else. */
+  const restart = () => {
+    juror = new Juror(scene.context, []);
+  };
+  const purposes = () => scene.sent.map(({ purpose }) => purpose);
+  const opened = (id: number) => {
+    const args = { jobId: "1", pool: [PROVIDER, STRANGER], weights: ["5", "6"] };
+    scene.happened("JuryCaseOpened", id, args);
+    scene.phase.set(String(id), PHASE.draw);
+  };
+  const drawn = (id: number, job = 1, jurors = [STRANGER, PROVIDER.toLowerCase()]) => {
+    scene.happened("JurorsDrawn", id, { jobId: String(job), round: "1", jurors });
+    scene.phase.set(String(id), PHASE.commit);
+  };
+  const committed = (id: number, phase: bigint) => {
+    scene.seats.set(String(id), { commitment: FOUND, vote: 0n });
+    scene.phase.set(String(id), phase);
+  };
+
+  describe("enrols", () => {
+    it("for each of its models it is not in the pool of", async () => {
+      juror = new Juror(scene.context, [1n, 2n]);
+      await tick();
+      assert.deepEqual(purposes(), ["enrol 1", "enrol 2"]);
+      assert.deepEqual(scene.sent[0]?.args, [1n, scene.sent[0]?.args[1]]);
+      scene.pool = [PROVIDER.toLowerCase()];
+      await tick();
+      assert.equal(scene.sent.length, 2);
+    });
+  });
+
+  describe("draws", () => {
+    beforeEach(() => {
+      opened(3);
+    });
+
+    it("with the pool of the case, once the seed is there", async () => {
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      scene.seed = { seed: hash(5), expired: false };
+      await tick();
+      const [call] = scene.calls("draw");
+      assert.equal((call?.args[1] as string[]).length, 2);
+      assert.deepEqual(call?.args[2], [5n, 6n]);
+    });
+
+    it("after asking for another seed where the first was missed", async () => {
+      scene.seed = { seed: ZeroHash, expired: true };
+      await tick();
+      assert.deepEqual(purposes(), ["seed 3"]);
+    });
+
+    it("no more once the time for it is over: it counts", async () => {
+      scene.phase.set("3", PHASE.count);
+      await tick();
+      assert.deepEqual(purposes(), ["close 3"]);
+    });
+
+    it("no case twice", async () => {
+      drawn(3);
+      scene.phase.set("3", PHASE.closed);
+      scene.happened("JuryCaseClosed", 3);
+      await tick();
+      assert.deepEqual(scene.sent, []);
+    });
+  });
+
+  describe("votes", () => {
+    beforeEach(() => {
+      scene.requested(1, { provider: STRANGER });
+      drawn(3);
+    });
+    const steps = async () => (await scene.metrics.votes.get()).values.map(({ labels, value }) => [labels.step, value]);
+
+    it("for what it found, and reveals just that", async () => {
+      await tick();
+      assert.deepEqual(scene.calls("commitVote")[0]?.args[2], FOUND);
+      committed(3, PHASE.reveal);
+      await tick();
+      const [reveal] = scene.calls("revealVote");
+      assert.equal(reveal?.args[2], FOUND);
+      assert.match(String(reveal?.args[3]), /^0x[0-9a-f]{64}$/);
+      assert.deepEqual(await steps(), [
+        ["commit", 1],
+        ["reveal", 1],
+      ]);
+    });
+
+    it("in no case it was not drawn for", async () => {
+      drawn(4, 1, [STRANGER]);
+      scene.phase.set("3", PHASE.closed);
+      await tick();
+      assert.deepEqual([scene.executed, scene.sent], [[], []]);
+    });
+
+    it("once: not again while its commitment waits for the others, nor after it revealed", async () => {
+      committed(3, PHASE.commit);
+      await tick();
+      scene.seats.set("3", { commitment: FOUND, vote: 2n });
+      scene.phase.set("3", PHASE.reveal);
+      await tick();
+      assert.deepEqual([scene.executed, scene.sent], [[], []]);
+    });
+
+    it("after a restart as before, whatever executing the job gives then", async () => {
+      await tick();
+      scene.execute = () => hash(0xbb);
+      restart();
+      await tick();
+      assert.deepEqual(
+        scene.calls("commitVote").map(({ args }) => args[2]),
+        [FOUND, FOUND],
+      );
+      committed(3, PHASE.reveal);
+      restart();
+      scene.outcome = () => "reverted";
+      await tick();
+      restart();
+      await tick();
+      const reveals = scene.calls("revealVote").map(({ args }) => args.slice(2));
+      assert.equal(reveals[0]?.[0], FOUND);
+      assert.deepEqual(reveals[1], reveals[0]);
+      assert.deepEqual(scene.executed, ["1"]);
+    });
+
+    it("in each round anew", async () => {
+      await tick();
+      scene.happened("JuryCaseClosed", 99);
+      scene.happened("JurorsDrawn", 4, { jobId: "1", round: "2", jurors: [PROVIDER] });
+      scene.phase.set("3", PHASE.closed);
+      scene.phase.set("4", PHASE.commit);
+      await tick();
+      assert.deepEqual(scene.executed, ["1", "1"]);
+    });
+
+    it("anew where the case is about another job after a reorganisation", async () => {
+      await tick();
+      scene.reorganise(2);
+      scene.requested(1, { provider: STRANGER, inputCommitment: hash(0xbad) });
+      drawn(3);
+      scene.execute = () => hash(0xbb);
+      await tick();
+      assert.equal(scene.calls("commitVote").at(-1)?.args[2], hash(0xbb));
+    });
+
+    it("later while the job may still become possible, and abstains when time runs out", async () => {
+      scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
+      await tick(scene.commitEnd - 61);
+      assert.deepEqual(scene.sent, []);
+      await tick(scene.commitEnd - 60);
+      assert.equal(scene.calls("commitVote")[0]?.args[2], ABSTENTION);
+      // Bound to it, although the job could be done now.
+      scene.execute = () => FOUND;
+      committed(3, PHASE.reveal);
+      await tick();
+      assert.equal(scene.calls("revealVote")[0]?.args[2], ZeroHash);
+    });
+
+    it("in time once the job becomes possible", async () => {
+      scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
+      await tick();
+      scene.execute = () => FOUND;
+      await tick();
+      assert.equal(scene.calls("commitVote")[0]?.args[2], FOUND);
+    });
+
+    it("by abstaining at once where the job can never be done", async () => {
+      scene.execute = () => Promise.reject(new InferenceError("rejected", "no such input"));
+      await tick();
+      assert.equal(scene.calls("commitVote")[0]?.args[2], ABSTENTION);
+    });
+
+    it("by abstaining in a case whose job was requested before its first block, so as not to lose its lock", async () => {
+      scene.phase.set("3", PHASE.closed);
+      drawn(4, 77);
+      await tick();
+      assert.equal(scene.calls("commitVote")[0]?.args[2], ABSTENTION);
+    });
+
+    it("not at all because the worker was stopped in the middle", async () => {
+      const output = gate<string>();
+      scene.execute = () => output.promise;
+      await tick();
+      scene.stop.abort();
+      output.fail(new InferenceError("crash", "the inference child ended with SIGKILL"));
+      await calm();
+      assert.deepEqual(scene.sent, []);
+      scene.stop = new AbortController();
+      scene.execute = () => FOUND;
+      restart();
+      await tick();
+      assert.equal(scene.calls("commitVote")[0]?.args[2], FOUND);
+    });
+
+    it("and counts when all have, or time is over", async () => {
+      scene.phase.set("3", PHASE.count);
+      await tick();
+      assert.deepEqual(purposes(), ["close 3"]);
+    });
+
+    it("in every case, however many models and cases it has", async () => {
+      for (let id = 4; id <= 12; id++) drawn(id);
+      juror = new Juror(scene.context, [1n, 2n, 3n, 4n, 5n, 6n]);
+      for (let i = 0; i < 3; i++) await tick();
+      const votes = new Set(scene.calls("commitVote").map(({ purpose }) => purpose));
+      assert.equal(votes.size, 10);
+    });
+  });
+});

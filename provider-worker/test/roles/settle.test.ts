@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import { Settle } from "../../src/roles/settle.js";
+import { calm, hash, NOW, PROVIDER, Scene, STRANGER, TOKEN } from "../support/scene.js";
+
+const EVERY = 3600;
+/** When the first collection is due. */
+const LATER = NOW + EVERY;
+
+describe("Settling", () => {
+  let scene: Scene;
+  let settle: Settle;
+  beforeEach(() => {
+    scene = new Scene();
+    settle = new Settle(scene.context, EVERY);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const tick = async (now = NOW) => {
+    await settle.tick(now);
+    await calm();
+  };
+  const due = (call: { args: readonly unknown[] } | undefined) =>
+    (call?.args[0] as [bigint[], string][]).map(([terms]) => Number(terms[0]));
+  const delivered = (job: number, until: number, provider = PROVIDER) => {
+    scene.requested(job, { provider });
+    scene.submitted(job, hash(job), { provider, until });
+  };
+
+  describe("finalises", () => {
+    it("its own jobs whose window is over, in one call", async () => {
+      delivered(1, NOW - 1);
+      delivered(2, NOW - 1);
+      delivered(3, NOW);
+      delivered(4, NOW - 1, STRANGER);
+      await tick();
+      assert.deepEqual(due(scene.calls("finaliseDue")[0]), [1, 2]);
+    });
+
+    it("no job that was paid, refunded or challenged", async () => {
+      for (const [job, ending] of [
+        [1, "JobPaid"],
+        [2, "JobRefunded"],
+        [3, "JobDisputed"],
+      ] as const) {
+        delivered(job, NOW - 1);
+        scene.happened(ending, job, { provider: STRANGER });
+      }
+      await tick();
+      assert.deepEqual(scene.sent, []);
+    });
+
+    it("twenty at a time", async () => {
+      for (let job = 1; job <= 25; job++) delivered(job, NOW - 1);
+      await tick();
+      assert.equal(due(scene.calls("finaliseDue")[0]).length, 20);
+    });
+
+    it("nothing that somebody else finalised meanwhile", async () => {
+      delivered(1, NOW - 1);
+      scene.finalisable = 0n;
+      await tick();
+      assert.deepEqual(scene.sent, []);
+    });
+
+    it("the jobs it knows, where others were requested before its first block", async () => {
+      scene.submitted(1, hash(1), { until: NOW - 1 });
+      scene.happened("JobPaid", 1, { provider: PROVIDER });
+      scene.submitted(2, hash(1), { until: NOW - 1 });
+      delivered(3, NOW - 1);
+      await tick();
+      assert.deepEqual(due(scene.calls("finaliseDue")[0]), [3]);
+    });
+  });
+
+  describe("collects", () => {
+    const paid = (job: number, more = {}) => {
+      scene.requested(job, more);
+      scene.happened("JobPaid", job, { provider: PROVIDER });
+    };
+    beforeEach(() => {
+      scene.earned = 50n;
+    });
+
+    it("once for all jobs that split alike", async () => {
+      paid(1);
+      paid(2);
+      paid(3, { modelId: 2n });
+      paid(4, { protocolFeeBps: 100n });
+      await tick(LATER);
+      assert.deepEqual(
+        scene.calls("collect").map(({ args }) => (args[0] as unknown[])[1]),
+        [1n, 2n, 1n],
+      );
+    });
+
+    it("at its interval and not before, also after a restart", async () => {
+      paid(1);
+      await tick(LATER);
+      await tick(LATER + EVERY - 1);
+      settle = new Settle(scene.context, EVERY);
+      await tick(LATER + EVERY - 1);
+      assert.equal(scene.calls("collect").length, 1);
+      await tick(LATER + EVERY);
+      assert.equal(scene.calls("collect").length, 2);
+    });
+
+    it("nothing from an empty pot", async () => {
+      paid(1);
+      scene.earned = 0n;
+      await tick(LATER);
+      assert.deepEqual(scene.sent, []);
+    });
+
+    it("nothing of other providers", async () => {
+      scene.requested(1, { provider: STRANGER });
+      scene.happened("JobPaid", 1, { provider: STRANGER });
+      await tick(LATER);
+      assert.deepEqual(scene.sent, []);
+    });
+
+    it("and pushes earnings to the payout account, if that allows it and there is anything", async () => {
+      paid(1);
+      await tick(LATER);
+      scene.sweepAllowed = true;
+      await tick(LATER + EVERY);
+      assert.equal(scene.calls("sweep").length, 0);
+      scene.balances.set(`${TOKEN} ${PROVIDER}`, 7n);
+      await tick(LATER + 2 * EVERY);
+      assert.equal(scene.calls("sweep").length, 1);
+    });
+
+    it("again where it failed", async () => {
+      paid(1);
+      scene.outcome = () => Promise.reject(new Error("no answer"));
+      await tick(LATER);
+      scene.outcome = () => "mined";
+      await tick(LATER);
+      assert.equal(scene.calls("collect").length, 2);
+      assert.match(scene.warnings.join(""), /not settled yet/);
+    });
+  });
+});

@@ -1,0 +1,75 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import type { Deployment } from "@assay/sdk";
+import { connect } from "@assay/sdk";
+import { VoidSigner, ZeroAddress } from "ethers";
+
+/** A node that answers what the test says: methods by name, contract functions by `contract.function`. */
+export class FakeRpc {
+  answers: Record<string, unknown> = {};
+  calls: Record<string, unknown[]> = {};
+  url = "";
+  readonly #asked = new Map<string, number>();
+  readonly #watchers: (() => void)[] = [];
+  readonly #server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: unknown[] };
+      this.#asked.set(method, (this.#asked.get(method) ?? 0) + 1);
+      for (const look of this.#watchers) look();
+      const result =
+        method === "eth_call" ? this.#call(params[0] as { to: string; data: string }) : this.answers[method];
+      const error = { code: -32601, message: `no answer to ${method}` };
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, ...(result === undefined ? { error } : { result }) }));
+    });
+  });
+
+  constructor(private readonly deployment: Deployment) {}
+
+  async start(path = ""): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`;
+  }
+
+  /** Resolves when a method was asked for so many times more. */
+  async until(method: string, times: number): Promise<void> {
+    const before = this.#asked.get(method) ?? 0;
+    await new Promise<void>((resolve) => {
+      this.#watchers.push(() => {
+        if ((this.#asked.get(method) ?? 0) >= before + times) resolve();
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+      this.#server.closeAllConnections();
+    });
+  }
+
+  #call({ to, data }: { to: string; data: string }): string {
+    const contracts = connect(this.deployment, new VoidSigner(ZeroAddress));
+    for (const [name, contract] of Object.entries(contracts)) {
+      if (this.deployment[name as keyof Deployment].toLowerCase() !== to.toLowerCase()) continue;
+      const called = contract.interface.parseTransaction({ data });
+      const values = called && this.calls[`${name}.${called.name}`];
+      if (called && values) return contract.interface.encodeFunctionResult(called.fragment, values as never);
+    }
+    // What a node gives for an address without a contract.
+    return "0x";
+  }
+}
+
+/** A block as nodes give it. */
+export function blockOf(number: number, timestamp: number): Record<string, unknown> {
+  const hash = `0x${number.toString(16).padStart(64, "0")}`;
+  const zero = "0x0";
+  return {
+    ...{ number: `0x${number.toString(16)}`, timestamp: `0x${timestamp.toString(16)}`, hash, parentHash: hash },
+    ...{ nonce: "0x0000000000000000", difficulty: zero, gasLimit: zero, gasUsed: zero, baseFeePerGas: zero },
+    ...{ miner: "0x0000000000000000000000000000000000000000", extraData: "0x", transactions: [] },
+  };
+}

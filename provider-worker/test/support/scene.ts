@@ -1,0 +1,208 @@
+import type { AssayContracts, Deployment, JobTerms } from "@assay/sdk";
+import { CONTRACT_NAMES, connect, JobStatus, Ruling } from "@assay/sdk";
+import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
+import pino from "pino";
+
+import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
+import type { Executor } from "../../src/jobs/executor.js";
+import { Journal } from "../../src/jobs/journal.js";
+import { Metrics } from "../../src/metrics.js";
+import type { RoleContext } from "../../src/roles/role.js";
+
+export const address = (n: number): string => zeroPadValue(toBeHex(n), 20);
+export const hash = (n: number): string => zeroPadValue(toBeHex(n), 32);
+export const PROVIDER = address(0xa11ce);
+export const OPERATOR = address(0x0b);
+export const STRANGER = address(0xb0b);
+export const TOKEN = address(0x70);
+export const STAKE_TOKEN = address(0x57);
+/** The chain's clock in most tests. */
+export const NOW = 1000;
+
+const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
+/** Encodes and decodes; calls nothing. */
+const REAL = connect(DEPLOYMENT, new VoidSigner(ZeroAddress));
+
+/** A call the worker sent, decoded. */
+export interface SentCall {
+  purpose: string;
+  name: string;
+  args: readonly unknown[];
+}
+
+export interface Seat {
+  commitment: string;
+  vote: bigint;
+}
+
+/** What a role works with: a journal of its own, and chain, executor and submitter as the test says they are. */
+export class Scene {
+  readonly journal = new Journal(":memory:");
+  readonly metrics = new Metrics();
+  /** Aborted when the worker is told to stop. */
+  stop = new AbortController();
+  readonly sent: SentCall[] = [];
+  readonly warnings: string[] = [];
+  /** Jobs executed, in order. */
+  readonly executed: string[] = [];
+
+  /** The chain. */
+  readonly status = new Map<string, JobStatus>();
+  readonly phase = new Map<string, bigint>();
+  readonly seats = new Map<string, Seat>();
+  readonly rulings = new Map<string, bigint>();
+  readonly balances = new Map<string, bigint>();
+  pool: string[] = [];
+  commitEnd = NOW + 600;
+  seed = { seed: ZeroHash, expired: false };
+  bond = 100n;
+  earned = 0n;
+  sweepAllowed = false;
+  juryPaid = false;
+  caseRuling: bigint = Ruling.None;
+  finalisable = 1n;
+
+  /** What executing a job gives: an output, or an error to throw. */
+  execute: (job: string) => string | Promise<string> = (job) => hash(0xf00d + Number(job));
+  /** How a call ends that is still wanted. */
+  outcome: (call: SentCall) => Outcome | Promise<Outcome> = () => "mined";
+
+  #block = 0;
+
+  get context(): RoleContext {
+    return {
+      contracts: this.#contracts(),
+      journal: this.journal,
+      submitter: { send: (call: Call) => this.#send(call) } as unknown as Submitter,
+      executor: { execute: (terms: JobTerms) => this.#execute(terms) } as unknown as Executor,
+      provider: PROVIDER,
+      operator: OPERATOR,
+      metrics: this.metrics,
+      signal: this.stop.signal,
+      log: pino({ level: "warn" }, { write: (line: string) => this.warnings.push(line) }),
+    };
+  }
+
+  /** Calls of one function of a contract. */
+  calls(name: string): SentCall[] {
+    return this.sent.filter((call) => call.name === name);
+  }
+
+  terms(job: number, more: Partial<JobTerms> = {}): JobTerms {
+    return {
+      id: BigInt(job),
+      client: address(0xc11e),
+      provider: PROVIDER,
+      operator: OPERATOR,
+      modelId: 1n,
+      inputCommitment: hash(job),
+      token: TOKEN,
+      price: 10n,
+      stake: 5n,
+      executionDeadline: BigInt(NOW + 500),
+      challengeWindow: 100n,
+      protocolFeeBps: 250n,
+      ...more,
+    };
+  }
+
+  /** A log of the chain, read by the worker in a block of its own. */
+  happened(name: string, key: number, args: Record<string, unknown> = {}): void {
+    const block = ++this.#block;
+    const event = { block, blockHash: hash(block), logIndex: 0, name, key: String(key), args };
+    this.journal.advance([event], { block, hash: hash(block) }, 0);
+  }
+
+  /** Undoes the newest logs, as after a reorganisation. */
+  reorganise(logs: number): void {
+    for (let i = 0; i < logs; i++) this.journal.rollBack(this.#block - i);
+    // Other blocks have other hashes.
+    this.#block += 1000;
+  }
+
+  requested(job: number, more: Partial<JobTerms> = {}): JobTerms {
+    const terms = this.terms(job, more);
+    const plain = Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, String(value)]));
+    this.happened("JobRequested", job, { jobId: String(job), provider: terms.provider, terms: plain, inputUri: "" });
+    this.status.set(String(job), JobStatus.Requested);
+    return terms;
+  }
+
+  submitted(job: number, output: string, more: { provider?: string; until?: number } = {}): void {
+    const { provider = PROVIDER, until = NOW + 100 } = more;
+    const args = { jobId: String(job), provider, outputCommitment: output, challengeableUntil: String(until) };
+    this.happened("ResultSubmitted", job, args);
+    this.status.set(String(job), JobStatus.Submitted);
+  }
+
+  async #execute({ id }: JobTerms): Promise<{ root: string }> {
+    this.executed.push(String(id));
+    return { root: await this.execute(String(id)) };
+  }
+
+  async #send({ purpose, to, data, stillWanted }: Call): Promise<Outcome> {
+    if (!(await stillWanted())) return "superseded";
+    const contract = Object.entries(DEPLOYMENT).find(([, deployed]) => deployed === to)?.[0] as keyof AssayContracts;
+    const parsed = REAL[contract].interface.parseTransaction({ data });
+    if (!parsed) throw new Error(`no function of ${contract} is called with ${data}`);
+    const call = { purpose, name: parsed.name, args: parsed.args.toArray(true) as unknown[] };
+    this.sent.push(call);
+    return this.outcome(call);
+  }
+
+  /** Only what roles call; anything else fails loudly as undefined. */
+  #contracts(): AssayContracts {
+    const { market, escrow, disputes, jury } = REAL;
+    const basics = (contract: typeof market | typeof escrow | typeof disputes | typeof jury) => ({
+      interface: contract.interface,
+      getAddress: () => contract.getAddress(),
+    });
+    const answer = <T>(value: T) => Promise.resolve(value);
+    return {
+      market: {
+        ...basics(market),
+        statusOf: (job: bigint) => answer(this.status.get(String(job)) ?? JobStatus.None),
+        earnedOf: () => answer({ amount: this.earned, stake: this.earned }),
+        finaliseDue: { staticCall: () => answer(this.finalisable) },
+      },
+      providers: { payoutOf: () => answer(PROVIDER) },
+      escrow: {
+        ...basics(escrow),
+        balanceOf: (token: string, account: string) => answer(this.balances.get(`${token} ${account}`) ?? 0n),
+        sweepAllowed: () => answer(this.sweepAllowed),
+      },
+      staking: { STAKE_TOKEN: () => answer(STAKE_TOKEN) },
+      disputes: {
+        ...basics(disputes),
+        CHALLENGE_BOND: () => answer(this.bond),
+        caseOf: () => answer({ ruling: this.caseRuling }),
+      },
+      jury: {
+        ...basics(jury),
+        poolOf: () => answer(this.pool),
+        phaseOf: (id: string) => answer(this.phase.get(id) ?? 0n),
+        juryCaseOf: () => answer({ seedRequest: 1n, commitEnd: BigInt(this.commitEnd), paid: this.juryPaid }),
+        seatOf: (id: string) => answer(this.seats.get(id) ?? { commitment: ZeroHash, vote: 0n }),
+        commitmentOf: (_case: string, _juror: string, output: string) => answer(output === ZeroHash ? hash(1) : output),
+        rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
+      },
+      randomness: { seedOf: () => answer(this.seed) },
+    } as unknown as AssayContracts;
+  }
+}
+
+/** Lets every promise that waits for no one else settle. */
+export async function calm(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A promise to settle by hand. */
+export function gate<T>(): { promise: Promise<T>; open: (value: T) => void; fail: (error: Error) => void } {
+  let open: (value: T) => void = () => undefined;
+  let fail: (error: Error) => void = () => undefined;
+  const promise = new Promise<T>((resolve, reject) => {
+    open = resolve;
+    fail = reject;
+  });
+  return { promise, open, fail };
+}

@@ -1,0 +1,42 @@
+/** A delay that ends when the test says so: nothing depends on a clock. */
+export class Ticker {
+  #waiting: (() => void)[] = [];
+  #watchers: { count: number; resolve: () => void }[] = [];
+
+  /** What is given as `delay`. Ends on `tick`, or by throwing when the signal aborts. */
+  readonly delay = (_milliseconds: number, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const abort = () => {
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.push(() => {
+        signal.removeEventListener("abort", abort);
+        resolve();
+      });
+      for (const watcher of this.#watchers) if (this.#waiting.length >= watcher.count) watcher.resolve();
+    });
+
+  /** Resolves once so many wait. */
+  async until(count: number): Promise<void> {
+    if (this.#waiting.length >= count) return;
+    await new Promise<void>((resolve) => this.#watchers.push({ count, resolve }));
+    this.#watchers = [];
+  }
+
+  /** Lets all who wait go on. */
+  tick(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const go of waiting) go();
+  }
+
+  /** So many rounds of one waiter: it looks, then waits again. */
+  async rounds(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      await this.until(1);
+      this.tick();
+    }
+    await this.until(1);
+  }
+}

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import type { Deployment } from "@assay/sdk";
+import { CONTRACT_NAMES } from "@assay/sdk";
+import { encryptKeystoreJson, Wallet } from "ethers";
+import pino from "pino";
+
+import { freePort } from "../../../scripts/demo/workers.js";
+import { Journal } from "../../src/jobs/journal.js";
+import { settingsSchema } from "../../src/settings.js";
+import { Worker } from "../../src/worker.js";
+import { blockOf, FakeRpc } from "../support/fakeRpc.js";
+import { address, NOW } from "../support/scene.js";
+
+const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
+const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+const KEY = `0x${"4b".repeat(32)}`;
+const PASSWORD = "correct horse battery staple";
+const API_KEY = "k3yk3yk3yk3yk3yk3yk3y";
+const HEAD = 9;
+
+describe("The worker", () => {
+  let folder: string;
+  let rpc: FakeRpc;
+  let metricsPort: number;
+  before(async () => {
+    rpc = new FakeRpc(DEPLOYMENT);
+    await rpc.start(`/v2/${API_KEY}`);
+  });
+  after(() => rpc.stop());
+  beforeEach(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), "assay-worker-"));
+    metricsPort = await freePort();
+    rpc.answers = {
+      eth_chainId: "0x7a69",
+      eth_getCode: "0x00",
+      eth_getBalance: "0x64",
+      eth_blockNumber: `0x${HEAD.toString(16)}`,
+      eth_getBlockByNumber: blockOf(HEAD, NOW),
+      eth_getLogs: [],
+    };
+    rpc.calls = { "jury.poolOf": [[address(0xa11ce)]] };
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const values = () => ({
+    rpcUrl: rpc.url,
+    chainId: 31337,
+    deployment: path.join(folder, "deployed.json"),
+    provider: address(0xa11ce),
+    roles: ["serve", "juror", "audit"],
+    models: [1],
+    keystore: path.join(folder, "key.json"),
+    dataDir: path.join(folder, "data"),
+    pollMs: 1,
+    confirmations: 0,
+    content: { port: 0 },
+    metrics: { port: metricsPort },
+  });
+
+  /** Runs a worker until it has made its first steps, and gives its log once it has stopped. */
+  async function live(act: (contentPort: number) => Promise<void>): Promise<string> {
+    let log = "";
+    const stop = new AbortController();
+    const worker = new Worker({
+      settings: settingsSchema.parse(values()),
+      deployment: DEPLOYMENT,
+      wallet: new Wallet(KEY),
+      log: pino({ level: "info" }, { write: (line: string) => (log += line) }),
+    });
+    let ready: (port: number) => void = () => undefined;
+    const started = new Promise<number>((resolve) => (ready = resolve));
+    const ended = worker.run(stop.signal, ready);
+    try {
+      await act(await Promise.race([started, ended.then(() => assert.fail("it ended by itself"))]));
+    } finally {
+      stop.abort();
+      await ended.catch(() => undefined);
+    }
+    return log;
+  }
+
+  it("reads the chain, measures itself, serves its store, and lets go of everything when it stops", async () => {
+    let store = "";
+    const log = await live(async (port) => {
+      store = `http://127.0.0.1:${port}/health`;
+      assert.equal((await fetch(store)).status, 200);
+      // Asked for a second time, so the first step is through.
+      await rpc.until("eth_getBalance", 2);
+      const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+      for (const line of ["assay_read_block 9", "assay_lag_blocks 0", "assay_operator_balance_wei 100"]) {
+        assert.ok(text.includes(`${line}\n`), line);
+      }
+    });
+    assert.match(log, /"roles":\["serve","settle","juror","audit","resolve"\]/);
+    assert.match(log, /"msg":"stopped"/);
+    await assert.rejects(fetch(store));
+    await assert.rejects(fetch(`http://127.0.0.1:${metricsPort}/metrics`));
+    const journal = new Journal(path.join(folder, "data", "journal.sqlite"));
+    assert.equal(journal.checkpoint()?.block, HEAD);
+    journal.close();
+  });
+
+  it("does not show its metrics to those its content store is for", async () => {
+    await live(async (port) => {
+      assert.equal((await fetch(`http://127.0.0.1:${port}/metrics`)).status, 404);
+    });
+  });
+
+  it("goes on after a step that failed", async () => {
+    delete rpc.answers.eth_getLogs;
+    const log = await live(async () => {
+      await rpc.until("eth_getLogs", 2);
+      rpc.answers.eth_getLogs = [];
+      await rpc.until("eth_getBalance", 1);
+    });
+    assert.match(log, /step failed: trying again/);
+  });
+
+  it("does not work on a chain or a deployment that is not the one its settings say", async () => {
+    rpc.answers.eth_chainId = "0x1";
+    await assert.rejects(
+      live(() => Promise.resolve()),
+      /is chain 1, settings say 31337/,
+    );
+    rpc.answers.eth_chainId = "0x7a69";
+    rpc.answers.eth_getCode = "0x";
+    await assert.rejects(
+      live(() => Promise.resolve()),
+      /no market at/,
+    );
+  });
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    it(`as a program ends with 0 on ${signal}, and never printed a secret`, async () => {
+      writeFileSync(path.join(folder, "settings.json"), JSON.stringify({ ...values(), logLevel: "trace" }));
+      writeFileSync(path.join(folder, "deployed.json"), JSON.stringify(DEPLOYMENT));
+      const wallet = { address: new Wallet(KEY).address, privateKey: KEY };
+      const keystore = await encryptKeystoreJson(wallet, PASSWORD, { scrypt: { N: 2 } });
+      writeFileSync(path.join(folder, "key.json"), keystore, { mode: 0o600 });
+      const { PATH, NODE_V8_COVERAGE } = process.env;
+      delete rpc.answers.eth_getLogs;
+      const child = spawn(
+        process.execPath,
+        ["--import", "tsx", CLI, "--settings", path.join(folder, "settings.json"), "start"],
+        { env: { PATH, NODE_V8_COVERAGE, ASSAY_PASSWORD: PASSWORD } },
+      );
+      let printed = "";
+      child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+      child.stderr.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+      const closed = once(child, "close");
+      await Promise.race([rpc.until("eth_getLogs", 3), closed]);
+      child.kill(signal);
+      assert.deepEqual(await closed, [0, null], printed);
+      assert.match(printed, /step failed/);
+      for (const secret of [PASSWORD, KEY.slice(2), API_KEY]) assert.ok(!printed.includes(secret), printed);
+    });
+  }
+});
