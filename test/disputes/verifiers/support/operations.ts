@@ -1,0 +1,199 @@
+import type { SoftFloat32Harness } from "../../../../sdk/src/typechain/index.js";
+import { fma, isFinite32, roundExact, roundHalfEven, SIGN, toBits, toNumber } from "./float32.js";
+import { hardTriples, integers, numbers, pairs, roundings, triples } from "./vectors.js";
+
+/** One word of 32 bytes, as `SoftFloat32Harness` takes it. */
+export type Word = bigint;
+
+export interface Operation {
+  name: string;
+  /** `count` operands, edges first. */
+  operands: (count: number, seed: number) => Iterable<Word>;
+  /** The right result. */
+  expected: (operand: Word) => bigint;
+}
+
+type Numbers = readonly [a: number, b: number, c: number];
+
+/** binary64 has more than twice the digits and two, so that rounding its result again is rounding once. */
+const viaDouble =
+  (compute: (a: number, b: number) => number) =>
+  ([a, b]: Numbers): number =>
+    toBits(compute(toNumber(a), toNumber(b)));
+
+const truth =
+  (decide: (a: number, b: number) => boolean) =>
+  ([a, b]: Numbers): number =>
+    decide(toNumber(a), toNumber(b)) ? 1 : 0;
+
+function ofNumbers(
+  name: string,
+  operands: (count: number, seed: number) => Iterable<Numbers>,
+  expected: (operands: Numbers) => number,
+): Operation {
+  return {
+    name,
+    *operands(count, seed) {
+      for (const numbers of operands(count, seed)) yield pack(numbers);
+    },
+    expected: (word) => BigInt(expected(unpack(word))),
+  };
+}
+
+/** In the order of `SoftFloat32Harness.Operation`. */
+export const OPERATIONS: readonly Operation[] = [
+  ofNumbers(
+    "add",
+    pairs,
+    viaDouble((a, b) => a + b),
+  ),
+  ofNumbers(
+    "sub",
+    pairs,
+    viaDouble((a, b) => a - b),
+  ),
+  ofNumbers(
+    "mul",
+    pairs,
+    viaDouble((a, b) => a * b),
+  ),
+  ofNumbers(
+    "fma",
+    (count, seed) => mixed(triples, hardTriples)(count, seed),
+    ([a, b, c]) => fma(a, b, c),
+  ),
+  ofNumbers(
+    "div",
+    pairs,
+    viaDouble((a, b) => a / b),
+  ),
+  ofNumbers(
+    "sqrt",
+    numbers,
+    viaDouble((a) => Math.sqrt(a)),
+  ),
+  ofNumbers(
+    "neg",
+    numbers,
+    viaDouble((a) => -a),
+  ),
+  ofNumbers(
+    "abs",
+    numbers,
+    viaDouble((a) => Math.abs(a)),
+  ),
+  ofNumbers(
+    "min",
+    pairs,
+    viaDouble((a, b) => Math.min(a, b)),
+  ),
+  ofNumbers(
+    "max",
+    pairs,
+    viaDouble((a, b) => Math.max(a, b)),
+  ),
+  ofNumbers(
+    "eq",
+    pairs,
+    truth((a, b) => a === b),
+  ),
+  ofNumbers(
+    "lt",
+    pairs,
+    truth((a, b) => a < b),
+  ),
+  ofNumbers(
+    "le",
+    pairs,
+    truth((a, b) => a <= b),
+  ),
+  { name: "fromInt", operands: integers, expected: (word) => BigInt(roundExact(BigInt.asIntN(256, word), 0)) },
+  { name: "fromUint", operands: integers, expected: (word) => BigInt(roundExact(word, 0)) },
+  {
+    name: "toIntRne",
+    *operands(count, seed) {
+      for (const operand of numbers(count, seed)) if (isFinite32(operand[0])) yield pack(operand);
+    },
+    expected: (word) => BigInt.asUintN(256, BigInt(roundHalfEven(toNumber(unpack(word)[0])))),
+  },
+  ofNumbers("roundHalfEven", numbers, viaDouble(roundHalfEven)),
+  { name: "round", operands: roundings, expected: expectedRounding },
+];
+
+export interface Mismatch {
+  operand: Word;
+  expected: bigint;
+  got: bigint;
+}
+
+export interface Verdict {
+  cases: number;
+  mismatches: Mismatch[];
+}
+
+/** Cases in one call: a call stays below 2^24 gas. */
+const BATCH = 6_000;
+
+/** Compares the Solidity code with the expected results, case by case. */
+export async function judge(
+  harness: SoftFloat32Harness,
+  operation: Operation,
+  count: number,
+  seed: number,
+): Promise<Verdict> {
+  const index = OPERATIONS.indexOf(operation);
+  const verdict: Verdict = { cases: 0, mismatches: [] };
+  for (const batch of inBatches(operation.operands(count, seed))) {
+    const results = await harness.run(index, `0x${batch.map(toHex).join("")}`);
+    batch.forEach((operand, i) => {
+      const got = BigInt(`0x${results.slice(2 + 64 * i, 2 + 64 * (i + 1))}`);
+      const expected = operation.expected(operand);
+      if (got !== expected) verdict.mismatches.push({ operand, expected, got });
+    });
+    verdict.cases += batch.length;
+  }
+  return verdict;
+}
+
+export function describeMismatch({ operand, expected, got }: Mismatch): string {
+  return `${toHex(operand)}: ${expected.toString(16)} expected, got ${got.toString(16)}`;
+}
+
+function* inBatches(words: Iterable<Word>): Generator<Word[]> {
+  let batch: Word[] = [];
+  for (const word of words) {
+    batch.push(word);
+    if (batch.length === BATCH) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Half of the cases from each. */
+function mixed(first: typeof triples, second: typeof triples): typeof triples {
+  return function* (count, seed) {
+    yield* first(Math.ceil(count / 2), seed);
+    yield* second(Math.floor(count / 2), seed);
+  };
+}
+
+function expectedRounding(word: Word): bigint {
+  const sign = word >> 255n === 1n ? SIGN : 0;
+  const m = (word >> 160n) & ((1n << 88n) - 1n);
+  const k = Number(BigInt.asIntN(160, word));
+  return BigInt((roundExact(m, k - 151) | sign) >>> 0);
+}
+
+function pack([a, b, c]: Numbers): Word {
+  return (BigInt(a) << 224n) | (BigInt(b) << 192n) | (BigInt(c) << 160n);
+}
+
+function unpack(word: Word): Numbers {
+  return [Number(word >> 224n), Number((word >> 192n) & 0xffffffffn), Number((word >> 160n) & 0xffffffffn)];
+}
+
+function toHex(word: Word): string {
+  return word.toString(16).padStart(64, "0");
+}
