@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Accumulator} from "../disputes/verifiers/ExactAccumulator.sol";
+import {F32} from "../disputes/verifiers/SoftFloat32.sol";
+
+/// @notice Dot products of two rows of numbers, eight to a word.
+contract ExactAccumulatorHarness {
+    function accumulate(uint256[] calldata a, uint256[] calldata b) public pure returns (Accumulator memory acc) {
+        for (uint256 i; i < a.length; ++i) acc.addProducts(a[i], b[i]);
+    }
+
+    /// @notice Whether each of `ys` is a possible dot product, the bias being one of the `n` products.
+    function within(
+        uint256[] calldata a,
+        uint256[] calldata b,
+        F32[] calldata ys,
+        uint256 n
+    ) external pure returns (bool[] memory verdicts) {
+        Accumulator memory acc = accumulate(a, b);
+        verdicts = new bool[](ys.length);
+        for (uint256 i; i < ys.length; ++i) verdicts[i] = acc.within(ys[i], n);
+    }
+
+    function addProduct(Accumulator memory acc, F32 a, F32 b) external pure returns (Accumulator memory) {
+        acc.addProduct(a, b);
+        return acc;
+    }
+
+    function merge(Accumulator memory acc, Accumulator memory other) external pure returns (Accumulator memory) {
+        acc.merge(other);
+        return acc;
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Accumulator} from "../disputes/verifiers/ExactAccumulator.sol";
+import {F32} from "../disputes/verifiers/SoftFloat32.sol";
+
+/// @notice What operations cost where a verifier uses them: inlined, operands on the stack.
+contract SoftFloat32Bench {
+    /// @dev What reading the gas twice costs by itself.
+    uint256 private constant METER = 2;
+
+    function add(F32[] calldata a, F32[] calldata b) external view returns (uint256 gas, F32 r) {
+        for (uint256 i; i < a.length; ++i) {
+            (F32 x, F32 y) = (a[i], b[i]);
+            uint256 before = gasleft();
+            r = x.add(y);
+            gas += before - gasleft() - METER;
+        }
+    }
+
+    function mul(F32[] calldata a, F32[] calldata b) external view returns (uint256 gas, F32 r) {
+        for (uint256 i; i < a.length; ++i) {
+            (F32 x, F32 y) = (a[i], b[i]);
+            uint256 before = gasleft();
+            r = x.mul(y);
+            gas += before - gasleft() - METER;
+        }
+    }
+
+    function div(F32[] calldata a, F32[] calldata b) external view returns (uint256 gas, F32 r) {
+        for (uint256 i; i < a.length; ++i) {
+            (F32 x, F32 y) = (a[i], b[i]);
+            uint256 before = gasleft();
+            r = x.div(y);
+            gas += before - gasleft() - METER;
+        }
+    }
+
+    function fma(F32[] calldata a, F32[] calldata b) external view returns (uint256 gas, F32 r) {
+        for (uint256 i; i < a.length; ++i) {
+            (F32 x, F32 y) = (a[i], b[i]);
+            uint256 before = gasleft();
+            r = x.fma(y, r);
+            gas += before - gasleft() - METER;
+        }
+    }
+
+    function sqrt(F32[] calldata a) external view returns (uint256 gas, F32 r) {
+        for (uint256 i; i < a.length; ++i) {
+            F32 x = a[i].abs();
+            uint256 before = gasleft();
+            r = x.sqrt();
+            gas += before - gasleft() - METER;
+        }
+    }
+
+    /// @notice A dot product in order, one rounding for each multiply-add. Eight numbers to a word.
+    function fusedDot(uint256[] calldata a, uint256[] calldata b) external view returns (uint256 gas, F32 sum) {
+        uint256 before = gasleft();
+        for (uint256 i; i < a.length; ++i) {
+            (uint256 x, uint256 y) = (a[i], b[i]);
+            for (uint256 lane; lane < 8; ++lane) {
+                sum = F32.wrap(uint32(x >> 224)).fma(F32.wrap(uint32(y >> 224)), sum);
+                x <<= 32;
+                y <<= 32;
+            }
+        }
+        gas = before - gasleft();
+    }
+
+    /// @notice The same with a rounding after each multiplication and each addition.
+    function separateDot(uint256[] calldata a, uint256[] calldata b) external view returns (uint256 gas, F32 sum) {
+        uint256 before = gasleft();
+        for (uint256 i; i < a.length; ++i) {
+            (uint256 x, uint256 y) = (a[i], b[i]);
+            for (uint256 lane; lane < 8; ++lane) {
+                sum = sum.add(F32.wrap(uint32(x >> 224)).mul(F32.wrap(uint32(y >> 224))));
+                x <<= 32;
+                y <<= 32;
+            }
+        }
+        gas = before - gasleft();
+    }
+
+    /// @notice The check that holds for every order, comparison included.
+    function exactDot(
+        uint256[] calldata a,
+        uint256[] calldata b,
+        F32 claimed
+    ) external view returns (uint256 gas, bool isWithin) {
+        uint256 before = gasleft();
+        Accumulator memory acc;
+        for (uint256 i; i < a.length; ++i) acc.addProducts(a[i], b[i]);
+        isWithin = acc.within(claimed, 8 * a.length);
+        gas = before - gasleft();
+    }
+}
