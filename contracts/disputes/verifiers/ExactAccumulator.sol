@@ -98,17 +98,33 @@ library ExactAccumulator {
         return _isNonNegative(upper) && _isNonNegative(lower);
     }
 
+    /// @dev The same for each of the eight numbers; unrolled, which saves a fifth of what a product costs.
     function _addToBins(uint256[8] memory bins, uint256 addresses, uint256 shifts, uint256 a, uint256 b) private pure {
         assembly ("memory-safe") {
-            for {
-                let i := 0
-            } lt(i, 256) {
-                i := add(i, 32)
-            } {
-                let bin := add(bins, and(shr(i, addresses), 0xe0))
-                let product := mul(and(shr(i, a), 0xffffff), and(shr(i, b), 0xffffff))
-                mstore(bin, add(mload(bin), shl(and(shr(i, shifts), 0x7f), product)))
-            }
+            let bin := add(bins, and(addresses, 0xe0))
+            let product := mul(and(a, 0xffffff), and(b, 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shifts, 0x7f), product)))
+            bin := add(bins, and(shr(32, addresses), 0xe0))
+            product := mul(and(shr(32, a), 0xffffff), and(shr(32, b), 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shr(32, shifts), 0x7f), product)))
+            bin := add(bins, and(shr(64, addresses), 0xe0))
+            product := mul(and(shr(64, a), 0xffffff), and(shr(64, b), 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shr(64, shifts), 0x7f), product)))
+            bin := add(bins, and(shr(96, addresses), 0xe0))
+            product := mul(and(shr(96, a), 0xffffff), and(shr(96, b), 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shr(96, shifts), 0x7f), product)))
+            bin := add(bins, and(shr(128, addresses), 0xe0))
+            product := mul(and(shr(128, a), 0xffffff), and(shr(128, b), 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shr(128, shifts), 0x7f), product)))
+            bin := add(bins, and(shr(160, addresses), 0xe0))
+            product := mul(and(shr(160, a), 0xffffff), and(shr(160, b), 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shr(160, shifts), 0x7f), product)))
+            bin := add(bins, and(shr(192, addresses), 0xe0))
+            product := mul(and(shr(192, a), 0xffffff), and(shr(192, b), 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shr(192, shifts), 0x7f), product)))
+            bin := add(bins, and(shr(224, addresses), 0xe0))
+            product := mul(and(shr(224, a), 0xffffff), and(shr(224, b), 0xffffff))
+            mstore(bin, add(mload(bin), shl(and(shr(224, shifts), 0x7f), product)))
         }
     }
 

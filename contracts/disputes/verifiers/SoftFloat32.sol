@@ -41,10 +41,11 @@ library SoftFloat32 {
     error SoftFloat32_NotFinite(F32 x);
 
     function add(F32 a, F32 b) internal pure returns (F32) {
-        (uint256 ma, uint256 ka) = _unpack(a);
-        (uint256 mb, uint256 kb) = _unpack(b);
-        if (ka | kb > MAX_K) return _addSpecial(a, b);
-        return _sum(_sign(a), ma, int256(ka), _sign(b), mb, int256(kb));
+        (uint256 fieldA, uint256 fieldB) = (_field(a), _field(b));
+        unchecked {
+            if (_isNormal(fieldA) * _isNormal(fieldB) == 0) return _addAny(a, b);
+            return _sum(_sign(a), _significand(a), int256(fieldA + 1), _sign(b), _significand(b), int256(fieldB + 1));
+        }
     }
 
     function sub(F32 a, F32 b) internal pure returns (F32) {
@@ -52,23 +53,22 @@ library SoftFloat32 {
     }
 
     function mul(F32 a, F32 b) internal pure returns (F32) {
-        (uint256 ma, uint256 ka) = _unpack(a);
-        (uint256 mb, uint256 kb) = _unpack(b);
-        if (ka | kb > MAX_K) return _mulSpecial(a, b);
+        (uint256 fieldA, uint256 fieldB) = (_field(a), _field(b));
         unchecked {
-            return round(_sign(a) ^ _sign(b), ma * mb, int256(ka + kb) - int256(ONES_K));
+            if (_isNormal(fieldA) * _isNormal(fieldB) == 0) return _mulAny(a, b);
+            int256 k = int256(fieldA + fieldB) + 2 - int256(ONES_K);
+            return round(_sign(a) ^ _sign(b), _significand(a) * _significand(b), k);
         }
     }
 
     /// @notice a * b + c, rounded once.
     function fma(F32 a, F32 b, F32 c) internal pure returns (F32) {
-        (uint256 ma, uint256 ka) = _unpack(a);
-        (uint256 mb, uint256 kb) = _unpack(b);
-        (uint256 mc, uint256 kc) = _unpack(c);
-        if (ka | kb | kc > MAX_K) return _fmaSpecial(a, b, c);
+        (uint256 fieldA, uint256 fieldB, uint256 fieldC) = (_field(a), _field(b), _field(c));
         unchecked {
-            int256 kab = int256(ka + kb) - int256(ONES_K);
-            return _sum(_sign(a) ^ _sign(b), ma * mb, kab, _sign(c), mc, int256(kc));
+            if (_isNormal(fieldA) * _isNormal(fieldB) * _isNormal(fieldC) == 0) return _fmaAny(a, b, c);
+            uint256 product = _significand(a) * _significand(b);
+            int256 k = int256(fieldA + fieldB) + 2 - int256(ONES_K);
+            return _sum(_sign(a) ^ _sign(b), product, k, _sign(c), _significand(c), int256(fieldC + 1));
         }
     }
 
@@ -208,13 +208,64 @@ library SoftFloat32 {
         return F32.unwrap(x) & SIGN;
     }
 
-    /// @dev A finite number has k <= MAX_K, infinities and NaN have MAX_K + 1.
+    /// @dev The exponent as it is stored.
+    function _field(F32 x) private pure returns (uint256 field) {
+        assembly ("memory-safe") {
+            field := and(shr(23, x), 0xff)
+        }
+    }
+
+    /// @dev Not zero if the field is neither 0 (zero, subnormal) nor 255 (infinity, NaN). A product of these is a
+    /// conjunction without jumps.
+    function _isNormal(uint256 field) private pure returns (uint256) {
+        unchecked {
+            return (field + 1) & 0xfe;
+        }
+    }
+
+    /// @dev The m of a normal number; its k is its field plus one.
+    function _significand(F32 x) private pure returns (uint256 m) {
+        assembly ("memory-safe") {
+            m := or(and(x, FRACTION), HIDDEN_BIT)
+        }
+    }
+
+    /// @dev The m and k of any number. Finite ones have k <= MAX_K, infinities and NaN have MAX_K + 1.
     function _unpack(F32 x) private pure returns (uint256 m, uint256 k) {
         assembly ("memory-safe") {
             k := and(shr(23, x), 0xff)
             let isSubnormal := iszero(k)
             m := or(and(x, FRACTION), shl(23, iszero(isSubnormal)))
             k := add(k, add(isSubnormal, 1))
+        }
+    }
+
+    function _addAny(F32 a, F32 b) private pure returns (F32) {
+        (uint256 ma, uint256 ka) = _unpack(a);
+        (uint256 mb, uint256 kb) = _unpack(b);
+        if (ka | kb > MAX_K) return _addSpecial(a, b);
+        return _sum(_sign(a), ma, int256(ka), _sign(b), mb, int256(kb));
+    }
+
+    function _mulAny(F32 a, F32 b) private pure returns (F32) {
+        (uint256 ma, uint256 ka) = _unpack(a);
+        (uint256 mb, uint256 kb) = _unpack(b);
+        if (ka | kb > MAX_K) return _mulSpecial(a, b);
+        unchecked {
+            return round(_sign(a) ^ _sign(b), ma * mb, int256(ka + kb) - int256(ONES_K));
+        }
+    }
+
+    function _fmaAny(F32 a, F32 b, F32 c) private pure returns (F32) {
+        (uint256 ma, uint256 ka) = _unpack(a);
+        (uint256 mb, uint256 kb) = _unpack(b);
+        (uint256 mc, uint256 kc) = _unpack(c);
+        if (ka | kb | kc > MAX_K) return _fmaSpecial(a, b, c);
+        // Frequent behind a ReLU
+        if ((ma == 0 || mb == 0) && mc != 0) return c;
+        unchecked {
+            int256 k = int256(ka + kb) - int256(ONES_K);
+            return _sum(_sign(a) ^ _sign(b), ma * mb, k, _sign(c), mc, int256(kc));
         }
     }
 

@@ -6,7 +6,7 @@ import { INFINITY, NAN, SIGN } from "./support/float32.js";
 import { describeMismatch, judge, OPERATIONS } from "./support/operations.js";
 
 /** `npm run test:softfloat` runs as many as one likes. */
-const CASES = 20_000;
+const CASES = 10_000;
 
 const { ethers } = await network.create();
 
