@@ -22,13 +22,16 @@ contract ExactAccumulatorHarness {
         for (uint256 i; i < ys.length; ++i) verdicts[i] = acc.within(ys[i], n);
     }
 
-    function addProduct(Accumulator memory acc, F32 a, F32 b) external pure returns (Accumulator memory) {
-        acc.addProduct(a, b);
-        return acc;
+    function addProduct(Accumulator calldata acc, F32 a, F32 b) external pure returns (Accumulator memory sum) {
+        sum = acc;
+        sum.addProduct(a, b);
     }
 
-    function merge(Accumulator memory acc, Accumulator memory other) external pure returns (Accumulator memory) {
-        acc.merge(other);
-        return acc;
+    function merge(
+        Accumulator calldata acc,
+        Accumulator calldata other
+    ) external pure returns (Accumulator memory sum) {
+        sum = acc;
+        sum.merge(other);
     }
 }
