@@ -133,17 +133,16 @@ library SoftFloat32 {
         return _ordinal(a) <= _ordinal(b);
     }
 
-    /// @notice NaN if either is. Of zeros with different signs, the positive one.
+    /// @notice NaN if either is; the second where they are equal, as onnxruntime does on x86. Other processors choose
+    /// another of two zeros with different signs: whoever judges a result should compare with `eq`.
     function max(F32 a, F32 b) internal pure returns (F32) {
         if (isNaN(a) || isNaN(b)) return NAN;
-        if (_ordinal(a) == _ordinal(b)) return F32.wrap(F32.unwrap(a) & F32.unwrap(b));
         return _ordinal(a) > _ordinal(b) ? a : b;
     }
 
-    /// @notice NaN if either is. Of zeros with different signs, the negative one.
+    /// @notice NaN if either is; the second where they are equal: see `max`.
     function min(F32 a, F32 b) internal pure returns (F32) {
         if (isNaN(a) || isNaN(b)) return NAN;
-        if (_ordinal(a) == _ordinal(b)) return F32.wrap(F32.unwrap(a) | F32.unwrap(b));
         return _ordinal(a) < _ordinal(b) ? a : b;
     }
 
@@ -188,7 +187,7 @@ library SoftFloat32 {
 
     /// @notice The number nearest to m * 2^(k - 151), ties to even, with `sign` (0 or 2^31).
     /// @dev The one rounding that all operations share. m < 2^80. The lowest bit of m may be sticky, that is, stand for
-    /// a remainder, if m has more than 25 bits.
+    /// a remainder, if m has more than 25 bits or k <= 0.
     function round(uint256 sign, uint256 m, int256 k) internal pure returns (F32) {
         if (m == 0) return F32.wrap(uint32(sign));
         unchecked {

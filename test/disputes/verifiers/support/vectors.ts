@@ -1,5 +1,5 @@
 import { Random } from "../../../../sdk/test/tensor/random.js";
-import { fma, INFINITY, NAN, ONE, SIGN } from "./float32.js";
+import { fma, INFINITY, NAN, ONE, SIGN, toBits } from "./float32.js";
 
 type Numbers = readonly [a: number, b: number, c: number];
 
@@ -117,8 +117,27 @@ function partner(random: Random, a: number): number {
 
 export function* numbers(count: number, seed: number): Generator<Numbers> {
   const random = new Random(seed);
-  for (const a of EDGES.slice(0, count)) yield [a, 0, 0];
+  yield* EDGES.slice(0, count).map((a): Numbers => [a, 0, 0]);
   for (let i = EDGES.length; i < count; i++) yield [anyNumber(random), 0, 0];
+}
+
+/** Numbers whose roots are closest to the middle between two numbers, then any. */
+export function* radicands(count: number, seed: number): Generator<Numbers> {
+  const hard = hardRadicands();
+  yield* hard.slice(0, count).map((a): Numbers => [a, 0, 0]);
+  yield* numbers(Math.max(0, count - hard.length), seed);
+}
+
+/** All m of 24 bits for which m * 2^26, or m * 2^25, is within 128 of the square of an odd number of 25 bits. */
+function hardRadicands(): number[] {
+  const hard: number[] = [];
+  for (let root = 2 ** 24 + 1; root < 2 ** 25; root += 2) {
+    const square = root * root;
+    const scale = square < 2 ** 49 ? 2 ** 25 : 2 ** 26;
+    const m = Math.round(square / scale);
+    if (Math.abs(m * scale - square) < 128) hard.push(toBits(scale === 2 ** 26 ? m : 2 * m));
+  }
+  return hard;
 }
 
 export function* pairs(count: number, seed: number): Generator<Numbers> {
@@ -131,32 +150,46 @@ export function* pairs(count: number, seed: number): Generator<Numbers> {
   }
 }
 
+/** One number of each class, of both signs. */
+const CLASSES = [0, 1, 0x007fffff, 0x00800000, ONE, 0x7f7fffff, INFINITY, NAN].flatMap((x) => [x, (x | SIGN) >>> 0]);
+
 export function* triples(count: number, seed: number): Generator<Numbers> {
   const random = new Random(seed);
-  for (let i = 0; i < count; i++) {
-    const a = anyNumber(random);
-    yield [a, partner(random, a), anyNumber(random)];
+  const classes = CLASSES.flatMap((a) => CLASSES.flatMap((b) => CLASSES.map((c): Numbers => [a, b, c])));
+  yield* classes.slice(0, count);
+  for (let i = classes.length; i < count; i++) {
+    yield random.pick([anyTriple, closeTriple, closeTriple, tiedTriple])(random);
   }
 }
 
+function anyTriple(random: Random): Numbers {
+  const a = anyNumber(random);
+  return [a, partner(random, a), anyNumber(random)];
+}
+
 /** Sums that cancel, tie, or lie at a chosen distance from their product. */
-export function* hardTriples(count: number, seed: number): Generator<Numbers> {
-  const random = new Random(seed + 1);
-  for (let i = 0; i < count; i++) {
-    const a = random.below(2) === 0 ? nearOne(random) : anyNumber(random);
-    const b = random.below(2) === 0 ? fewBits(random, 100 + random.below(55)) : partner(random, a);
-    const product = fma(a, b, 0);
-    const opposite = (product ^ SIGN) >>> 0;
-    const c = random.pick([
-      opposite,
-      neighbour(random, opposite),
-      neighbour(random, product),
-      fewBits(random, fieldOf(product) + random.below(121) - 60),
-      withField(random, fieldOf(product) + random.below(121) - 60),
-      random.pick(EDGES),
-    ]);
-    yield [a, b, c];
-  }
+function closeTriple(random: Random): Numbers {
+  const a = random.below(2) === 0 ? nearOne(random) : anyNumber(random);
+  const b = random.below(2) === 0 ? fewBits(random, 100 + random.below(55)) : partner(random, a);
+  const product = fma(a, b, 0);
+  const opposite = (product ^ SIGN) >>> 0;
+  const c = random.pick([
+    opposite,
+    neighbour(random, opposite),
+    neighbour(random, product),
+    fewBits(random, fieldOf(product) + random.below(121) - 60),
+    withField(random, fieldOf(product) + random.below(121) - 60),
+    random.pick(EDGES),
+  ]);
+  return [a, b, c];
+}
+
+/** A product in the middle between two numbers, and something small that tips the balance, or nothing. */
+function tiedTriple(random: Random): Numbers {
+  // Odd and below the root of 2^25: the product has 25 bits, the last of which is one.
+  const factor = (): number => 2 ** 12 + 1 + 2 * random.below(848);
+  const sign = random.below(2) === 0 ? 1 : -1;
+  return [toBits(factor()), toBits(sign * factor()), random.below(8) === 0 ? 0 : withField(random, random.below(151))];
 }
 
 export function* integers(count: number, seed: number): Generator<bigint> {
@@ -172,8 +205,9 @@ export function* integers(count: number, seed: number): Generator<bigint> {
     let x = 0n;
     for (let word = 0; word < 8; word++) x = (x << 32n) | BigInt(random.next());
     x >>= BigInt(256 - bits);
-    // Few bits for ties; else any.
-    if (random.below(3) === 0) x = (x >> BigInt(Math.max(0, bits - 26))) << BigInt(Math.max(0, bits - 26));
+    // One time in two, 26 bits with nothing or only a last bit behind them: a tie, or not quite.
+    const tail = BigInt(Math.max(0, bits - 26));
+    if (random.below(2) === 0) x = ((x >> tail) << tail) | (tail === 0n ? 0n : BigInt(random.below(2)));
     yield BigInt.asUintN(256, random.below(2) === 0 ? x : -x);
   }
 }
