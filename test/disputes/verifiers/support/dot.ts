@@ -1,4 +1,4 @@
-import { Random } from "../../../../sdk/test/tensor/random.js";
+import type { Random } from "../../../../sdk/test/tensor/random.js";
 import { fma, toBits, toNumber, toUnits } from "./float32.js";
 
 /** Factors of a dot product, as bits. */
