@@ -185,6 +185,14 @@ describe("ExactAccumulator", () => {
       });
     }
 
+    it("overflow begins earlier by what products that underflow may add", async () => {
+      // 2^-149 less than the limit for n = 2, then twice that.
+      const limit = 2n ** (128n + 149n) - 2n ** (105n + 149n) - 2n ** (103n + 149n) + 2n ** (80n + 149n);
+      const [reached, missed] = [limit - 1n, limit - 2n].map(toNumbers) as [number[], number[]];
+      expect(await verdicts({ a: reached, b: reached.map(() => ONE) }, [INFINITY], 2)).to.deep.equal([true]);
+      expect(await verdicts({ a: missed, b: missed.map(() => ONE) }, [INFINITY], 2)).to.deep.equal([false]);
+    });
+
     it("overflow begins where a sum that is as far up as rounding allows is rounded to infinity", async () => {
       // (1 - 2 u) (2^128 - 2^103) = 2^128 - 2^105 - 2^103 + 2^80, and the largest number is 2^128 - 2^104.
       const most = LARGEST - 2;
@@ -194,6 +202,15 @@ describe("ExactAccumulator", () => {
     });
   });
 });
+
+/** Numbers that add up to this many 2^-149: its digits in the base 2^24. */
+function toNumbers(units: bigint): number[] {
+  const numbers: number[] = [];
+  for (let place = 0; units >> BigInt(24 * place) > 0n; place++) {
+    numbers.push(roundExact((units >> BigInt(24 * place)) & 0xffffffn, 24 * place - 149));
+  }
+  return numbers;
+}
 
 interface Plain {
   bins: [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
