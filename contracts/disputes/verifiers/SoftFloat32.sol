@@ -75,7 +75,7 @@ library SoftFloat32 {
     function div(F32 a, F32 b) internal pure returns (F32) {
         (uint256 ma, uint256 ka) = _unpack(a);
         (uint256 mb, uint256 kb) = _unpack(b);
-        if (ka | kb > MAX_K || mb == 0) return _divSpecial(a, b);
+        if ((ka | kb) > MAX_K || mb == 0) return _divSpecial(a, b);
         unchecked {
             // The quotient has 31 to 78 bits unless it is zero: a sticky bit is below the 24 that count.
             uint256 dividend = ma << 54;
@@ -147,15 +147,15 @@ library SoftFloat32 {
     }
 
     function isNaN(F32 x) internal pure returns (bool) {
-        return F32.unwrap(x) & MAGNITUDE > INFINITE;
+        return (F32.unwrap(x) & MAGNITUDE) > INFINITE;
     }
 
     function isInf(F32 x) internal pure returns (bool) {
-        return F32.unwrap(x) & MAGNITUDE == INFINITE;
+        return (F32.unwrap(x) & MAGNITUDE) == INFINITE;
     }
 
     function isFinite(F32 x) internal pure returns (bool) {
-        return F32.unwrap(x) & MAGNITUDE < INFINITE;
+        return (F32.unwrap(x) & MAGNITUDE) < INFINITE;
     }
 
     /// @notice The nearest number, ties to even; infinity from 2^128 - 2^103 on.
@@ -242,14 +242,14 @@ library SoftFloat32 {
     function _addAny(F32 a, F32 b) private pure returns (F32) {
         (uint256 ma, uint256 ka) = _unpack(a);
         (uint256 mb, uint256 kb) = _unpack(b);
-        if (ka | kb > MAX_K) return _addSpecial(a, b);
+        if ((ka | kb) > MAX_K) return _addSpecial(a, b);
         return _sum(_sign(a), ma, int256(ka), _sign(b), mb, int256(kb));
     }
 
     function _mulAny(F32 a, F32 b) private pure returns (F32) {
         (uint256 ma, uint256 ka) = _unpack(a);
         (uint256 mb, uint256 kb) = _unpack(b);
-        if (ka | kb > MAX_K) return _mulSpecial(a, b);
+        if ((ka | kb) > MAX_K) return _mulSpecial(a, b);
         unchecked {
             return round(_sign(a) ^ _sign(b), ma * mb, int256(ka + kb) - int256(ONES_K));
         }
@@ -259,7 +259,7 @@ library SoftFloat32 {
         (uint256 ma, uint256 ka) = _unpack(a);
         (uint256 mb, uint256 kb) = _unpack(b);
         (uint256 mc, uint256 kc) = _unpack(c);
-        if (ka | kb | kc > MAX_K) return _fmaSpecial(a, b, c);
+        if ((ka | kb | kc) > MAX_K) return _fmaSpecial(a, b, c);
         // Frequent behind a ReLU
         if ((ma == 0 || mb == 0) && mc != 0) return c;
         unchecked {
@@ -377,7 +377,7 @@ library SoftFloat32 {
     function _ordinal(F32 x) private pure returns (int256) {
         unchecked {
             int256 magnitude = int256(F32.unwrap(x) & MAGNITUDE);
-            return F32.unwrap(x) & SIGN == 0 ? magnitude : -magnitude;
+            return (F32.unwrap(x) & SIGN) == 0 ? magnitude : -magnitude;
         }
     }
 
@@ -406,7 +406,7 @@ library SoftFloat32 {
     }
 
     function _isZero(F32 x) private pure returns (bool) {
-        return F32.unwrap(x) & MAGNITUDE == 0;
+        return (F32.unwrap(x) & MAGNITUDE) == 0;
     }
 
     /// @dev `magnitude` with the sign of a product of `a` and `b`.
