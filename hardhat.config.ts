@@ -34,5 +34,11 @@ export default defineConfig({
   },
   typechain: { outDir: path.join(import.meta.dirname, "sdk/src/typechain") },
   ignition: { requiredConfirmations: 1, blockPollingInterval: 250 },
-  test: { solidity: { fuzz: { runs: 1000 }, invariant: { runs: 256, depth: 100 } } },
+  test: {
+    solidity: {
+      fsPermissions: { writeFile: ["cache/campaign.log"] },
+      fuzz: { runs: 1000 },
+      invariant: { runs: 256, depth: 100, failOnRevert: true },
+    },
+  },
 });

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IJuryArbiter} from "../../../contracts/interfaces/IJuryArbiter.sol";
+import {Ruling} from "../../../contracts/types/DisputeTypes.sol";
+import {JobStatus, JobTerms} from "../../../contracts/types/JobTypes.sol";
+import {MAX_RESOLUTION} from "../../../contracts/types/Limits.sol";
+import {JobActions} from "./JobActions.sol";
+
+/// Challenges, juries and what follows from their verdicts.
+abstract contract DisputeActions is JobActions {
+    function enrol(uint256 seed) external acts(seed) {
+        (uint256 modelId, address juror, address who) = _jurorAndCaller();
+        bool able = _offerCount(juror, modelId) > 0 && free(juror) >= JUROR_LOCK && !_enrolled[modelId][juror];
+        bytes memory data = abi.encodeCall(jury.enrol, (modelId, juror));
+        if (_call("jury.enrol", who, address(jury), data, able && _isJurorKey(juror, who))) {
+            _enrolled[modelId][juror] = true;
+        }
+    }
+
+    function leave(uint256 seed) external acts(seed) {
+        (uint256 modelId, address juror, address who) = _jurorAndCaller();
+        // Most stay, so that juries can be drawn.
+        if (!_oneIn(3)) return;
+        bool expected = _enrolled[modelId][juror] && _isJurorKey(juror, who);
+        bytes memory data = abi.encodeCall(jury.leave, (modelId, juror));
+        if (_call("jury.leave", who, address(jury), data, expected)) _enrolled[modelId][juror] = false;
+    }
+
+    function challenge(uint256 seed) external acts(seed) {
+        uint256 id = _jobThatIs(JobStatus.Submitted);
+        if (id == 0) return;
+        address who = _oneIn(4) ? _anybody() : _pick(_challengers);
+        bytes32 output = _oneIn(12) ? keccak256("another") : _jobs[id].output;
+        (address[] memory pool, uint128[] memory weights) = _eligible(id, who);
+        bool expected =
+            statusOf(id) == JobStatus.Submitted &&
+                output == _jobs[id].output &&
+                balance[STAKE][who] >= BOND &&
+                pool.length >= JURY_SIZE;
+        bytes memory data = abi.encodeCall(disputes.challenge, (_jobs[id].terms, output));
+        _lowers(who);
+        if (!_call("disputes.challenge", who, address(disputes), data, expected)) return;
+
+        if (_lastResult != _cases.length) ++idsOutOfOrder;
+        _jobs[id].stage = Stage.Disputed;
+        _lose(STAKE, who, BOND);
+        held[STAKE] += BOND;
+        bondsPosted += BOND;
+        _openCase(id, who, pool, weights);
+    }
+
+    function draw(uint256 seed) external acts(seed) {
+        uint256 id = _caseIn(IJuryArbiter.Phase.Draw);
+        if (id == 0) return;
+        Case storage c = _cases[id];
+        bool ready = block.number > c.seedBlock && block.number - c.seedBlock <= 256;
+        bool expected = phaseOf(id) == IJuryArbiter.Phase.Draw && ready;
+        bytes memory data = abi.encodeCall(jury.draw, (id, c.pool, c.weights));
+        if (!_call("jury.draw", _passerBy(), address(jury), data, expected)) return;
+
+        c.commitEnd = block.timestamp + JURY_PERIOD;
+        _seatJurors(id);
+    }
+
+    function requestSeedAgain(uint256 seed) external acts(seed) {
+        uint256 id = _caseIn(IJuryArbiter.Phase.Draw);
+        if (id == 0) return;
+        Case storage c = _cases[id];
+        bool missed = block.number > c.seedBlock && block.number - c.seedBlock > 256;
+        bytes memory data = abi.encodeCall(jury.requestSeedAgain, (id));
+        bool expected = phaseOf(id) == IJuryArbiter.Phase.Draw && missed;
+        if (!_call("jury.requestSeedAgain", _passerBy(), address(jury), data, expected)) return;
+
+        c.round += 1;
+        c.seedBlock = block.number + 2;
+    }
+
+    function commitVote(uint256 seed) external acts(seed) {
+        uint256 id = _caseIn(IJuryArbiter.Phase.Commit);
+        if (id == 0) return;
+        address juror = _seatThat(id, false);
+        address who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
+        (bytes32 found, bytes32 salt) = (_finding(id), keccak256(abi.encode(seed)));
+        Seat storage seat = _seats[id][juror];
+        bool expected =
+            phaseOf(id) == IJuryArbiter.Phase.Commit && _isJurorKey(juror, who) && seat.weight > 0 && !seat.committed;
+        bytes memory data = abi.encodeCall(jury.commitVote, (id, juror, _commitment(id, juror, found, salt)));
+        if (!_call("jury.commitVote", who, address(jury), data, expected)) return;
+
+        (seat.committed, seat.found, seat.salt) = (true, found, salt);
+        _cases[id].committed += 1;
+    }
+
+    function revealVote(uint256 seed) external acts(seed) {
+        uint256 id = _caseIn(IJuryArbiter.Phase.Reveal);
+        if (id == 0) return;
+        address juror = _seatThat(id, true);
+        address who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
+        Seat storage seat = _seats[id][juror];
+        bytes32 found = _oneIn(12) ? keccak256("changed my mind") : seat.found;
+        bool expected =
+            phaseOf(id) == IJuryArbiter.Phase.Reveal &&
+                _isJurorKey(juror, who) &&
+                seat.committed &&
+                !seat.revealed &&
+                found == seat.found;
+        bytes memory data = abi.encodeCall(jury.revealVote, (id, juror, found, seat.salt));
+        if (!_call("jury.revealVote", who, address(jury), data, expected)) return;
+
+        seat.revealed = true;
+        _cases[id].revealed += 1;
+    }
+
+    function close(uint256 seed) external acts(seed) {
+        uint256 id = _caseIn(IJuryArbiter.Phase.Count);
+        if (id != 0) _close(id);
+    }
+
+    function resolve(uint256 seed) external acts(seed) {
+        uint256 id = _caseToResolve();
+        if (id != 0) _resolve(id);
+    }
+
+    function payJurors(uint256 seed) external acts(seed) {
+        uint256 id = _caseToPay();
+        if (id != 0) _payJurors(id);
+    }
+
+    function _close(uint256 id) internal {
+        Case storage c = _cases[id];
+        for (uint256 i = 0; i < c.jurors.length; ++i) _lowers(c.jurors[i]);
+        bool expected = phaseOf(id) == IJuryArbiter.Phase.Count;
+        if (!_call("jury.close", _passerBy(), address(jury), abi.encodeCall(jury.close, (id)), expected)) return;
+
+        c.closed = true;
+        for (uint256 i = 0; i < c.jurors.length; ++i) {
+            address juror = c.jurors[i];
+            locked[juror] -= JUROR_LOCK;
+            if (_seats[id][juror].revealed) continue;
+            _checkSlash(juror, JUROR_LOCK);
+            c.reward += _slash(juror, JUROR_LOCK);
+        }
+        _enter(STAKE, address(jury), c.reward);
+        owned[STAKE][address(jury)] += c.reward;
+    }
+
+    function _resolve(uint256 id) internal {
+        Case storage c = _cases[id];
+        JobTerms memory terms = _jobs[c.jobId].terms;
+        bool late = block.timestamp > c.openedAt + MAX_RESOLUTION;
+        bool expected = c.ruling == Ruling.None && (c.closed || late);
+        bytes memory data = abi.encodeCall(disputes.resolve, (id, terms, _jobs[c.jobId].output));
+        _jobAtHand = expected ? c.jobId : 0;
+        _lowers(terms.provider);
+        if (!_call("disputes.resolve", _passerBy(), address(disputes), data, expected)) return;
+
+        _exited();
+        c.ruling = c.closed ? verdictOf(id) : Ruling.Inconclusive;
+        held[STAKE] -= BOND;
+        if (c.ruling == Ruling.Upheld) return _uphold(c, terms);
+        _jobs[c.jobId].stage = Stage.Paid;
+        _earnIntoPot(terms);
+        if (c.ruling == Ruling.Inconclusive) return _returnBond(c);
+        bondsForfeited += BOND;
+        _gain(STAKE, terms.provider, BOND / 2);
+        _gain(STAKE, address(jury), BOND / 2);
+        c.reward += BOND / 2;
+    }
+
+    function _payJurors(uint256 id) internal {
+        Case storage c = _cases[id];
+        bool expected = c.closed && c.ruling != Ruling.None && !c.paid;
+        bytes memory data = abi.encodeCall(jury.payJurors, (id));
+        if (!_call("jury.payJurors", _passerBy(), address(jury), data, expected)) return;
+
+        c.paid = true;
+        _lose(STAKE, address(jury), c.reward);
+        address[] memory earners = _earners(id);
+        if (earners.length == 0) return _gain(STAKE, _params.treasury, c.reward);
+        for (uint256 i = 0; i < earners.length; ++i) _gain(STAKE, earners[i], c.reward / earners.length);
+        _gain(STAKE, earners[0], c.reward % earners.length);
+    }
+
+    /// Price back to the client, 40 % of the slash to the challenger, 20 % to the jury, the rest to the treasury.
+    function _uphold(Case storage c, JobTerms memory terms) private {
+        _jobs[c.jobId].stage = Stage.Refunded;
+        _refund(terms);
+        _returnBond(c);
+        _checkSlash(terms.provider, c.slashCap);
+        locked[terms.provider] -= terms.stake;
+        uint256 slashed = _slash(terms.provider, c.slashCap);
+        (uint256 toFinder, uint256 toJury) = ((slashed * 40) / 100, (slashed * 20) / 100);
+        _gain(STAKE, c.challenger, toFinder);
+        _gain(STAKE, address(jury), toJury);
+        _gain(STAKE, _params.treasury, slashed - toFinder - toJury);
+        c.reward += toJury;
+    }
+
+    function _returnBond(Case storage c) private {
+        bondsReturned += BOND;
+        _gain(STAKE, c.challenger, BOND);
+    }
+
+    /// Compares what a slash took, before the books know of it, with what there was and what might be taken.
+    function _checkSlash(address provider, uint256 cap) private {
+        uint256 before = slashable(provider);
+        uint256 taken = before - staking.slashableOf(provider);
+        if (taken > before || taken > cap) ++slashesAboveStake;
+    }
+
+    function _openCase(uint256 jobId, address who, address[] memory pool, uint128[] memory weights) private {
+        JobTerms storage terms = _jobs[jobId].terms;
+        _cases.push();
+        Case storage c = _cases[_cases.length - 1];
+        (c.jobId, c.challenger, c.openedAt) = (jobId, who, block.timestamp);
+        uint256 behind = slashable(terms.provider);
+        c.slashCap = behind < terms.stake ? behind : terms.stake;
+        (c.pool, c.weights, c.seedBlock) = (pool, weights, block.number + 2);
+    }
+
+    /// Who sits is chance, and so read from the jury; that each is in the pool, once, is checked.
+    function _seatJurors(uint256 id) private {
+        Case storage c = _cases[id];
+        address[] memory jurors = jury.juryCaseOf(id).jurors;
+        for (uint256 i = 0; i < jurors.length; ++i) {
+            uint256 weight = _weightIn(c, jurors[i]);
+            if (weight == 0 || _seats[id][jurors[i]].weight != 0) ++strangeJurors;
+            _seats[id][jurors[i]].weight = weight;
+            c.jurors.push(jurors[i]);
+            locked[jurors[i]] += JUROR_LOCK;
+        }
+    }
+
+    /// Seats given to somebody outside the pool, or given twice.
+    uint256 public strangeJurors;
+
+    function _weightIn(Case storage c, address juror) private view returns (uint256) {
+        for (uint256 i = 0; i < c.pool.length; ++i) {
+            if (c.pool[i] == juror) return c.weights[i];
+        }
+        return 0;
+    }
+
+    /// Members of the pool that may judge, in the pool's order, which is the jury's own business.
+    function _eligible(
+        uint256 jobId,
+        address challenger
+    ) private view returns (address[] memory members, uint128[] memory weights) {
+        JobTerms storage terms = _jobs[jobId].terms;
+        address[] memory pool = jury.poolOf(terms.modelId);
+        (members, weights) = (new address[](pool.length), new uint128[](pool.length));
+        uint256 count = 0;
+        for (uint256 i = 0; i < pool.length; ++i) {
+            bool able =
+                _enrolled[terms.modelId][pool[i]] &&
+                    free(pool[i]) >= JUROR_LOCK &&
+                    _offerCount(pool[i], terms.modelId) > 0;
+            if (!able || _isParty(pool[i], terms, challenger)) continue;
+            (members[count], weights[count]) = (pool[i], uint128(free(pool[i])));
+            ++count;
+        }
+        assembly ("memory-safe") {
+            mstore(members, count)
+            mstore(weights, count)
+        }
+    }
+
+    function _isParty(address member, JobTerms storage terms, address challenger) private view returns (bool) {
+        address operator = _workers[member].operator;
+        if (member == terms.provider || operator == _workers[terms.provider].operator) return true;
+        if (member == terms.client || operator == terms.client) return true;
+        return member == challenger || operator == challenger;
+    }
+
+    /// Those who voted as the jury decided; all who voted if it did not.
+    function _earners(uint256 id) private view returns (address[] memory earners) {
+        Case storage c = _cases[id];
+        Ruling verdict = verdictOf(id);
+        earners = new address[](c.jurors.length);
+        uint256 count = 0;
+        for (uint256 i = 0; i < c.jurors.length; ++i) {
+            Seat storage seat = _seats[id][c.jurors[i]];
+            if (!seat.revealed || seat.found == 0) continue;
+            bool agrees = seat.found == _jobs[c.jobId].output;
+            if (verdict == Ruling.Inconclusive || agrees == (verdict == Ruling.Rejected)) {
+                earners[count++] = c.jurors[i];
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(earners, count)
+        }
+    }
+
+    /// Mostly what the provider found or, as often, one other output; sometimes nothing.
+    function _finding(uint256 caseId) private returns (bytes32) {
+        uint256 outcome = _roll(9);
+        if (outcome == 0) return 0;
+        // A case's jurors lean one way, so that verdicts of both kinds come about.
+        bool agrees = (outcome < 3) == (caseId % 2 == 0);
+        return agrees ? _jobs[_cases[caseId].jobId].output : keccak256("what the jurors found");
+    }
+
+    function _commitment(uint256 id, address juror, bytes32 found, bytes32 salt) private view returns (bytes32) {
+        bytes32 tag = keccak256("assay.jury.vote.v1");
+        return keccak256(abi.encode(tag, block.chainid, address(jury), id, _cases[id].round, juror, found, salt));
+    }
+
+    function _isJurorKey(address juror, address who) private view returns (bool) {
+        return who == juror || who == _workers[juror].operator;
+    }
+
+    function _offerCount(address provider, uint256 modelId) private view returns (uint256 count) {
+        if (_offers[provider][modelId][STAKE].maxDuration > 0) ++count;
+        if (_offers[provider][modelId][PAY].maxDuration > 0) ++count;
+    }
+
+    function _jurorAndCaller() private returns (uint256 modelId, address juror, address who) {
+        modelId = 1 + _roll(_models.length - 1);
+        juror = _pick(_provs);
+        who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
+    }
+
+    /// A case in this phase if there is one; sometimes, or if there is none, any case.
+    function _caseIn(IJuryArbiter.Phase wanted) private returns (uint256 id) {
+        if (caseCount() == 0) return 0;
+        id = 1 + _roll(caseCount());
+        if (_oneIn(10)) return id;
+        for (uint256 i = 0; i < caseCount() && phaseOf(id) != wanted; ++i) id = 1 + (id % caseCount());
+    }
+
+    function _caseToResolve() private returns (uint256 id) {
+        id = _caseIn(IJuryArbiter.Phase.Closed);
+        if (_oneIn(10)) return id;
+        for (uint256 i = 0; i < caseCount(); ++i) {
+            bool ripe = _cases[id].closed || block.timestamp > _cases[id].openedAt + MAX_RESOLUTION;
+            if (_cases[id].ruling == Ruling.None && ripe) return id;
+            id = 1 + (id % caseCount());
+        }
+    }
+
+    function _caseToPay() private returns (uint256 id) {
+        id = _caseIn(IJuryArbiter.Phase.Closed);
+        if (_oneIn(10)) return id;
+        for (uint256 i = 0; i < caseCount(); ++i) {
+            if (_cases[id].closed && _cases[id].ruling != Ruling.None && !_cases[id].paid) return id;
+            id = 1 + (id % caseCount());
+        }
+    }
+
+    /// A juror of the case who has not committed (or, having committed, not revealed) yet, if there is one.
+    function _seatThat(uint256 caseId, bool committed) private returns (address juror) {
+        address[] storage jurors = _cases[caseId].jurors;
+        if (jurors.length == 0) return _pick(_provs);
+        uint256 start = _roll(jurors.length);
+        for (uint256 i = 0; i < jurors.length; ++i) {
+            juror = jurors[(start + i) % jurors.length];
+            Seat storage seat = _seats[caseId][juror];
+            if (seat.committed == committed && !seat.revealed) return juror;
+        }
+    }
+}
