@@ -9,8 +9,11 @@ import {JobActions} from "./JobActions.sol";
 
 /// Challenges, juries and what follows from their verdicts.
 abstract contract DisputeActions is JobActions {
+    /// Seats given to somebody outside the pool, or given twice.
+    uint256 public strangeJurors;
+
     function enrol(uint256 seed) external acts(seed) {
-        (uint256 modelId, address juror, address who) = _jurorAndCaller();
+        (uint256 modelId, address juror, address who) = _jurorAndCaller(false);
         bool able = _offerCount(juror, modelId) > 0 && free(juror) >= JUROR_LOCK && !_enrolled[modelId][juror];
         bytes memory data = abi.encodeCall(jury.enrol, (modelId, juror));
         if (_call("jury.enrol", who, address(jury), data, able && _isJurorKey(juror, who))) {
@@ -19,7 +22,7 @@ abstract contract DisputeActions is JobActions {
     }
 
     function leave(uint256 seed) external acts(seed) {
-        (uint256 modelId, address juror, address who) = _jurorAndCaller();
+        (uint256 modelId, address juror, address who) = _jurorAndCaller(true);
         // Most stay, so that juries can be drawn.
         if (!_oneIn(3)) return;
         bool expected = _enrolled[modelId][juror] && _isJurorKey(juror, who);
@@ -76,40 +79,17 @@ abstract contract DisputeActions is JobActions {
         c.seedBlock = block.number + 2;
     }
 
+    /// One juror after the other, until one is not minded to.
     function commitVote(uint256 seed) external acts(seed) {
         uint256 id = _caseIn(IJuryArbiter.Phase.Commit);
         if (id == 0) return;
-        address juror = _seatThat(id, false);
-        address who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
-        (bytes32 found, bytes32 salt) = (_finding(id), keccak256(abi.encode(seed)));
-        Seat storage seat = _seats[id][juror];
-        bool expected =
-            phaseOf(id) == IJuryArbiter.Phase.Commit && _isJurorKey(juror, who) && seat.weight > 0 && !seat.committed;
-        bytes memory data = abi.encodeCall(jury.commitVote, (id, juror, _commitment(id, juror, found, salt)));
-        if (!_call("jury.commitVote", who, address(jury), data, expected)) return;
-
-        (seat.committed, seat.found, seat.salt) = (true, found, salt);
-        _cases[id].committed += 1;
+        do _commitNext(id); while (!_oneIn(5) && phaseOf(id) == IJuryArbiter.Phase.Commit);
     }
 
     function revealVote(uint256 seed) external acts(seed) {
         uint256 id = _caseIn(IJuryArbiter.Phase.Reveal);
         if (id == 0) return;
-        address juror = _seatThat(id, true);
-        address who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
-        Seat storage seat = _seats[id][juror];
-        bytes32 found = _oneIn(12) ? keccak256("changed my mind") : seat.found;
-        bool expected =
-            phaseOf(id) == IJuryArbiter.Phase.Reveal &&
-                _isJurorKey(juror, who) &&
-                seat.committed &&
-                !seat.revealed &&
-                found == seat.found;
-        bytes memory data = abi.encodeCall(jury.revealVote, (id, juror, found, seat.salt));
-        if (!_call("jury.revealVote", who, address(jury), data, expected)) return;
-
-        seat.revealed = true;
-        _cases[id].revealed += 1;
+        do _revealNext(id); while (!_oneIn(5) && phaseOf(id) == IJuryArbiter.Phase.Reveal);
     }
 
     function close(uint256 seed) external acts(seed) {
@@ -127,6 +107,34 @@ abstract contract DisputeActions is JobActions {
         if (id != 0) _payJurors(id);
     }
 
+    function _commitNext(uint256 id) private {
+        address juror = _seatThat(id, false);
+        address who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
+        (bytes32 found, bytes32 salt) = (_finding(id), bytes32(_roll(type(uint256).max)));
+        Seat storage seat = _seats[id][juror];
+        bool able = _isJurorKey(juror, who) && seat.weight > 0 && !seat.committed;
+        bytes memory data = abi.encodeCall(jury.commitVote, (id, juror, _commitment(id, juror, found, salt)));
+        bool expected = phaseOf(id) == IJuryArbiter.Phase.Commit && able;
+        if (!_call("jury.commitVote", who, address(jury), data, expected)) return;
+
+        (seat.committed, seat.found, seat.salt) = (true, found, salt);
+        _cases[id].committed += 1;
+    }
+
+    function _revealNext(uint256 id) private {
+        address juror = _seatThat(id, true);
+        address who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
+        Seat storage seat = _seats[id][juror];
+        bytes32 found = _oneIn(12) ? keccak256("changed my mind") : seat.found;
+        bool able = _isJurorKey(juror, who) && seat.committed && !seat.revealed && found == seat.found;
+        bytes memory data = abi.encodeCall(jury.revealVote, (id, juror, found, seat.salt));
+        bool expected = phaseOf(id) == IJuryArbiter.Phase.Reveal && able;
+        if (!_call("jury.revealVote", who, address(jury), data, expected)) return;
+
+        seat.revealed = true;
+        _cases[id].revealed += 1;
+    }
+
     function _close(uint256 id) internal {
         Case storage c = _cases[id];
         for (uint256 i = 0; i < c.jurors.length; ++i) _lowers(c.jurors[i]);
@@ -138,6 +146,7 @@ abstract contract DisputeActions is JobActions {
             address juror = c.jurors[i];
             locked[juror] -= JUROR_LOCK;
             if (_seats[id][juror].revealed) continue;
+            _note("slash.juror");
             _checkSlash(juror, JUROR_LOCK);
             c.reward += _slash(juror, JUROR_LOCK);
         }
@@ -158,6 +167,7 @@ abstract contract DisputeActions is JobActions {
         _exited();
         c.ruling = c.closed ? verdictOf(id) : Ruling.Inconclusive;
         held[STAKE] -= BOND;
+        _note(_rulingName(c));
         if (c.ruling == Ruling.Upheld) return _uphold(c, terms);
         _jobs[c.jobId].stage = Stage.Paid;
         _earnIntoPot(terms);
@@ -178,8 +188,15 @@ abstract contract DisputeActions is JobActions {
         _lose(STAKE, address(jury), c.reward);
         address[] memory earners = _earners(id);
         if (earners.length == 0) return _gain(STAKE, _params.treasury, c.reward);
+        if (c.reward > 0) _note("jurors.paid");
         for (uint256 i = 0; i < earners.length; ++i) _gain(STAKE, earners[i], c.reward / earners.length);
         _gain(STAKE, earners[0], c.reward % earners.length);
+    }
+
+    function _rulingName(Case storage c) private view returns (string memory) {
+        if (c.ruling == Ruling.Upheld) return "ruling.upheld";
+        if (c.ruling == Ruling.Rejected) return "ruling.rejected";
+        return c.closed ? "ruling.inconclusive" : "ruling.silent";
     }
 
     /// Price back to the client, 40 % of the slash to the challenger, 20 % to the jury, the rest to the treasury.
@@ -187,6 +204,7 @@ abstract contract DisputeActions is JobActions {
         _jobs[c.jobId].stage = Stage.Refunded;
         _refund(terms);
         _returnBond(c);
+        _note("slash.provider");
         _checkSlash(terms.provider, c.slashCap);
         locked[terms.provider] -= terms.stake;
         uint256 slashed = _slash(terms.provider, c.slashCap);
@@ -231,9 +249,6 @@ abstract contract DisputeActions is JobActions {
             locked[jurors[i]] += JUROR_LOCK;
         }
     }
-
-    /// Seats given to somebody outside the pool, or given twice.
-    uint256 public strangeJurors;
 
     function _weightIn(Case storage c, address juror) private view returns (uint256) {
         for (uint256 i = 0; i < c.pool.length; ++i) {
@@ -315,9 +330,11 @@ abstract contract DisputeActions is JobActions {
         if (_offers[provider][modelId][PAY].maxDuration > 0) ++count;
     }
 
-    function _jurorAndCaller() private returns (uint256 modelId, address juror, address who) {
-        modelId = 1 + _roll(_models.length - 1);
+    /// Somebody who is (or is not) in the pool of a model, if there is one.
+    function _jurorAndCaller(bool enrolled) private returns (uint256 modelId, address juror, address who) {
+        modelId = _oneIn(2) ? 1 : 1 + _roll(_models.length - 1);
         juror = _pick(_provs);
+        for (uint256 i = 0; i < _provs.length && _enrolled[modelId][juror] != enrolled; ++i) juror = _provs[i];
         who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
     }
 

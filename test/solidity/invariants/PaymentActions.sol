@@ -5,6 +5,10 @@ import {Observed} from "./Observed.sol";
 
 /// Money into, inside and out of the escrow, in two tokens, and accounts that a token freezes.
 abstract contract PaymentActions is Observed {
+    mapping(address account => bool) private _sweepable;
+    address internal _frozen;
+    uint256 internal _frozenToken;
+
     function deposit(uint256 seed) external acts(seed) {
         (uint256 token, address who, uint128 amount) = _moneyToBring();
         address account = _oneIn(3) ? _anybody() : who;
@@ -58,7 +62,8 @@ abstract contract PaymentActions is Observed {
     }
 
     function sweep(uint256 seed) external acts(seed) {
-        (uint256 token, address account, ) = _moneyToMove();
+        uint256 token = _roll(2);
+        address account = _whoAllowsSweeps(token);
         uint256 amount = balance[token][account];
         bool expected = _sweepable[account] && amount > 0 && !_isFrozen(token, account);
         bytes memory data = abi.encodeCall(escrow.sweep, (_tokenOf(token), account));
@@ -75,10 +80,6 @@ abstract contract PaymentActions is Observed {
         (_frozenToken, _frozen, frozenAccounts) = (_roll(2), _anybody(), 1);
         tokens[_frozenToken].setBlocked(_frozen, true);
     }
-
-    mapping(address account => bool) private _sweepable;
-    address internal _frozen;
-    uint256 internal _frozenToken;
 
     function _free() internal {
         if (frozenAccounts > 0) tokens[_frozenToken].setBlocked(_frozen, false);
@@ -111,6 +112,13 @@ abstract contract PaymentActions is Observed {
         (token, who) = (_roll(2), _oneIn(2) ? _pick(_clients) : _anybody());
         amount = _oneIn(10) ? 0 : uint128(_roll(50e18));
         _bring(token, who, address(escrow), amount);
+    }
+
+    function _whoAllowsSweeps(uint256 token) private returns (address account) {
+        account = _anybody();
+        for (uint256 i = 0; i < people.length && !_oneIn(20); ++i) {
+            if (_sweepable[people[i]] && balance[token][people[i]] > 0) return people[i];
+        }
     }
 
     /// A part of somebody's balance, all of it, or a little too much.

@@ -55,14 +55,14 @@ abstract contract StakeActions is PaymentActions {
         if (!_call("staking.withdraw", who, address(staking), data, expected)) return;
 
         _exited();
-        if (staking.slashableOf(who) < _obligationsOf(who)) ++exitsBelowLocks;
+        if (staking.slashableOf(who) < obligationsOf(who)) ++exitsBelowLocks;
         _dropDue(who);
         stakeSum -= due;
         _giveAway(STAKE, who, to, due);
     }
 
     /// Stake behind open jobs, uncollected pots and jury seats, summed up anew.
-    function _obligationsOf(address provider) public view returns (uint256 sum) {
+    function obligationsOf(address provider) public view returns (uint256 sum) {
         for (uint256 id = 1; id < _jobs.length; ++id) {
             bool open = _jobs[id].stage != Stage.Paid && _jobs[id].stage != Stage.Refunded;
             if (open && _jobs[id].terms.provider == provider) sum += _jobs[id].terms.stake;

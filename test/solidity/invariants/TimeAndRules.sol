@@ -18,8 +18,6 @@ abstract contract TimeAndRules is DisputeActions {
     }
 
     Proposal[] private _proposals;
-    uint256 public parameterChanges;
-    uint256 private _intrusionTries;
 
     function passMinutes(uint256 seed) external acts(seed) {
         _pass(1 + _roll(20 minutes), 1 + _roll(20));
@@ -65,7 +63,6 @@ abstract contract TimeAndRules is DisputeActions {
         if (!_call(_changeName(proposal.kind), ADMIN, address(authority), call_, expected)) return;
 
         proposal.executed = true;
-        ++parameterChanges;
         _apply(proposal.kind, proposal.value);
     }
 
@@ -82,11 +79,7 @@ abstract contract TimeAndRules is DisputeActions {
         vm.prank(_anybody());
         (bool ok, ) = target.call(data);
         if (ok) ++intrusions;
-    }
-
-    function _pass(uint256 seconds_, uint256 blocks) internal {
-        vm.warp(block.timestamp + seconds_);
-        vm.roll(block.number + blocks);
+        _note("intrusion.tried");
     }
 
     function _forbiddenCall(uint256 kind) private returns (address, bytes memory) {

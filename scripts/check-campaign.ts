@@ -1,0 +1,95 @@
+// Adds up what the invariant campaign wrote and fails where it proves too little: too few calls, a function of the
+// system that never succeeded, or an outcome that never came about. `npm run test:solidity` runs it after the tests.
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+
+const ROOT = path.join(import.meta.dirname, "..");
+const MIN_CALLS = 25_600;
+
+/** How the campaign names the contracts, and where their interfaces lie. */
+const CONTRACTS = {
+  models: "registry/ModelRegistry",
+  providers: "registry/ProviderRegistry",
+  escrow: "payments/PaymentEscrow",
+  staking: "staking/ProviderStaking",
+  market: "market/InferenceMarket",
+  disputes: "disputes/DisputeManager",
+  jury: "disputes/arbiters/JuryArbiter",
+};
+
+/** Only a contract of the system may call these; the campaign reaches them through the functions that do. */
+const INTERNAL = [
+  "escrow.hold",
+  "escrow.credit",
+  "staking.lock",
+  "staking.release",
+  "staking.slash",
+  "market.openDispute",
+  "market.closeDispute",
+  "jury.openCase",
+];
+/** Called once, at deployment. */
+const DEPLOYMENT = [
+  "escrow.setControllers",
+  "staking.setControllers",
+  "market.linkDisputes",
+  "disputes.setArbiter",
+  "market.setAuthority",
+];
+/** OpenZeppelin's own, beside `transferFrom`; and `multicall`, which only repeats the others. */
+const LIBRARY = ["models.approve", "models.setApprovalForAll", "models.safeTransferFrom", "market.multicall"];
+
+/** What must have come about besides. */
+const OUTCOMES = [
+  "authority.schedule",
+  "exit.whileFrozen",
+  "intrusion.tried",
+  "jurors.paid",
+  "ruling.inconclusive",
+  "ruling.rejected",
+  "ruling.silent",
+  "ruling.upheld",
+  "slash.juror",
+  "slash.provider",
+  "transfer.probed",
+];
+
+interface AbiItem {
+  type: string;
+  name?: string;
+  stateMutability?: string;
+}
+
+async function stateChangingFunctions(): Promise<string[]> {
+  const names: string[] = [];
+  for (const [short, file] of Object.entries(CONTRACTS)) {
+    const artifact = path.join(ROOT, `artifacts/default/contracts/${file}.sol/${path.basename(file)}.json`);
+    const { abi } = JSON.parse(await readFile(artifact, "utf8")) as { abi: AbiItem[] };
+    for (const { type, name, stateMutability } of abi) {
+      if (type === "function" && stateMutability === "nonpayable") names.push(`${short}.${String(name)}`);
+    }
+  }
+  const skipped = new Set([...INTERNAL, ...DEPLOYMENT, ...LIBRARY]);
+  return [...new Set(names)].filter((name) => !skipped.has(name));
+}
+
+async function tally(): Promise<Map<string, number>> {
+  const log = await readFile(path.join(ROOT, "cache/campaign.log"), "utf8");
+  const sums = new Map<string, number>();
+  for (const entry of log.split(/\s+/).filter(Boolean)) {
+    const [name = "", count = "0"] = entry.split("=");
+    sums.set(name, (sums.get(name) ?? 0) + Number(count));
+  }
+  return sums;
+}
+
+const sums = await tally();
+const calls = sums.get("calls") ?? 0;
+const required = [...(await stateChangingFunctions()), ...OUTCOMES];
+const missing = required.filter((name) => (sums.get(name) ?? 0) === 0);
+
+console.log(`\nInvariant campaign: ${calls.toLocaleString("en")} calls; how often each function succeeded:`);
+for (const name of required.sort()) console.log(`  ${name.padEnd(32)}${String(sums.get(name) ?? 0).padStart(8)}`);
+if (calls < MIN_CALLS) console.error(`Too few calls: at least ${String(MIN_CALLS)} are wanted.`);
+if (missing.length > 0) console.error(`Never succeeded: ${missing.join(", ")}.`);
+process.exitCode = calls < MIN_CALLS || missing.length > 0 ? 1 : 0;
