@@ -38,7 +38,7 @@ export default defineConfig({
     solidity: {
       fsPermissions: { writeFile: ["cache/campaign.log"] },
       fuzz: { runs: 1000 },
-      invariant: { runs: 128, depth: 200, failOnRevert: true },
+      invariant: { runs: 128, depth: 200, failOnRevert: true, shrinkRunLimit: 200 },
     },
   },
 });
