@@ -21,6 +21,8 @@ export default defineConfig({
   plugins: [hardhatToolbox],
   tasks,
   solidity: {
+    // Only `test solidity` needs the Solidity tests, which take longer to compile than the contracts.
+    splitTestsCompilation: true,
     npmFilesToBuild: ["@openzeppelin/contracts/access/manager/AccessManager.sol"],
     profiles: { default: { compilers: [compiler] }, production: { compilers: [compiler], isolated: false } },
   },

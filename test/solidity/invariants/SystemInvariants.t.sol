@@ -48,7 +48,7 @@ contract SystemInvariantsTest is TestBase {
         targets[0] = FuzzSelector(address(_assay), _assay.actions());
     }
 
-    /// `scripts/check-campaign.ts` adds these lines up and fails where a function never succeeded.
+    /// `scripts/campaign.ts` adds these lines up and fails where a function never succeeded.
     function afterInvariant() external {
         vm.writeLine(_LOG, string.concat("calls=", vm.toString(_assay.calls()), _assay.tally()));
     }

@@ -26,10 +26,6 @@ abstract contract TestBase {
         if (actual > most) revert(_compared(what, actual, ">", most));
     }
 
-    function assertEq(address actual, address expected, string memory what) internal pure {
-        assertEq(uint160(actual), uint160(expected), what);
-    }
-
     function assertEq(bytes32 actual, bytes32 expected, string memory what) internal pure {
         assertEq(uint256(actual), uint256(expected), what);
     }

@@ -1,9 +1,11 @@
 // Adds up what the invariant campaign wrote and fails where it proves too little: too few calls, a function of the
-// system that never succeeded, or an outcome that never came about. `npm run test:solidity` runs it after the tests.
-import { readFile } from "node:fs/promises";
+// system that never succeeded, or an outcome that never came about. `npm run test:solidity` runs it after the tests;
+// with `--reset`, before them, it takes the last campaign's figures away.
+import { mkdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 
 const ROOT = path.join(import.meta.dirname, "..");
+const LOG = path.join(ROOT, "cache/campaign.log");
 const MIN_CALLS = 25_600;
 
 /** How the campaign names the contracts, and where their interfaces lie. */
@@ -74,7 +76,7 @@ async function stateChangingFunctions(): Promise<string[]> {
 }
 
 async function tally(): Promise<Map<string, number>> {
-  const log = await readFile(path.join(ROOT, "cache/campaign.log"), "utf8");
+  const log = await readFile(LOG, "utf8");
   const sums = new Map<string, number>();
   for (const entry of log.split(/\s+/).filter(Boolean)) {
     const [name = "", count = "0"] = entry.split("=");
@@ -83,13 +85,24 @@ async function tally(): Promise<Map<string, number>> {
   return sums;
 }
 
-const sums = await tally();
-const calls = sums.get("calls") ?? 0;
-const required = [...(await stateChangingFunctions()), ...OUTCOMES];
-const missing = required.filter((name) => (sums.get(name) ?? 0) === 0);
+async function reset(): Promise<void> {
+  await mkdir(path.dirname(LOG), { recursive: true });
+  await rm(LOG, { force: true });
+}
 
-console.log(`\nInvariant campaign: ${calls.toLocaleString("en")} calls; how often each function succeeded:`);
-for (const name of required.sort()) console.log(`  ${name.padEnd(32)}${String(sums.get(name) ?? 0).padStart(8)}`);
-if (calls < MIN_CALLS) console.error(`Too few calls: at least ${String(MIN_CALLS)} are wanted.`);
-if (missing.length > 0) console.error(`Never succeeded: ${missing.join(", ")}.`);
-process.exitCode = calls < MIN_CALLS || missing.length > 0 ? 1 : 0;
+/** Prints the figures and returns whether they prove enough. */
+async function report(): Promise<boolean> {
+  const sums = await tally();
+  const calls = sums.get("calls") ?? 0;
+  const required = [...(await stateChangingFunctions()), ...OUTCOMES].sort();
+  const missing = required.filter((name) => !sums.has(name));
+
+  console.log(`\nInvariant campaign: ${calls.toLocaleString("en")} calls. How often each function succeeded:`);
+  for (const name of required) console.log(`  ${name.padEnd(32)}${String(sums.get(name) ?? 0).padStart(8)}`);
+  if (calls < MIN_CALLS) console.error(`Too few calls: at least ${String(MIN_CALLS)} are wanted.`);
+  if (missing.length > 0) console.error(`Never succeeded: ${missing.join(", ")}.`);
+  return calls >= MIN_CALLS && missing.length === 0;
+}
+
+if (process.argv.includes("--reset")) await reset();
+else if (!(await report())) process.exitCode = 1;
