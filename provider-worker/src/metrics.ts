@@ -38,6 +38,12 @@ export class Metrics {
     help: "What the operator has for gas",
   });
   readonly challenges = new Counter({ ...this.#in, name: "assay_challenges_total", help: "Results challenged" });
+  readonly refusedUploads = new Counter({
+    ...this.#in,
+    name: "assay_refused_uploads_total",
+    help: "Uploads to the content store that were refused",
+    labelNames: ["status"] as const,
+  });
   readonly votes = new Counter({
     ...this.#in,
     name: "assay_votes_total",

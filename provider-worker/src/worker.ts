@@ -90,6 +90,9 @@ export class Worker {
     this.#server = new ContentServer(this.#store, {
       ...settings.content,
       maxUploadBytes: settings.limits.inputBytes,
+      onRefused: (status) => {
+        this.#metrics.refusedUploads.inc({ status });
+      },
     });
     if (settings.metrics.port !== 0) this.#metricsServer = new MetricsServer(this.#metrics.registry, settings.metrics);
     this.#reader = new LogReader(this.#provider, this.#journal, {

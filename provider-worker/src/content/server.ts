@@ -12,6 +12,8 @@ export interface ContentServerOptions {
   port: number;
   /** Largest upload accepted, in bytes. */
   maxUploadBytes: number;
+  /** Told the HTTP status of every upload that is refused. */
+  onRefused?: (status: number) => void;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -78,13 +80,18 @@ export class ContentServer {
     }
   }
 
+  #refuse(response: ServerResponse, status: number, message: string): void {
+    this.options.onRefused?.(status);
+    reply(response, status, message);
+  }
+
   async #receive(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of request as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > this.options.maxUploadBytes) {
-        reply(response, 413, `more than ${this.options.maxUploadBytes} bytes`);
+        this.#refuse(response, 413, `more than ${this.options.maxUploadBytes} bytes`);
         request.destroy();
         return;
       }
@@ -94,10 +101,11 @@ export class ContentServer {
     try {
       const root = await this.store.putTensors(bytes);
       if (root === name) reply(response, 201, "kept");
-      else reply(response, 422, `the tensors commit to ${root}`);
+      else this.#refuse(response, 422, `the tensors commit to ${root}`);
     } catch (error) {
-      if (error instanceof TensorError) reply(response, 422, error.message);
-      else if (error instanceof StoreFullError) reply(response, 507, "the store is full of open jobs: try later");
+      if (error instanceof TensorError) this.#refuse(response, 422, error.message);
+      else if (error instanceof StoreFullError)
+        this.#refuse(response, 507, "the store is full of open jobs: try later");
       else throw error;
     }
   }

@@ -78,11 +78,13 @@ describe("The content store", () => {
 describe("The content server", () => {
   let server: ContentServer;
   let base: string;
+  const refused: number[] = [];
   before(async () => {
     server = new ContentServer(new ContentStore(directory, ROOMY), {
       host: "127.0.0.1",
       port: 0,
       maxUploadBytes: 10_000,
+      onRefused: (status) => refused.push(status),
     });
     base = `http://127.0.0.1:${await server.start()}`;
   });
@@ -102,6 +104,7 @@ describe("The content server", () => {
     assert.equal(await put(other, new Uint8Array(100)), 422);
     assert.equal(await put(other, new Uint8Array(20_000)).catch(() => 413), 413);
     assert.equal((await fetch(`${base}/tensors/${other}`)).status, 404);
+    assert.deepEqual(refused, [422, 422, 413]);
   });
 });
 
