@@ -4,8 +4,6 @@ import path from "node:path";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const SKIPPED = new Set(["node_modules", "dist", "artifacts", "cache", "coverage", ".git", ".demo"]);
-/** Pages that are promised and not there yet. */
-const PENDING = new Set<string>();
 
 /** Markdown files below a folder, as paths from the root. */
 function markdownFiles(folder: string): string[] {
@@ -47,7 +45,7 @@ function problem(file: string, link: string): string | undefined {
   const [target = "", anchor] = link.split("#");
   const found = target === "" ? file : path.posix.join(path.posix.dirname(file), decodeURI(target));
   if (found.startsWith("..") || target.startsWith("/")) return "leads out of the repository";
-  if (!existsSync(path.join(ROOT, found))) return PENDING.has(found) ? undefined : `there is no ${found}`;
+  if (!existsSync(path.join(ROOT, found))) return `there is no ${found}`;
   if (anchor === undefined) return undefined;
   if (statSync(path.join(ROOT, found)).isDirectory() || !found.endsWith(".md")) return `${found} has no headings`;
   return anchorsOf(found).has(anchor) ? undefined : `${found} has no heading #${anchor}`;

@@ -48,6 +48,8 @@ contract AssayHandler is RegistryActions, Drain {
         vm.prank(provider);
         jury.enrol(1, provider);
         _enrolled[1][provider] = true;
+        _seatsLeft[1][provider] = SEATS;
+        locked[provider] += SEATS * JUROR_LOCK;
     }
 
     function _openAccount(uint256 token, address account, uint128 amount) private {

@@ -108,6 +108,8 @@ abstract contract Books is Cast {
     mapping(address provider => Worker) internal _workers;
     mapping(address provider => mapping(uint256 modelId => mapping(uint256 token => Offer))) internal _offers;
     mapping(uint256 modelId => mapping(address juror => bool)) internal _enrolled;
+    /// Seats that members of a pool may still take, with stake locked for each.
+    mapping(uint256 modelId => mapping(address juror => uint256)) internal _seatsLeft;
     mapping(uint256 caseId => mapping(address juror => Seat)) internal _seats;
 
     /// Balances in the escrow.

@@ -14,10 +14,13 @@ abstract contract DisputeActions is JobActions {
 
     function enrol(uint256 seed) external acts(seed) {
         (uint256 modelId, address juror, address who) = _jurorAndCaller(false);
-        bool able = _offerCount(juror, modelId) > 0 && free(juror) >= JUROR_LOCK && !_enrolled[modelId][juror];
+        uint256 reserve = SEATS * JUROR_LOCK;
+        bool able = _offerCount(juror, modelId) > 0 && free(juror) >= reserve && !_enrolled[modelId][juror];
         bytes memory data = abi.encodeCall(jury.enrol, (modelId, juror));
         if (_call("jury.enrol", who, address(jury), data, able && _isJurorKey(juror, who))) {
             _enrolled[modelId][juror] = true;
+            _seatsLeft[modelId][juror] = SEATS;
+            locked[juror] += reserve;
         }
     }
 
@@ -27,7 +30,11 @@ abstract contract DisputeActions is JobActions {
         if (!_oneIn(3)) return;
         bool expected = _enrolled[modelId][juror] && _isJurorKey(juror, who);
         bytes memory data = abi.encodeCall(jury.leave, (modelId, juror));
-        if (_call("jury.leave", who, address(jury), data, expected)) _enrolled[modelId][juror] = false;
+        if (!_call("jury.leave", who, address(jury), data, expected)) return;
+
+        _enrolled[modelId][juror] = false;
+        locked[juror] -= _seatsLeft[modelId][juror] * JUROR_LOCK;
+        _seatsLeft[modelId][juror] = 0;
     }
 
     function challenge(uint256 seed) external acts(seed) {
@@ -144,8 +151,11 @@ abstract contract DisputeActions is JobActions {
         c.closed = true;
         for (uint256 i = 0; i < c.jurors.length; ++i) {
             address juror = c.jurors[i];
+            if (_seats[id][juror].revealed) {
+                _giveSeatBack(_jobs[c.jobId].terms.modelId, juror);
+                continue;
+            }
             locked[juror] -= JUROR_LOCK;
-            if (_seats[id][juror].revealed) continue;
             _note("slash.juror");
             _checkSlash(juror, JUROR_LOCK);
             c.reward += _slash(juror, JUROR_LOCK);
@@ -173,9 +183,10 @@ abstract contract DisputeActions is JobActions {
         _earnIntoPot(terms);
         if (c.ruling == Ruling.Inconclusive) return _returnBond(c);
         bondsForfeited += BOND;
-        _gain(STAKE, terms.provider, BOND / 2);
-        _gain(STAKE, address(jury), BOND / 2);
-        c.reward += BOND / 2;
+        uint256 toJury = _juryPay(c.slashCap);
+        _gain(STAKE, terms.provider, BOND - toJury);
+        _gain(STAKE, address(jury), toJury);
+        c.reward += toJury;
     }
 
     function _payJurors(uint256 id) internal {
@@ -199,7 +210,12 @@ abstract contract DisputeActions is JobActions {
         return c.closed ? "ruling.inconclusive" : "ruling.silent";
     }
 
-    /// Price back to the client, 40 % of the slash to the challenger, 20 % to the jury, the rest to the treasury.
+    /// The same for both verdicts: 20 % of the slash, but no more than half of the bond.
+    function _juryPay(uint256 slash) private pure returns (uint256) {
+        return slash / 5 < BOND / 2 ? slash / 5 : BOND / 2;
+    }
+
+    /// Price back to the client, 40 % of the slash to the challenger, the jury's pay, the rest to the treasury.
     function _uphold(Case storage c, JobTerms memory terms) private {
         _jobs[c.jobId].stage = Stage.Refunded;
         _refund(terms);
@@ -208,7 +224,7 @@ abstract contract DisputeActions is JobActions {
         _checkSlash(terms.provider, c.slashCap);
         locked[terms.provider] -= terms.stake;
         uint256 slashed = _slash(terms.provider, c.slashCap);
-        (uint256 toFinder, uint256 toJury) = ((slashed * 40) / 100, (slashed * 20) / 100);
+        (uint256 toFinder, uint256 toJury) = ((slashed * 40) / 100, _juryPay(slashed));
         _gain(STAKE, c.challenger, toFinder);
         _gain(STAKE, address(jury), toJury);
         _gain(STAKE, _params.treasury, slashed - toFinder - toJury);
@@ -246,8 +262,18 @@ abstract contract DisputeActions is JobActions {
             if (weight == 0 || _seats[id][jurors[i]].weight != 0) ++strangeJurors;
             _seats[id][jurors[i]].weight = weight;
             c.jurors.push(jurors[i]);
-            locked[jurors[i]] += JUROR_LOCK;
+            _takeSeat(_jobs[c.jobId].terms.modelId, jurors[i]);
         }
+    }
+
+    function _takeSeat(uint256 modelId, address juror) private {
+        if (_seatsLeft[modelId][juror] > 0) --_seatsLeft[modelId][juror];
+        else locked[juror] += JUROR_LOCK;
+    }
+
+    function _giveSeatBack(uint256 modelId, address juror) private {
+        if (_enrolled[modelId][juror] && _seatsLeft[modelId][juror] < SEATS) ++_seatsLeft[modelId][juror];
+        else locked[juror] -= JUROR_LOCK;
     }
 
     function _weightIn(Case storage c, address juror) private view returns (uint256) {
@@ -267,12 +293,14 @@ abstract contract DisputeActions is JobActions {
         (members, weights) = (new address[](pool.length), new uint128[](pool.length));
         uint256 count = 0;
         for (uint256 i = 0; i < pool.length; ++i) {
+            bool seat = _seatsLeft[terms.modelId][pool[i]] > 0 || free(pool[i]) >= JUROR_LOCK;
             bool able =
                 _enrolled[terms.modelId][pool[i]] &&
-                    free(pool[i]) >= JUROR_LOCK &&
+                    seat &&
+                    bonded[pool[i]] > 0 &&
                     _offerCount(pool[i], terms.modelId) > 0;
             if (!able || _isParty(pool[i], terms, challenger)) continue;
-            (members[count], weights[count]) = (pool[i], uint128(free(pool[i])));
+            (members[count], weights[count]) = (pool[i], uint128(bonded[pool[i]]));
             ++count;
         }
         assembly ("memory-safe") {
@@ -283,7 +311,7 @@ abstract contract DisputeActions is JobActions {
 
     function _isParty(address member, JobTerms storage terms, address challenger) private view returns (bool) {
         address operator = _workers[member].operator;
-        if (member == terms.provider || operator == _workers[terms.provider].operator) return true;
+        if (member == terms.provider || operator == terms.provider) return true;
         if (member == terms.client || operator == terms.client) return true;
         return member == challenger || operator == challenger;
     }

@@ -16,6 +16,7 @@ abstract contract Drain is TimeAndRules {
         for (uint256 i = 0; i < _pots.length; ++i) {
             if (!_isEmpty(_pots[i])) _collect(i);
         }
+        for (uint256 i = 0; i < people.length; ++i) _leavePools(people[i]);
         for (uint256 i = 0; i < people.length; ++i) _startToLeave(people[i]);
         _pass(UNBONDING, 1);
         for (uint256 i = 0; i < people.length; ++i) _takeAll(people[i]);
@@ -41,6 +42,16 @@ abstract contract Drain is TimeAndRules {
         }
         for (uint256 id = 1; id < _jobs.length; ++id) {
             assertTrue(market.statusOf(id) == JobStatus.Settled, "I13: a job is not settled");
+        }
+    }
+
+    function _leavePools(address who) private {
+        for (uint256 id = 1; id < _models.length; ++id) {
+            if (!_enrolled[id][who]) continue;
+            _must(who, address(jury), abi.encodeCall(jury.leave, (id, who)), "leaving a jury pool");
+            _enrolled[id][who] = false;
+            locked[who] -= _seatsLeft[id][who] * JUROR_LOCK;
+            _seatsLeft[id][who] = 0;
         }
     }
 

@@ -73,6 +73,7 @@ abstract contract StakeActions is PaymentActions {
         for (uint256 id = 1; id < _cases.length; ++id) {
             if (!_cases[id].closed && _seats[id][provider].weight > 0) sum += JUROR_LOCK;
         }
+        for (uint256 id = 1; id < _models.length; ++id) sum += _seatsLeft[id][provider] * JUROR_LOCK;
     }
 
     function _dueOf(address who) internal view returns (uint256 due) {

@@ -18,13 +18,18 @@ contract ProviderStakingTest is AssayFixture {
 
     function testFuzz_thePeriodOutlivesEveryJobItMayBack(uint48 period) external {
         uint256 longestJob = 3 days + 7 days + 7 days;
+        uint256 cap = 365 days;
         if (period <= longestJob) {
             vm.expectRevert(
                 abi.encodeWithSelector(IProviderStaking.ProviderStaking_UnbondingTooShort.selector, period, longestJob)
             );
+        } else if (period > cap) {
+            vm.expectRevert(
+                abi.encodeWithSelector(IProviderStaking.ProviderStaking_UnbondingTooLong.selector, period, cap)
+            );
         }
         ProviderStaking deployed = new ProviderStaking(stakeToken, address(market), period);
-        if (period > longestJob) assertEq(deployed.UNBONDING_PERIOD(), period, "period");
+        if (period > longestJob && period <= cap) assertEq(deployed.UNBONDING_PERIOD(), period, "period");
     }
 
     function testFuzz_stakeLeavesInItsSecondAndNotOneBefore(uint128 amount, uint128 part) external {
