@@ -5,3 +5,5 @@ export * from "./errors.js";
 export * from "./terms.js";
 export * from "./transport.js";
 export * from "./tensor/index.js";
+export * from "./graph/index.js";
+export * from "./onnx/index.js";

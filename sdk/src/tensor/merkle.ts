@@ -63,6 +63,13 @@ export class MerkleTree {
     return new MerkleTree(hashes);
   }
 
+  /** Over leaves that are hashes already, such as the Merkle roots of a trace. */
+  static fromHashes(leaves: readonly string[]): MerkleTree {
+    const hashes = new Uint8Array(HASH * leaves.length);
+    leaves.forEach((leaf, i) => hashes.set(bytes32(leaf), HASH * i));
+    return new MerkleTree(hashes);
+  }
+
   /** Zero for a tree without leaves. */
   get root(): Hex {
     const top = this.#levels.at(-1) as Uint8Array;

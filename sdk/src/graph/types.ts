@@ -1,0 +1,83 @@
+import type { Hex } from "../tensor/bytes.js";
+import type { TensorHeader } from "../tensor/commitment.js";
+
+// The structs of contracts/types/GraphTypes.sol, field by field. docs/COURT.md says what they mean.
+
+/** Where an operand comes from. */
+export const Source = { Absent: 0, Trace: 1, Constant: 2 } as const;
+export type Source = (typeof Source)[keyof typeof Source];
+
+export interface Operand {
+  readonly source: Source;
+  /** Index in the trace; zero for a constant. */
+  readonly tensor: number;
+  /** Trace: metaHash. Constant: tensor root. */
+  readonly hash: Hex;
+}
+
+/** In which order a floating-point sum is taken. */
+export interface Numeric {
+  /** 0: bit for bit. 1: within the bound that holds for any order. */
+  readonly mode: number;
+  readonly fused: boolean;
+  readonly block: number;
+  readonly biasFirst: boolean;
+}
+
+/** One step of a model: node i writes trace tensor `inputs.length + i`. */
+export interface GraphNode {
+  readonly operator: number;
+  /** ABI-encoded. */
+  readonly attributes: Hex;
+  readonly operands: readonly Operand[];
+  readonly outputMeta: Hex;
+  readonly numeric: Numeric;
+}
+
+/** An input or output of a model. */
+export interface Port {
+  readonly nameHash: Hex;
+  /** Index in the trace. */
+  readonly tensor: number;
+  /** Its header with a Merkle root of zero. */
+  readonly meta: TensorHeader;
+}
+
+export interface Graph {
+  /** sha-256 of the registered ONNX file. */
+  readonly fileHash: Hex;
+  readonly profile: Hex;
+  readonly nodesRoot: Hex;
+  readonly nodeCount: number;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+}
+
+/** `contracts/libraries/Operators.sol`. The upper byte is the family. */
+export const Operator = {
+  View: 0x0100,
+  Concat: 0x0101,
+  Pad: 0x0102,
+  Gather: 0x0103,
+  Cast: 0x0104,
+
+  Relu: 0x0200,
+  Clip: 0x0201,
+  LeakyRelu: 0x0202,
+  MaxPool: 0x0203,
+  ArgMax: 0x0204,
+
+  Add: 0x0300,
+  Sub: 0x0301,
+  Mul: 0x0302,
+  Div: 0x0303,
+
+  QuantizeLinear: 0x0400,
+  DequantizeLinear: 0x0401,
+
+  MatMulInteger: 0x0500,
+  QLinearMatMul: 0x0501,
+  ConvInteger: 0x0502,
+  QLinearConv: 0x0503,
+} as const;
+export type Operator = (typeof Operator)[keyof typeof Operator];
