@@ -1,2 +1,13 @@
+export type { Assembly, TraceTensor } from "./assemble.js";
 export * from "./encode.js";
+export { elementsOf, evaluate, type Elements, type Scalar, type Shape } from "./evaluate.js";
+export { expose } from "./expose.js";
+export type { FrozenDims } from "./freeze.js";
+export { decodeInstruction, encodeInstruction, type Instruction, type OperatorName } from "./instruction.js";
+export * from "./manifest.js";
+export { PreparationError, type Problem } from "./problems.js";
+export * from "./prepare.js";
+export * from "./profile.js";
+export * from "./runtime.js";
+export * from "./trace.js";
 export * from "./types.js";

@@ -1,0 +1,78 @@
+import type { OnnxModel, OnnxNode } from "../onnx/model.js";
+import { tensorFromOnnx } from "../onnx/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { constantOf, NodeView, type Draft, type Value } from "./draft.js";
+import type { Shape } from "./evaluate.js";
+import { EXACT } from "./lowering/index.js";
+import type { ProfileKind } from "./profile.js";
+import { Refusal, type Problem } from "./problems.js";
+import { opsetOf } from "./structure.js";
+import { whyUnsupported } from "./unsupported.js";
+
+export interface Lowered {
+  readonly kind: ProfileKind;
+  readonly drafts: readonly Draft[];
+  readonly values: ReadonlyMap<string, Value>;
+  readonly problems: readonly Problem[];
+}
+
+/** Each ONNX node as nodes of the court, and every reason why one cannot be. */
+export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Lowered {
+  const values = valuesOf(model, shapes);
+  const drafts: Draft[] = [];
+  const problems: Problem[] = [];
+  for (const node of model.graph.node) {
+    if (node.opType === "Constant") continue;
+    try {
+      drafts.push(...lowerNode(node, values, opsetOf(model)));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      problems.push(problemOf(node, error));
+    }
+  }
+  // Every operator that is lowered so far is exact; one of families 0x06 and 0x07 would make the model Canonical.
+  return { kind: "Exact", drafts, values, problems };
+}
+
+/** Nodes that cannot be judged whatever their operands are, leaving out those that only compute constants. */
+export function operatorProblems(model: OnnxModel): Problem[] {
+  const constant = new Set(model.graph.initializer.map(({ name }) => name ?? ""));
+  return model.graph.node.flatMap((node) => {
+    const { opType, input, output } = node;
+    if (opType === "Constant" || opType === "Shape" || input.every((name) => name === "" || constant.has(name))) {
+      for (const name of output) constant.add(name);
+      if (input.length > 0 || opType === "Constant") return [];
+    }
+    const why = whyUnsupported(opType);
+    return why ? [problemOf(node, why)] : [];
+  });
+}
+
+function lowerNode(node: OnnxNode, values: ReadonlyMap<string, Value>, opset: number): Draft[] {
+  const why = whyUnsupported(node.opType);
+  const lowering = EXACT[node.opType];
+  if (why || !lowering) throw new Refusal(why?.reason ?? "", why?.remedy ?? "");
+  return lowering(new NodeView(node, values, opset));
+}
+
+function problemOf(
+  { name, output, opType }: OnnxNode,
+  { reason, remedy }: Pick<Problem, "reason" | "remedy">,
+): Problem {
+  return { where: name || (output[0] ?? ""), what: opType, reason, remedy };
+}
+
+function valuesOf({ graph }: OnnxModel, shapes: ReadonlyMap<string, Shape>): Map<string, Value> {
+  const values = new Map<string, Value>();
+  for (const [name, { dtype, dims }] of shapes) values.set(name, { name, dtype, dims });
+  for (const tensor of graph.initializer) setConstant(values, tensor.name ?? "", tensorFromOnnx(tensor));
+  for (const node of graph.node.filter(({ opType }) => opType === "Constant")) {
+    const tensor = constantOf(node);
+    if (tensor) setConstant(values, node.output[0] ?? "", tensor);
+  }
+  return values;
+}
+
+function setConstant(values: Map<string, Value>, name: string, constant: Tensor): void {
+  values.set(name, { name, dtype: constant.dtype, dims: constant.dims, constant });
+}

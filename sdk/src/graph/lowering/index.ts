@@ -1,0 +1,44 @@
+import type { Lowering } from "../draft.js";
+import { add, div, mul, sub } from "./arithmetic.js";
+import { cast, concat, gather, pad } from "./indexMaps.js";
+import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
+import { dequantizeLinear, quantizeLinear } from "./quantization.js";
+import { argMax, clip, globalMaxPool, leakyRelu, maxPool, relu } from "./selection.js";
+import { dropout, expand, reshape, slice, split, transpose } from "./views.js";
+
+/**
+ * How each ONNX operator becomes nodes of the court. All of these are of the Exact profile: integers, or one rounding.
+ * Lowerings of families 0x06 and 0x07 belong into a second table, whose operators make a model Canonical.
+ */
+export const EXACT: Readonly<Record<string, Lowering>> = {
+  Identity: reshape,
+  Reshape: reshape,
+  Flatten: reshape,
+  Squeeze: reshape,
+  Unsqueeze: reshape,
+  Dropout: dropout,
+  Transpose: transpose,
+  Expand: expand,
+  Slice: slice,
+  Split: split,
+  Concat: concat,
+  Pad: pad,
+  Gather: gather,
+  Cast: cast,
+  Relu: relu,
+  Clip: clip,
+  LeakyRelu: leakyRelu,
+  MaxPool: maxPool,
+  GlobalMaxPool: globalMaxPool,
+  ArgMax: argMax,
+  Add: add,
+  Sub: sub,
+  Mul: mul,
+  Div: div,
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  MatMulInteger: matMulInteger,
+  QLinearMatMul: qlinearMatMul,
+  ConvInteger: convInteger,
+  QLinearConv: qlinearConv,
+};

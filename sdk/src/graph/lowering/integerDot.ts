@@ -1,0 +1,145 @@
+import type { DType } from "../../tensor/dtype.js";
+import { chunking, Layout } from "../../tensor/layout.js";
+import { fromFloat32Array, toTypedArray } from "../../tensor/tensor.js";
+import type { Draft, Lowering, NodeView, Value, Wanted } from "../draft.js";
+import { evaluate } from "../evaluate.js";
+import { broadcastStrides } from "../indices.js";
+import type { Convolution } from "../instruction.js";
+import { Refusal } from "../problems.js";
+import { scalesOf, zeroPoint } from "./quantization.js";
+import { view } from "./views.js";
+import { windowOf } from "./window.js";
+
+const BYTES: readonly DType[] = ["uint8", "int8"];
+/** 255 * 64 * 2 still fits 16 bits. */
+const MAX_WEIGHT = 64;
+
+export const matMulInteger: Lowering = (node) => {
+  const zeros = { zeroA: zeroPoint(node, 2, "the zero point of a"), zeroB: zeroPoint(node, 3, "the zero point of b") };
+  const { drafts, a, b } = factors(node, node.input(0), node.input(1));
+  return [...drafts, { instruction: { operator: "MatMulInteger", ...zeros }, operands: [a, b], output: node.output() }];
+};
+
+export const qlinearMatMul: Lowering = (node) => {
+  const instruction = {
+    operator: "QLinearMatMul",
+    zeroA: zeroPoint(node, 2, "the zero point of a"),
+    zeroB: zeroPoint(node, 5, "the zero point of b"),
+    zeroY: zeroPoint(node, 7, "the zero point of y"),
+  } as const;
+  const output = node.output();
+  const multiplier = multiplierOf(node, { a: 1, b: 4, y: 6 }, output.dims.at(-1) ?? 0);
+  const { drafts, a, b } = factors(node, node.input(0), node.input(3));
+  return [...drafts, { instruction, operands: [a, b, multiplier], output }];
+};
+
+export const convInteger: Lowering = (node) => {
+  const [x, w, output] = [node.input(0), node.input(1), node.output()];
+  requireExact(x, w);
+  const instruction = {
+    operator: "ConvInteger",
+    convolution: convolutionOf(node, x, w, output),
+    zeroX: zeroPoint(node, 2, "the zero point of x"),
+    zeroW: zeroPoint(node, 3, "the zero point of w"),
+  } as const;
+  return [{ instruction, operands: [firmly(x, Layout.Pixels), filters(w)], output }];
+};
+
+export const qlinearConv: Lowering = (node) => {
+  const [x, w, output] = [node.input(0), node.input(3), node.output()];
+  requireExact(x, w);
+  const instruction = {
+    operator: "QLinearConv",
+    convolution: convolutionOf(node, x, w, output),
+    zeroX: zeroPoint(node, 2, "the zero point of x"),
+    zeroW: zeroPoint(node, 5, "the zero point of w"),
+    zeroY: zeroPoint(node, 7, "the zero point of y"),
+  } as const;
+  const multiplier = multiplierOf(node, { a: 1, b: 4, y: 6 }, w.dims[0] ?? 0);
+  const bias = node.optionalConstant(8, "its bias");
+  const operands = [
+    firmly(x, Layout.Pixels),
+    filters(w),
+    multiplier,
+    bias && { value: { dtype: bias.dtype, dims: bias.dims, constant: bias } },
+  ];
+  return [{ instruction, operands, output }];
+};
+
+/** Both factors of a matrix product, with the leading dims of the result; a matrix on the right serves all of them. */
+function factors(node: NodeView, a: Value, b: Value): { drafts: Draft[]; a: Wanted; b: Wanted } {
+  requireExact(a, b);
+  if (a.dims.length < 2 || b.dims.length < 2) throw new Refusal("a factor is a vector", "Reshape it to a matrix");
+  const batch = node.output().dims.slice(0, -2);
+  const left = expanded(a, batch);
+  const right = b.dims.length === 2 ? { value: b, drafts: [] } : expanded(b, batch);
+  return {
+    drafts: [...left.drafts, ...right.drafts],
+    a: firmly(left.value, Layout.Rows),
+    b: firmly(right.value, suitable(right.value, Layout.ColumnsReversed, Layout.Columns)),
+  };
+}
+
+function expanded(value: Value, batch: readonly number[]): { value: Value; drafts: Draft[] } {
+  const dims = [...batch, ...value.dims.slice(-2)];
+  if (dims.join() === value.dims.join()) return { value, drafts: [] };
+  const wider = { dtype: value.dtype, dims };
+  const draft = view(value, wider, 0, broadcastStrides(value.dims, dims));
+  if (!value.constant) return { value: wider, drafts: [{ ...draft, output: wider }] };
+  return { value: { ...wider, constant: evaluate(draft.instruction, [value.constant], wider) }, drafts: [] };
+}
+
+/** CPUs without VNNI add pairs of products of u8 and s8 in 16 bits, and what does not fit is cut. */
+function requireExact(a: Value, b: Value): void {
+  if (!BYTES.includes(a.dtype) || !BYTES.includes(b.dtype)) {
+    throw new Refusal(`its factors are ${a.dtype} and ${b.dtype}`, "Use 8 bits");
+  }
+  if (a.dtype !== "uint8" || b.dtype !== "int8") return;
+  const remedy = `Use unsigned weights, signed activations, or weights within ${MAX_WEIGHT} of zero (7 bits)`;
+  if (!b.constant) throw new Refusal("u8 times s8 saturates on some CPUs, and its weights are not constant", remedy);
+  if (toTypedArray(b.constant).some((weight) => Math.abs(Number(weight)) > MAX_WEIGHT)) {
+    throw new Refusal(`u8 times s8 saturates on some CPUs, and a weight is beyond ${MAX_WEIGHT}`, remedy);
+  }
+}
+
+function convolutionOf(node: NodeView, x: Value, w: Value, output: Value): Convolution {
+  if (x.dims.length < 3) throw new Refusal("it has no spatial axis", "Use QLinearMatMul");
+  const window = windowOf(node, x.dims, output.dims, node.ints("kernel_shape") ?? w.dims.slice(2));
+  return { ...window, group: node.int("group", 1) };
+}
+
+/** float32(float32(scaleA * scaleB) / scaleY) for the whole tensor or for each channel of the result. */
+function multiplierOf(node: NodeView, at: { a: number; b: number; y: number }, channels: number): Wanted {
+  const [scaleA, more] = scalesOf(node.constant(at.a, "the scale of its first factor"));
+  const [scaleY, evenMore] = scalesOf(node.constant(at.y, "the scale of its result"));
+  const scalesB = scalesOf(node.constant(at.b, "the scale of its weights"));
+  if (scaleA === undefined || scaleY === undefined || more !== undefined || evenMore !== undefined) {
+    throw new Refusal("activations have more than one scale", "Use one scale for each tensor of activations");
+  }
+  if (scalesB.length !== 1 && scalesB.length !== channels) {
+    throw new Refusal(`its weights have ${scalesB.length} scales`, "Use one, or one for each channel of the result");
+  }
+  const multipliers = Float32Array.from(scalesB, (scaleB) => Math.fround(Math.fround(scaleA * scaleB) / scaleY));
+  if (!multipliers.every((each) => each > 0 && each < Infinity)) {
+    throw new Refusal("its scales multiply to nothing or to infinity", "Quantise the model again");
+  }
+  const constant = fromFloat32Array(multipliers);
+  return { value: { dtype: constant.dtype, dims: constant.dims, constant } };
+}
+
+function filters(w: Value): Wanted {
+  return firmly(w, suitable(w, Layout.FiltersReversed, Layout.Filters));
+}
+
+/** The reversed layout for constants, unless its leaves would be too large. */
+function suitable({ constant, dims }: Value, reversed: Layout, plain: Layout): Layout {
+  return constant && chunking(reversed, dims, 1) ? reversed : plain;
+}
+
+function firmly(value: Value, layout: Layout): Wanted {
+  if (!chunking(layout, value.dims, 1)) {
+    const dims = `${value.dtype}[${value.dims.join(", ")}]`;
+    throw new Refusal(`what one element of the result reads of ${dims} is too large to open`, "Split the sum");
+  }
+  return { value, layout, firmly: true };
+}

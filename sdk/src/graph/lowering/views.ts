@@ -1,0 +1,89 @@
+import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
+import { broadcastStrides, rowMajorStrides } from "../indices.js";
+import { Refusal } from "../problems.js";
+
+/** One node that takes elements of `x` at strided places. */
+export function view(x: Value, output: Value, base: number, strides: readonly number[]): Draft {
+  return { instruction: { operator: "View", base, strides }, operands: [anyLayout(x)], output };
+}
+
+/** The same elements in the same row-major order, whatever the dims. */
+export function sameElements(x: Value, output: Value): Draft {
+  return view(x, output, 0, rowMajorStrides(output.dims));
+}
+
+/** Reshape, Flatten, Squeeze, Unsqueeze, Identity. */
+export const reshape: Lowering = (node) => {
+  node.optionalConstant(1, "its target shape");
+  return [sameElements(node.input(0), node.output())];
+};
+
+export const dropout: Lowering = (node) => {
+  if (node.outputs().length > 1) throw new Refusal("its mask is read", "Export the model for inference");
+  const training = node.integers(2, "training_mode")?.[0] ?? 0;
+  if (training !== 0) throw new Refusal("it is in training mode", "Export the model for inference");
+  return [sameElements(node.input(0), node.output())];
+};
+
+export const transpose: Lowering = (node) => {
+  const x = node.input(0);
+  const order = node.ints("perm") ?? x.dims.map((_, axis) => x.dims.length - 1 - axis);
+  const strides = rowMajorStrides(x.dims);
+  return [
+    view(
+      x,
+      node.output(),
+      0,
+      order.map((axis) => strides[axis] ?? 0),
+    ),
+  ];
+};
+
+export const expand: Lowering = (node) => {
+  node.constant(1, "its target shape");
+  const [x, output] = [node.input(0), node.output()];
+  return [view(x, output, 0, broadcastStrides(x.dims, output.dims))];
+};
+
+export const slice: Lowering = (node) => {
+  const x = node.input(0);
+  const starts = node.integers(1, "starts") ?? [];
+  node.constant(2, "ends");
+  const axes = node.integers(3, "axes") ?? starts.map((_, i) => i);
+  const steps = node.integers(4, "steps") ?? starts.map(() => 1);
+  const strides = rowMajorStrides(x.dims);
+  let base = 0;
+  axes.forEach((given, i) => {
+    const axis = given < 0 ? given + x.dims.length : given;
+    const step = steps[i] ?? 1;
+    base += firstOf(starts[i] ?? 0, step, x.dims[axis] ?? 0) * (strides[axis] ?? 0);
+    strides[axis] = (strides[axis] ?? 0) * step;
+  });
+  return [view(x, node.output(), base, strides)];
+};
+
+/** Where a slice begins: counted from the end if negative, and never outside. */
+function firstOf(start: number, step: number, dim: number): number {
+  const from = start < 0 ? start + dim : start;
+  return Math.min(Math.max(from, 0), step < 0 ? dim - 1 : dim);
+}
+
+/** One node for each part that is read. */
+export const split: Lowering = (node) => {
+  node.optionalConstant(1, "its list of lengths");
+  const x = node.input(0);
+  const axis = axisOf(node, x, 0);
+  const strides = rowMajorStrides(x.dims);
+  let base = 0;
+  return node.outputs().map(({ value }) => {
+    const part = view(x, value, base, strides);
+    base += (value.dims[axis] ?? 0) * (strides[axis] ?? 0);
+    return part;
+  });
+};
+
+/** The `axis` of a node, counted from the front. */
+export function axisOf(node: NodeView, { dims }: Value, otherwise: number): number {
+  const axis = node.int("axis", otherwise);
+  return axis < 0 ? axis + dims.length : axis;
+}

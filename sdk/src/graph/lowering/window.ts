@@ -1,0 +1,49 @@
+import type { NodeView } from "../draft.js";
+import type { Window } from "../instruction.js";
+import { Refusal } from "../problems.js";
+
+/** The window of a pooling or a convolution. What `auto_pad` means follows from the dims. */
+export function windowOf(
+  node: NodeView,
+  x: readonly number[],
+  output: readonly number[],
+  kernel: readonly number[],
+): Window {
+  const strides = node.ints("strides") ?? kernel.map(() => 1);
+  const dilations = node.ints("dilations") ?? kernel.map(() => 1);
+  const padsBegin = kernel.map((_, axis) => {
+    const covered = ((output[axis + 2] ?? 0) - 1) * (strides[axis] ?? 1) + extent(kernel, dilations, axis);
+    const total = Math.max(0, covered - (x[axis + 2] ?? 0));
+    switch (node.text("auto_pad", "NOTSET")) {
+      case "SAME_UPPER":
+        return Math.floor(total / 2);
+      case "SAME_LOWER":
+        return Math.ceil(total / 2);
+      case "VALID":
+        return 0;
+      default:
+        return node.ints("pads")?.[axis] ?? 0;
+    }
+  });
+  if (padsBegin.some((pad) => pad < 0)) throw new Refusal("it has negative pads", "Slice before it");
+  return { kernel, strides, dilations, padsBegin };
+}
+
+/** A window with no place inside of the operand has no largest element. */
+export function requireInside(window: Window, x: readonly number[], output: readonly number[]): void {
+  const { kernel, strides, dilations, padsBegin } = window;
+  kernel.forEach((length, axis) => {
+    const dim = x[axis + 2] ?? 0;
+    for (let at = 0; at < (output[axis + 2] ?? 0); at++) {
+      const first = at * (strides[axis] ?? 1) - (padsBegin[axis] ?? 0);
+      const inside = Array.from({ length }, (_, tap) => first + tap * (dilations[axis] ?? 1));
+      if (!inside.some((place) => place >= 0 && place < dim)) {
+        throw new Refusal("a window of it lies in the padding altogether", "Use smaller pads or no ceil_mode");
+      }
+    }
+  });
+}
+
+function extent(kernel: readonly number[], dilations: readonly number[], axis: number): number {
+  return ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
+}

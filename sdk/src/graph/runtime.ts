@@ -1,0 +1,20 @@
+import type { Tensor } from "../tensor/tensor.js";
+
+/** A model that is loaded. */
+export interface LoadedModel {
+  run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
+  stop(): void;
+}
+
+/** What preparing a model needs of onnxruntime. This package does not depend on it. */
+export interface GraphRuntime {
+  /** Such as `onnxruntime`. */
+  readonly name: string;
+  readonly version: string;
+  /** Settings that results depend on, as text that is the same for the same settings. */
+  readonly settings: string;
+  /** The model as onnxruntime saves it after rewriting it at level `basic`. */
+  optimise(model: Uint8Array): Promise<Uint8Array>;
+  /** Loads a model to be run without any rewriting. */
+  load(model: Uint8Array): Promise<LoadedModel>;
+}
