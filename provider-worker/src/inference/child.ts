@@ -3,19 +3,7 @@ import { dtypeFromOrt, makeTensor, toTypedArray } from "@assay/sdk";
 import * as ort from "onnxruntime-node";
 
 import type { Request, Response } from "./protocol.js";
-
-/**
- * Settings under which results are the same bits on every run and on most CPUs: one thread, no graph rewriting, and
- * exact u8 x s8 products on CPUs without VNNI (`session.x64quantprecision`).
- */
-const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
-  executionProviders: ["cpu"],
-  graphOptimizationLevel: "disabled",
-  executionMode: "sequential",
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  extra: { session: { x64quantprecision: "1" } },
-};
+import { SESSION_OPTIONS } from "./sessionOptions.js";
 
 let session: ort.InferenceSession | undefined;
 

@@ -1,0 +1,20 @@
+import * as ort from "onnxruntime-node";
+
+import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
+
+// A process of its own: loading a model can crash or hang. Reads the file named first, writes the one named second.
+
+const [source = "", target = ""] = process.argv.slice(2);
+
+try {
+  const session = await ort.InferenceSession.create(source, {
+    ...SESSION_OPTIONS,
+    graphOptimizationLevel: "basic",
+    optimizedModelFilePath: target,
+    logSeverityLevel: 4,
+  });
+  await session.release();
+} catch (error) {
+  process.stderr.write(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

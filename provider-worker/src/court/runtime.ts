@@ -1,0 +1,69 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import type { GraphRuntime, LoadedModel } from "@assay/sdk";
+
+import { InferenceError } from "../errors.js";
+import type { RunnerLimits } from "../inference/runner.js";
+import { ChildRunner } from "../inference/runner.js";
+import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
+
+const OPTIMISE = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "./optimiseChild.ts" : "./optimiseChild.js", import.meta.url),
+);
+const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+
+/** Which runtime and settings this worker computes with, as profiles state it. */
+export const RUNTIME = { name: "onnxruntime", version, settings: JSON.stringify(SESSION_OPTIONS) } as const;
+
+/** onnxruntime for preparing and tracing models, each in a child process with limits. */
+export class ChildRuntime implements GraphRuntime {
+  readonly name = RUNTIME.name;
+  readonly version = RUNTIME.version;
+  readonly settings = RUNTIME.settings;
+
+  constructor(private readonly limits: RunnerLimits) {}
+
+  async optimise(model: Uint8Array): Promise<Uint8Array> {
+    return inFolder(async (folder) => {
+      const [source, target] = [path.join(folder, "model.onnx"), path.join(folder, "optimised.onnx")];
+      await writeFile(source, model);
+      await optimiseFile(source, target, this.limits.timeoutMs);
+      return new Uint8Array(await readFile(target));
+    });
+  }
+
+  async load(model: Uint8Array): Promise<LoadedModel> {
+    return inFolder(async (folder) => {
+      const file = path.join(folder, "model.onnx");
+      await writeFile(file, model);
+      // The session holds the whole model: the file is not read again, unless the child is started anew.
+      return ChildRunner.start(file, this.limits);
+    });
+  }
+}
+
+async function optimiseFile(source: string, target: string, timeoutMs: number): Promise<void> {
+  const settings = { env: {}, timeout: timeoutMs, killSignal: "SIGKILL" } as const;
+  try {
+    await promisify(execFile)(process.execPath, [...process.execArgv, OPTIMISE, source, target], settings);
+  } catch (error) {
+    const { stderr, killed } = error as { stderr?: string; killed?: boolean };
+    if (killed) throw new InferenceError("timeout", `optimising took more than ${timeoutMs} ms`);
+    throw new InferenceError("rejected", stderr || "the process that optimises the model crashed");
+  }
+}
+
+async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(tmpdir(), "assay-model-"));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
