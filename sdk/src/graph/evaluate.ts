@@ -43,6 +43,30 @@ export function evaluate(
   return fromTypedArray(dtype, dims, out as never);
 }
 
+/** Results that differ between CPUs where an operand is no number. */
+const UNJUDGED_NAN: readonly string[] = ["QuantizeLinear", "MaxPool"];
+/** Results of which the sign of a zero differs between CPUs. */
+const UNSIGNED_ZERO: readonly string[] = ["Relu", "Clip", "MaxPool"];
+const LEAST_FLOAT = -3.4028234663852886e38;
+
+/** Whether an element of `output` is one that no honest provider gets from these operands. */
+export function contradicts(
+  instruction: Instruction,
+  operands: readonly (Tensor | undefined)[],
+  output: Tensor,
+  element: number,
+): boolean {
+  const { operator } = instruction;
+  const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
+  const raw = elementsOf(instruction, operands, output)(element);
+  if (UNJUDGED_NAN.includes(operator) && Number.isNaN(raw)) return false;
+  store(computed, 0, raw);
+  const [expected, claimed] = [computed[0], valuesOf(output).at(element)];
+  if (Object.is(expected, claimed)) return false;
+  if (UNSIGNED_ZERO.includes(operator) && expected === claimed) return false;
+  return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);
+}
+
 /** The elements of a node's output, each computed when it is asked for. Integers may still have to be cut to width. */
 export function elementsOf(
   instruction: Instruction,
@@ -159,6 +183,7 @@ function maxPool(window: Window, x: Values, output: Shape): Elements {
     let best: Scalar | undefined;
     for (const { at } of windowPlaces(window, place, x.dims.slice(2))) {
       const value = x.at(strided(0, strides, [image, channel, ...at]));
+      if (Number.isNaN(value)) return NaN;
       best = best === undefined ? value : larger(best, value);
     }
     if (best === undefined) throw new AssayError("a window of a MaxPool lies outside of its operand");

@@ -1,6 +1,6 @@
 export type { Assembly, TraceTensor } from "./assemble.js";
 export * from "./encode.js";
-export { elementsOf, evaluate, type Elements, type Scalar, type Shape } from "./evaluate.js";
+export { contradicts, elementsOf, evaluate, type Elements, type Scalar, type Shape } from "./evaluate.js";
 export { expose } from "./expose.js";
 export type { FrozenDims } from "./freeze.js";
 export { decodeInstruction, encodeInstruction, type Instruction, type OperatorName } from "./instruction.js";

@@ -78,6 +78,8 @@ function constantProblems({ graph }: OnnxModel): Problem[] {
 }
 
 function portProblems(what: string, { name, type }: OnnxValue): Problem[] {
+  // The type of an output may be left out: running the model tells it.
+  if (what === "output" && !type) return [];
   const tensor = type?.tensorType;
   if (!tensor || !CODES.includes(tensor.elemType)) {
     return [{ where: name, what, reason: "it is no tensor of numbers", remedy: "Use tensors of 8 to 64 bits" }];

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+
+import type { CourtModel, Instruction, Tensor } from "@assay/sdk";
+import {
+  canonicaliseNaN,
+  contradicts,
+  dtypeSize,
+  elementCount,
+  elementsOf,
+  evaluateNode,
+  operandsOf,
+  readModel,
+  runTrace,
+} from "@assay/sdk";
+
+import type { ModelDescription, NodeDescription } from "../../../sdk/test/support/onnxModel.js";
+import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
+import { inProcess } from "./inProcessRuntime.js";
+
+/** An ONNX node with values for what it reads. */
+export interface Case {
+  op: string;
+  attributes?: NodeDescription["attributes"];
+  /** By input; undefined for one left out. Tensors of the trace first, then constants. */
+  inputs: (Tensor | undefined)[];
+  constants?: Record<number, Tensor>;
+  outputs?: number;
+  opset?: number;
+}
+
+export interface Checked {
+  model: CourtModel;
+  trace: Tensor[];
+  elements: number;
+}
+
+/** A model of this one node, and the values of its inputs. */
+export function modelOf({ op, attributes = {}, inputs, constants = {}, outputs = 1, opset }: Case): {
+  description: ModelDescription;
+  feeds: Map<string, Tensor>;
+} {
+  const count = Math.max(inputs.length, ...Object.keys(constants).map((index) => Number(index) + 1));
+  const names = Array.from({ length: count }, (_, i) => (constants[i] ? `c${i}` : inputs[i] ? `x${i}` : ""));
+  const feeds = new Map(inputs.flatMap((tensor, i) => (tensor ? [[`x${i}`, tensor] as const] : [])));
+  const results = Array.from({ length: outputs }, (_, i) => `y${i}`);
+  const description: ModelDescription = {
+    nodes: [{ op, inputs: names, outputs: results, attributes }],
+    inputs: Object.fromEntries([...feeds].map(([name, { dtype, dims }]) => [name, [dtype, dims]])),
+    outputs: Object.fromEntries(results.map((name) => [name, undefined])),
+    constants: Object.fromEntries(Object.entries(constants).map(([i, tensor]) => [`c${i}`, tensor])),
+    ...(opset === undefined ? {} : { opset }),
+  };
+  return { description, feeds };
+}
+
+/** Runs a case by onnxruntime and requires the lowered nodes to agree in every element of every tensor. */
+export async function check(given: Case): Promise<Checked> {
+  const { description, feeds } = modelOf(given);
+  return checkModel(description, feeds);
+}
+
+export async function checkModel(description: ModelDescription, feeds: Map<string, Tensor>): Promise<Checked> {
+  const model = await readModel(onnxFile(description), inProcess);
+  const trace = (await runTrace(model, feeds, inProcess)).map(canonicaliseNaN);
+  let elements = 0;
+  for (const [i, instruction] of model.instructions.entries()) {
+    const place = model.inputNames.length + i;
+    const output = trace[place];
+    assert.ok(output);
+    const operands = operandsOf(model, trace, i);
+    for (let element = 0; element < elementCount(output.dims); element++, elements++) {
+      const wrong = contradicts(instruction, operands, output, element);
+      if (wrong) assert.fail(message(model, trace, place, element, instruction));
+      if (element % 7 === 0) requireLieShows(instruction, operands, output, element);
+    }
+  }
+  return { model, trace, elements };
+}
+
+/** Any other value of an element would be a lie that shows, unless no value of it is judged. */
+function requireLieShows(
+  instruction: Instruction,
+  operands: readonly (Tensor | undefined)[],
+  output: Tensor,
+  element: number,
+): void {
+  if (Number.isNaN(elementsOf(instruction, operands, output)(element))) return;
+  const data = Uint8Array.from(output.data);
+  const at = element * dtypeSize(output.dtype);
+  data[at] = (data[at] ?? 0) ^ 1;
+  assert.ok(
+    contradicts(instruction, operands, { ...output, data }, element),
+    `a lie about element ${element} is missed`,
+  );
+}
+
+function message(model: CourtModel, trace: Tensor[], place: number, element: number, instruction: unknown): string {
+  const own = evaluateNode(model, trace, place);
+  return JSON.stringify({
+    instruction,
+    element,
+    dtype: own.dtype,
+    own: [...own.data],
+    given: [...(trace[place]?.data ?? [])],
+  });
+}
