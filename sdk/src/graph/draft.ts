@@ -4,7 +4,7 @@ import type { Layout } from "../tensor/layout.js";
 import { elementCount, toTypedArray, type Tensor } from "../tensor/tensor.js";
 import type { Shape } from "./evaluate.js";
 import type { Instruction } from "./instruction.js";
-import { Refusal } from "./problems.js";
+import { Refusal, UnknownShape } from "./problems.js";
 
 /** A tensor of a graph that is being lowered, known by identity. */
 export interface Value extends Shape {
@@ -113,7 +113,7 @@ export class NodeView {
 
   private valueOf(name: string): Value {
     const value = this.values.get(name);
-    if (!value) throw new Refusal(`the shape of ${JSON.stringify(name)} is unknown`, "Mend the nodes before it");
+    if (!value) throw new UnknownShape(name);
     if (elementCount(value.dims) === 0) {
       throw new Refusal(`${JSON.stringify(name)} has no elements`, "Leave out what computes nothing");
     }

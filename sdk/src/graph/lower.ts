@@ -5,7 +5,7 @@ import { constantOf, NodeView, type Draft, type Value } from "./draft.js";
 import type { Shape } from "./evaluate.js";
 import { EXACT } from "./lowering/index.js";
 import type { ProfileKind } from "./profile.js";
-import { Refusal, type Problem } from "./problems.js";
+import { Refusal, UnknownShape, type Problem } from "./problems.js";
 import { opsetOf } from "./structure.js";
 import { whyUnsupported } from "./unsupported.js";
 
@@ -14,6 +14,8 @@ export interface Lowered {
   readonly drafts: readonly Draft[];
   readonly values: ReadonlyMap<string, Value>;
   readonly problems: readonly Problem[];
+  /** Nodes about which nothing can be said, because they read what could not be computed. */
+  readonly unknown: readonly Problem[];
 }
 
 /** Each ONNX node as nodes of the court, and every reason why one cannot be. */
@@ -21,17 +23,20 @@ export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Low
   const values = valuesOf(model, shapes);
   const drafts: Draft[] = [];
   const problems: Problem[] = [];
+  const unknown: Problem[] = [];
   for (const node of model.graph.node) {
     if (node.opType === "Constant") continue;
     try {
       drafts.push(...lowerNode(node, values, opsetOf(model)));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      problems.push(problemOf(node, error));
+      for (const each of [error, ...error.more]) {
+        (each instanceof UnknownShape ? unknown : problems).push(problemOf(node, each));
+      }
     }
   }
   // Every operator that is lowered so far is exact; one of families 0x06 and 0x07 would make the model Canonical.
-  return { kind: "Exact", drafts, values, problems };
+  return { kind: "Exact", drafts, values, problems, unknown };
 }
 
 /** Nodes that cannot be judged whatever their operands are, leaving out those that only compute constants. */
@@ -39,9 +44,10 @@ export function operatorProblems(model: OnnxModel): Problem[] {
   const constant = new Set(model.graph.initializer.map(({ name }) => name ?? ""));
   return model.graph.node.flatMap((node) => {
     const { opType, input, output } = node;
-    if (opType === "Constant" || opType === "Shape" || input.every((name) => name === "" || constant.has(name))) {
+    const fixed = input.length > 0 && input.every((name) => name === "" || constant.has(name));
+    if (opType === "Constant" || opType === "Shape" || fixed) {
       for (const name of output) constant.add(name);
-      if (input.length > 0 || opType === "Constant") return [];
+      return [];
     }
     const why = whyUnsupported(opType);
     return why ? [problemOf(node, why)] : [];

@@ -71,10 +71,10 @@ export async function readModel(file: Uint8Array, runtime: GraphRuntime): Promis
   if (structure.length > 0) throw new PreparationError([...structure, ...operatorProblems(model)]);
   const inputs = inputShapes(model);
   const between = await inferShapes(file, inputs, runtime).catch((error: unknown) => {
-    throw new PreparationError([doesNotRun(error), ...operatorProblems(model)]);
+    throw new PreparationError([doesNotRun(error), ...lower(model, inputs).problems]);
   });
-  const { kind, drafts, values, problems } = lower(model, new Map([...inputs, ...between]));
-  if (problems.length > 0) throw new PreparationError(problems);
+  const { kind, drafts, values, problems, unknown } = lower(model, new Map([...inputs, ...between]));
+  if (problems.length > 0 || unknown.length > 0) throw new PreparationError([...problems, ...unknown]);
   const inputNames = [...inputs.keys()];
   const outputNames = model.graph.output.map(({ name }) => name);
   const find = (name: string) => valueOf(values, name);

@@ -29,7 +29,33 @@ export class Refusal extends AssayError {
   constructor(
     readonly reason: string,
     readonly remedy: string,
+    /** What else is wrong with the same node. */
+    readonly more: readonly Refusal[] = [],
   ) {
     super(`${reason}. ${remedy}.`);
   }
+}
+
+/** Says nothing about the node itself: a tensor that it reads could not be computed. */
+export class UnknownShape extends Refusal {
+  override name = "UnknownShape";
+
+  constructor(value: string) {
+    super(`the shape of ${JSON.stringify(value)} is unknown`, "Mend the nodes before it");
+  }
+}
+
+/** Makes all checks and throws what they found as one refusal. */
+export function requireAll(...checks: readonly (() => unknown)[]): void {
+  const found: Refusal[] = [];
+  for (const check of checks) {
+    try {
+      check();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      found.push(error);
+    }
+  }
+  const [first, ...more] = found;
+  if (first) throw new Refusal(first.reason, first.remedy, more);
 }

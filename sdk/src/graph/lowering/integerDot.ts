@@ -5,7 +5,7 @@ import type { Draft, Lowering, NodeView, Value, Wanted } from "../draft.js";
 import { evaluate } from "../evaluate.js";
 import { broadcastStrides } from "../indices.js";
 import type { Convolution } from "../instruction.js";
-import { Refusal } from "../problems.js";
+import { Refusal, requireAll } from "../problems.js";
 import { scalesOf, zeroPoint } from "./quantization.js";
 import { view } from "./views.js";
 import { windowOf } from "./window.js";
@@ -13,50 +13,54 @@ import { windowOf } from "./window.js";
 const BYTES: readonly DType[] = ["uint8", "int8"];
 /** 255 * 64 * 2 still fits 16 bits. */
 const MAX_WEIGHT = 64;
+/** Input of QLinearConv; QLinearMatMul has none. */
+const BIAS = 8;
 
 export const matMulInteger: Lowering = (node) => {
-  const zeros = { zeroA: zeroPoint(node, 2, "the zero point of a"), zeroB: zeroPoint(node, 3, "the zero point of b") };
+  requireInteger(node, 1, [2, 3]);
+  const zeros = { zeroA: zeroPoint(node, 2), zeroB: zeroPoint(node, 3) };
   const { drafts, a, b } = factors(node, node.input(0), node.input(1));
   return [...drafts, { instruction: { operator: "MatMulInteger", ...zeros }, operands: [a, b], output: node.output() }];
 };
 
 export const qlinearMatMul: Lowering = (node) => {
+  requireQuantised(node);
   const instruction = {
     operator: "QLinearMatMul",
-    zeroA: zeroPoint(node, 2, "the zero point of a"),
-    zeroB: zeroPoint(node, 5, "the zero point of b"),
-    zeroY: zeroPoint(node, 7, "the zero point of y"),
+    zeroA: zeroPoint(node, 2),
+    zeroB: zeroPoint(node, 5),
+    zeroY: zeroPoint(node, 7),
   } as const;
   const output = node.output();
-  const multiplier = multiplierOf(node, { a: 1, b: 4, y: 6 }, output.dims.at(-1) ?? 0);
+  const multiplier = multiplierOf(node, output.dims.at(-1) ?? 0);
   const { drafts, a, b } = factors(node, node.input(0), node.input(3));
   return [...drafts, { instruction, operands: [a, b, multiplier], output }];
 };
 
 export const convInteger: Lowering = (node) => {
+  requireInteger(node, 1, [2, 3]);
   const [x, w, output] = [node.input(0), node.input(1), node.output()];
-  requireExact(x, w);
   const instruction = {
     operator: "ConvInteger",
     convolution: convolutionOf(node, x, w, output),
-    zeroX: zeroPoint(node, 2, "the zero point of x"),
-    zeroW: zeroPoint(node, 3, "the zero point of w"),
+    zeroX: zeroPoint(node, 2),
+    zeroW: zeroPoint(node, 3),
   } as const;
   return [{ instruction, operands: [firmly(x, Layout.Pixels), filters(w)], output }];
 };
 
 export const qlinearConv: Lowering = (node) => {
+  requireQuantised(node);
   const [x, w, output] = [node.input(0), node.input(3), node.output()];
-  requireExact(x, w);
   const instruction = {
     operator: "QLinearConv",
     convolution: convolutionOf(node, x, w, output),
-    zeroX: zeroPoint(node, 2, "the zero point of x"),
-    zeroW: zeroPoint(node, 5, "the zero point of w"),
-    zeroY: zeroPoint(node, 7, "the zero point of y"),
+    zeroX: zeroPoint(node, 2),
+    zeroW: zeroPoint(node, 5),
+    zeroY: zeroPoint(node, 7),
   } as const;
-  const multiplier = multiplierOf(node, { a: 1, b: 4, y: 6 }, w.dims[0] ?? 0);
-  const bias = node.optionalConstant(8, "its bias");
+  const multiplier = multiplierOf(node, w.dims[0] ?? 0);
+  const bias = node.optionalConstant(BIAS, "its bias");
   const operands = [
     firmly(x, Layout.Pixels),
     filters(w),
@@ -68,7 +72,6 @@ export const qlinearConv: Lowering = (node) => {
 
 /** Both factors of a matrix product, with the leading dims of the result; a matrix on the right serves all of them. */
 function factors(node: NodeView, a: Value, b: Value): { drafts: Draft[]; a: Wanted; b: Wanted } {
-  requireExact(a, b);
   if (a.dims.length < 2 || b.dims.length < 2) throw new Refusal("a factor is a vector", "Reshape it to a matrix");
   const batch = node.output().dims.slice(0, -2);
   const left = expanded(a, batch);
@@ -87,6 +90,28 @@ function expanded(value: Value, batch: readonly number[]): { value: Value; draft
   const draft = view(value, wider, 0, broadcastStrides(value.dims, dims));
   if (!value.constant) return { value: wider, drafts: [{ ...draft, output: wider }] };
   return { value: { ...wider, constant: evaluate(draft.instruction, [value.constant], wider) }, drafts: [] };
+}
+
+/** Everything that may be wrong with factors and zero points. */
+function requireInteger(
+  node: NodeView,
+  second: number,
+  zeroPoints: readonly number[],
+  ...more: (() => unknown)[]
+): void {
+  requireAll(
+    () => {
+      requireExact(node.input(0), node.input(second));
+    },
+    ...zeroPoints.map((index) => () => zeroPoint(node, index)),
+    ...more,
+  );
+}
+
+/** The same for QLinearMatMul and QLinearConv, whose scales stand at the same places. */
+function requireQuantised(node: NodeView): void {
+  const scales = [1, 4, 6].map((index) => () => scalesOf(node, index));
+  requireInteger(node, 3, [2, 5, 7], ...scales, () => node.optionalConstant(BIAS, "its bias"));
 }
 
 /** CPUs without VNNI add pairs of products of u8 and s8 in 16 bits, and what does not fit is cut. */
@@ -109,10 +134,10 @@ function convolutionOf(node: NodeView, x: Value, w: Value, output: Value): Convo
 }
 
 /** float32(float32(scaleA * scaleB) / scaleY) for the whole tensor or for each channel of the result. */
-function multiplierOf(node: NodeView, at: { a: number; b: number; y: number }, channels: number): Wanted {
-  const [scaleA, more] = scalesOf(node.constant(at.a, "the scale of its first factor"));
-  const [scaleY, evenMore] = scalesOf(node.constant(at.y, "the scale of its result"));
-  const scalesB = scalesOf(node.constant(at.b, "the scale of its weights"));
+function multiplierOf(node: NodeView, channels: number): Wanted {
+  const [scaleA, more] = scalesOf(node, 1);
+  const [scaleY, evenMore] = scalesOf(node, 6);
+  const scalesB = scalesOf(node, 4);
   if (scaleA === undefined || scaleY === undefined || more !== undefined || evenMore !== undefined) {
     throw new Refusal("activations have more than one scale", "Use one scale for each tensor of activations");
   }

@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.js";
-import { toFloat32Array, toTypedArray, type Tensor } from "../../tensor/tensor.js";
+import { toFloat32Array, toTypedArray } from "../../tensor/tensor.js";
 import { anyLayout, type Lowering, type NodeView } from "../draft.js";
 import { toBits } from "../float32.js";
 import { Refusal } from "../problems.js";
@@ -28,18 +28,19 @@ export const dequantizeLinear: Lowering = (node) => {
 
 function quantizationOf(node: NodeView): { scale: number; zeroPoint: number } {
   if (node.int("block_size", 0) !== 0) throw new Refusal("it is quantised in blocks", "Use one scale for the tensor");
-  const scales = scalesOf(node.constant(1, "its scale"));
+  const scales = scalesOf(node, 1);
   if (scales.length !== 1) {
     throw new Refusal(
       "it has a scale for each channel",
       "Use one scale for the tensor, or QLinearConv or QLinearMatMul",
     );
   }
-  return { scale: toBits(scales[0] ?? 0), zeroPoint: zeroPoint(node, 2, "its zero point") };
+  return { scale: toBits(scales[0] ?? 0), zeroPoint: zeroPoint(node, 2) };
 }
 
 /** Positive finite float32 scales. */
-export function scalesOf(scale: Tensor): number[] {
+export function scalesOf(node: NodeView, index: number): number[] {
+  const scale = node.constant(index, `the scale (input ${index})`);
   if (scale.dtype !== "float32") throw new Refusal(`a scale is ${scale.dtype}`, "Use float32");
   const scales = [...toFloat32Array(scale)];
   if (!scales.every((each) => each > 0 && each < Infinity)) {
@@ -49,7 +50,8 @@ export function scalesOf(scale: Tensor): number[] {
 }
 
 /** The zero point that all channels share; zero if there is none. */
-export function zeroPoint(node: NodeView, index: number, what: string): number {
+export function zeroPoint(node: NodeView, index: number): number {
+  const what = `the zero point (input ${index})`;
   const given = node.optionalConstant(index, what);
   if (!given) return 0;
   const points = Array.from(toTypedArray(given), Number);

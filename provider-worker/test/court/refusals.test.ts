@@ -1,0 +1,319 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+
+import type { DType, OnnxModel, PrepareOptions, Problem, Tensor } from "@assay/sdk";
+import { encodeModel, fromNumbers, initHash, PreparationError, prepareModel } from "@assay/sdk";
+
+import type { ModelDescription, NodeDescription } from "../../../sdk/test/support/onnxModel.js";
+import { onnxModel } from "../../../sdk/test/support/onnxModel.js";
+import { inProcess } from "../support/inProcessRuntime.js";
+
+const filled = (dtype: DType, dims: number[], value: number): Tensor =>
+  fromNumbers(dtype, dims, new Array<number>(dims.reduce((a, b) => a * b, 1)).fill(value));
+const scalar = (dtype: DType, value: number): Tensor => fromNumbers(dtype, [], [value]);
+
+const CONSTANTS: Record<string, Tensor> = {
+  one: scalar("float32", 1),
+  zero: scalar("uint8", 0),
+  zeroWeight: scalar("int8", 0),
+  two: fromNumbers("int64", [1], [2]),
+  heavy: filled("int8", [4, 4], -65),
+  light: filled("int8", [4, 4], -64),
+  heavyFilter: filled("int8", [2, 1, 1, 1], 65),
+  lightFilter: filled("int8", [2, 1, 1, 1], 64),
+};
+const INPUTS = {
+  x: ["float32", [2, 4]],
+  u: ["uint8", [2, 4]],
+  s: ["int8", [4, 4]],
+  i: ["uint8", [1, 1, 2, 2]],
+  n: ["int64", [2]],
+  b: ["bool", [2, 4]],
+  d: ["float64", [2, 4]],
+  scale: ["float32", []],
+  count: ["int64", [1]],
+  z: ["uint8", []],
+} as const;
+
+const node = (op: string, inputs: string[], attributes: NodeDescription["attributes"] = {}): NodeDescription => ({
+  op,
+  inputs,
+  outputs: ["y"],
+  attributes,
+});
+/** A model of some nodes; inputs and constants that they do not name are left out. */
+function modelOf(nodes: NodeDescription[], more: Record<string, Tensor> = {}, opset = 17): OnnxModel {
+  const used = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const pick = <T>(from: Record<string, T>) =>
+    Object.fromEntries(Object.entries(from).filter(([name]) => used.has(name)));
+  const description: ModelDescription = {
+    nodes,
+    inputs: { x: INPUTS.x, ...pick(INPUTS) },
+    outputs: Object.fromEntries(nodes.flatMap(({ outputs }) => outputs).map((name) => [name, undefined])),
+    constants: pick({ ...CONSTANTS, ...more }),
+    opset,
+  };
+  return onnxModel(description);
+}
+
+async function problemsOf(model: OnnxModel, options: PrepareOptions = {}): Promise<readonly Problem[]> {
+  try {
+    await prepareModel(encodeModel(model), options, inProcess);
+  } catch (error) {
+    if (error instanceof PreparationError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+async function requireRefused(model: OnnxModel, reason: RegExp, options?: PrepareOptions): Promise<void> {
+  const found = await problemsOf(model, options);
+  assert.ok(
+    found.some((problem) => reason.test(problem.reason)),
+    JSON.stringify(found),
+  );
+  for (const { what, reason: why, remedy } of found) assert.ok(what && why && remedy, JSON.stringify(found));
+}
+
+const quantised = (op: string, x: string, w: string): NodeDescription =>
+  node(op, [x, "one", "zero", w, "one", "zeroWeight", "one", "zero"]);
+const dynamic = (index: number): NodeDescription => {
+  const inputs = ["u", "one", "zero", "light", "one", "zeroWeight", "one", "zero"];
+  return node("QLinearMatMul", inputs.with(index, "scale"));
+};
+
+const NODES: Record<
+  string,
+  { nodes: NodeDescription[]; reason: RegExp; more?: Record<string, Tensor>; opset?: number }
+> = {
+  "MatMulInteger of u8 and s8 beyond 64": { nodes: [node("MatMulInteger", ["u", "heavy"])], reason: /saturates/ },
+  "MatMulInteger of u8 and s8 that are no constants": {
+    nodes: [node("MatMulInteger", ["u", "s"])],
+    reason: /saturates/,
+  },
+  "QLinearMatMul of u8 and s8 beyond 64": { nodes: [quantised("QLinearMatMul", "u", "heavy")], reason: /saturates/ },
+  "ConvInteger of u8 and s8 beyond 64": { nodes: [node("ConvInteger", ["i", "heavyFilter"])], reason: /saturates/ },
+  "QLinearConv of u8 and s8 beyond 64": { nodes: [quantised("QLinearConv", "i", "heavyFilter")], reason: /saturates/ },
+  "dynamic quantisation": {
+    nodes: [{ ...node("DynamicQuantizeLinear", ["x"]), outputs: ["y", "y1", "y2"] }],
+    reason: /scale is taken over the whole input/,
+  },
+  "a scale of a QLinearMatMul that is no constant": { nodes: [dynamic(1)], reason: /scale .* is not constant/ },
+  "a scale of weights that is no constant": { nodes: [dynamic(4)], reason: /scale .* is not constant/ },
+  "a scale of the result that is no constant": { nodes: [dynamic(6)], reason: /scale .* is not constant/ },
+  "a scale of QuantizeLinear that is no constant": {
+    nodes: [node("QuantizeLinear", ["x", "scale", "zero"])],
+    reason: /scale .* is not constant/,
+  },
+  "a scale of zero": {
+    nodes: [node("QuantizeLinear", ["x", "bad", "zero"])],
+    more: { bad: scalar("float32", 0) },
+    reason: /not a positive number/,
+  },
+  "a scale for each channel of QuantizeLinear": {
+    nodes: [node("QuantizeLinear", ["x", "scales"], { axis: 1 })],
+    more: { scales: filled("float32", [4], 1) },
+    reason: /a scale for each channel/,
+  },
+  "zero points that differ between channels": {
+    nodes: [node("MatMulInteger", ["u", "light", "zero", "zeros"])],
+    more: { zeros: fromNumbers("int8", [4], [0, 0, 0, 1]) },
+    reason: /differs between channels/,
+  },
+  "a target shape that is no constant": {
+    nodes: [node("Reshape", ["x", "count"])],
+    reason: /target shape is not constant/,
+  },
+  "an Expand to a shape that is no constant": { nodes: [node("Expand", ["scale", "count"])], reason: /not constant/ },
+  "a Slice from where the data say": {
+    nodes: [node("Slice", ["x", "count", "two"])],
+    reason: /starts is not constant/,
+  },
+  "a Slice to where the data say": {
+    nodes: [node("Slice", ["x", "two", "count"])],
+    reason: /ends is not constant|no elements/,
+  },
+  "pads that are no constants": { nodes: [node("Pad", ["n", "n"])], reason: /list of pads is not constant/ },
+  "a Pad that reflects": {
+    nodes: [node("Pad", ["n", "pads"], { mode: "reflect" })],
+    more: { pads: fromNumbers("int64", [2], [1, 1]) },
+    reason: /repeats elements/,
+  },
+  NonZero: { nodes: [node("NonZero", ["x"])], reason: /shape of its result depends on the data/ },
+  Unique: { nodes: [node("Unique", ["x"])], reason: /shape of its result depends on the data/ },
+  TopK: { nodes: [{ ...node("TopK", ["x", "two"]), outputs: ["y", "y1"] }], reason: /depends on the data/ },
+  NonMaxSuppression: {
+    nodes: [node("NonMaxSuppression", ["boxes", "scores"])],
+    more: { boxes: filled("float32", [1, 3, 4], 0), scores: filled("float32", [1, 1, 3], 0) },
+    reason: /depends on the data/,
+  },
+  "a random operator": { nodes: [node("RandomNormalLike", ["x"])], reason: /random/ },
+  "a random operator without inputs": { nodes: [node("RandomUniform", [], { shape: [2] })], reason: /random/ },
+  Bernoulli: { nodes: [node("Bernoulli", ["x"])], reason: /random/ },
+  "a float MatMul": { nodes: [node("MatMul", ["x", "w"])], more: { w: filled("float32", [4, 2], 1) }, reason: /0x06/ },
+  "an average": { nodes: [node("ReduceMean", ["x"])], reason: /0x06/ },
+  Sigmoid: { nodes: [node("Sigmoid", ["x"])], reason: /0x07/ },
+  "an operator nobody judges": { nodes: [node("Tile", ["n", "count"])], reason: /no such operator/ },
+  "a sequence": {
+    nodes: [{ ...node("SplitToSequence", ["x"]), outputs: ["q"] }, node("SequenceLength", ["q"])],
+    reason: /sequences/,
+  },
+  "float64 arithmetic": { nodes: [node("Add", ["d", "d"])], reason: /float64/ },
+  "a cast of floats to integers": { nodes: [node("Cast", ["x"], { to: 6 })], reason: /casts float32 to int32/ },
+  "an integer division by what is no constant": {
+    nodes: [node("Div", ["n", "count"])],
+    reason: /divisor is not constant/,
+  },
+  "an integer division by -1": {
+    nodes: [node("Div", ["n", "minus"])],
+    more: { minus: fromNumbers("int64", [1], [-1]) },
+    reason: /divisor is 0 or -1/,
+  },
+  "a MaxPool whose indices are read": {
+    nodes: [{ ...node("MaxPool", ["i"], { kernel_shape: [2, 2] }), outputs: ["y", "y1"] }],
+    reason: /indices/,
+  },
+  "a Clip to what is no number": {
+    nodes: [node("Clip", ["x", "bad"])],
+    more: { bad: scalar("float32", NaN) },
+    reason: /no number/,
+  },
+  "an operator of another domain": {
+    nodes: [{ ...node("Gelu", ["x"]), domain: "com.microsoft" }],
+    reason: /domain "com.microsoft"/,
+  },
+  "an opset that is too old": { nodes: [node("Relu", ["x"])], opset: 10, reason: /version 10 is unknown/ },
+  "an opset that is unknown": { nodes: [node("Relu", ["x"])], opset: 99, reason: /version 99 is unknown/ },
+};
+
+describe("Preparing a model refuses", () => {
+  before(initHash);
+
+  for (const [what, { nodes, reason, more, opset }] of Object.entries(NODES)) {
+    it(what, () => requireRefused(modelOf(nodes, more, opset), reason));
+  }
+
+  it("control flow", async () => {
+    const graph = onnxModel({ nodes: [], inputs: {}, outputs: {} }).graph;
+    const model = modelOf([node("If", ["b"])]);
+    model.graph.node[0]?.attribute.push({ name: "then_branch", type: 5, g: graph });
+    await requireRefused(model, /is a graph: control flow/);
+    await requireRefused(model, /it is control flow/);
+  });
+
+  it("functions, training info and sparse constants", async () => {
+    const model = modelOf([node("Relu", ["x"])]);
+    await requireRefused({ ...model, functions: [new Uint8Array(1)] }, /hide operators/);
+    await requireRefused({ ...model, trainingInfo: [new Uint8Array(1)] }, /changes constants/);
+    const graph = { ...model.graph, sparseInitializer: [new Uint8Array(1)] };
+    await requireRefused({ ...model, graph }, /no commitment/);
+  });
+
+  it("data outside of the file, wherever it is named", async () => {
+    const model = modelOf([node("Add", ["x", "one"])]);
+    const [constant] = model.graph.initializer;
+    assert.ok(constant);
+    constant.externalData = [{ key: "location", value: "weights.bin" }];
+    await requireRefused(model, /outside of the file/);
+    const inNode = modelOf([node("ConstantOfShape", ["count"])]);
+    const t = { dims: [1n], dataType: 1, externalData: [{ key: "location", value: "/etc/passwd" }] };
+    inNode.graph.node[0]?.attribute.push({ name: "value", type: 4, t });
+    await requireRefused(inNode, /no tensor of numbers/);
+  });
+
+  it("text, sequences and optional values as inputs or outputs", async () => {
+    const model = modelOf([node("Relu", ["x"])]);
+    const text = { name: "t", type: { tensorType: { elemType: 8, shape: { dim: [] } } } };
+    await requireRefused({ ...model, graph: { ...model.graph, input: [...model.graph.input, text] } }, /no tensor/);
+    const sequence = { name: "y", type: {} };
+    await requireRefused({ ...model, graph: { ...model.graph, output: [sequence] } }, /no tensor/);
+  });
+
+  it("dimensions that have no length, and lengths that no input has", async () => {
+    const model = onnxModel({
+      nodes: [node("Relu", ["x"])],
+      inputs: { x: ["float32", ["N", "M"]] },
+      outputs: { y: undefined },
+    });
+    await requireRefused(model, /axis 1 has no fixed length/, { dims: { N: 2 } });
+    await requireRefused(model, /no input has it/, { dims: { N: 2, M: 2, K: 2 } });
+    assert.deepEqual(await problemsOf(model, { dims: { N: 2, M: 2 } }), []);
+  });
+
+  it("a Softmax to strip that is not there or not last", async () => {
+    const strip = { stripSoftmax: true };
+    await requireRefused(modelOf([node("Relu", ["x"])]), /no Softmax is the last step/, strip);
+    const inside = modelOf([{ ...node("Softmax", ["x"]), outputs: ["p"] }, node("Relu", ["p"])]);
+    await requireRefused(inside, /no Softmax is the last step/, strip);
+  });
+
+  it("an ArgMax of logits along another axis than the Softmax", async () => {
+    const label = node("ArgMax", ["p"], { axis: 0 });
+    const model = modelOf([{ ...node("Softmax", ["x"], { axis: 1 }), outputs: ["p"] }, label]);
+    await requireRefused(model, /its axis/, { stripSoftmax: true, argMaxOfLogits: true });
+  });
+
+  it("all of it at once, each with its node, reason and remedy", async () => {
+    const named = (name: string, each: NodeDescription): NodeDescription => ({ ...each, outputs: [name] });
+    const model = modelOf([
+      named("a", node("Sigmoid", ["x"])),
+      named("b", node("MatMulInteger", ["u", "heavy", "z"])),
+      named("c", node("Cast", ["a"], { to: 7 })),
+    ]);
+    const found = await problemsOf(model);
+    assert.deepEqual(
+      found.map(({ where, what, reason }) => `${what} ${where}: ${reason.slice(0, 20)}`),
+      [
+        "Sigmoid a: transcendental funct",
+        "MatMulInteger b: u8 times s8 saturate",
+        "MatMulInteger b: the zero point (inpu",
+        "Cast c: it casts float32 to ",
+      ],
+    );
+    const error = new PreparationError(found);
+    for (const { where, reason, remedy } of found) {
+      for (const part of [where, reason, remedy]) assert.ok(error.message.includes(part));
+    }
+  });
+});
+
+describe("Preparing a model accepts", () => {
+  before(initHash);
+
+  it("u8 times s8 with weights up to 64", async () => {
+    for (const nodes of [
+      [node("MatMulInteger", ["u", "light"])],
+      [quantised("QLinearMatMul", "u", "light")],
+      [node("ConvInteger", ["i", "lightFilter"])],
+      [quantised("QLinearConv", "i", "lightFilter")],
+    ]) {
+      assert.deepEqual(await problemsOf(modelOf(nodes)), []);
+    }
+  });
+
+  it("shapes that onnxruntime computes from frozen ones", async () => {
+    const model = onnxModel({
+      nodes: [
+        { op: "Shape", inputs: ["x"], outputs: ["shape"] },
+        { op: "Gather", inputs: ["shape", "first"], outputs: ["batch"] },
+        { op: "Concat", inputs: ["batch", "rest"], outputs: ["target"], attributes: { axis: 0 } },
+        { op: "Reshape", inputs: ["x", "target"], outputs: ["y"] },
+      ],
+      inputs: { x: ["float32", ["N", 2, 3]] },
+      outputs: { y: ["float32", ["N", "M"]] },
+      constants: { first: fromNumbers("int64", [1], [0]), rest: fromNumbers("int64", [1], [-1]) },
+    });
+    const { model: prepared } = await prepareModel(encodeModel(model), { dims: { N: 5 } }, inProcess);
+    assert.deepEqual(
+      prepared.tensors.map(({ dims }) => dims),
+      [
+        [5, 2, 3],
+        [5, 6],
+      ],
+    );
+    assert.deepEqual(
+      prepared.instructions.map(({ operator }) => operator),
+      ["View"],
+    );
+  });
+});
