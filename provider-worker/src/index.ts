@@ -1,5 +1,6 @@
 export { ContentServer } from "./content/server.js";
 export { ContentStore, sha256 } from "./content/store.js";
+export { goldenVectors } from "./court/goldenVectors.js";
 export { ChildRuntime } from "./court/runtime.js";
 export { InferenceError, WorkerError } from "./errors.js";
 export { ChildRunner, type ModelRunner, type RunnerLimits } from "./inference/runner.js";

@@ -9,5 +9,6 @@ export { PreparationError, type Problem } from "./problems.js";
 export * from "./prepare.js";
 export * from "./profile.js";
 export * from "./runtime.js";
+export { sampleInputs } from "./sample.js";
 export * from "./trace.js";
 export * from "./types.js";

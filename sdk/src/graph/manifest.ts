@@ -91,8 +91,8 @@ export async function verifyManifest(
     return readModel(file, runtime);
   }
   const model = await readModel(file, runtime);
-  const { format, options, changes, files } = manifest;
-  requireEqual("", manifest, { format, options, changes, files, ...recomputed(model) });
+  const { options, changes, files } = manifest;
+  requireEqual("", manifest, { format: MANIFEST_FORMAT, options, changes, files, ...recomputed(model) });
   return model;
 }
 

@@ -1,0 +1,83 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+
+import { ChildRuntime, goldenVectors, writeGolden } from "@assay/provider-worker";
+import type { CourtModel, PreparedModel } from "@assay/sdk";
+import { contentHash, dtypeFromOnnx, initHash, makeManifest, prepareModel, writeManifest } from "@assay/sdk";
+
+import { presentable, UserError } from "../support/errors.js";
+import { readBytes, writeBytes } from "../support/files.js";
+import { required, whole } from "../support/parse.js";
+import type { Report } from "../support/report.js";
+import { print } from "../support/report.js";
+
+/** Of each step in a child process. */
+const LIMITS = { timeoutMs: 120_000, memoryMb: 4000 };
+
+interface PrepareArguments {
+  file?: string;
+  out?: string;
+  dim?: string;
+  stripSoftmax: boolean;
+  argMaxOfLogits: boolean;
+  golden: string;
+  json: boolean;
+}
+
+export async function prepare(given: PrepareArguments): Promise<Report> {
+  try {
+    await initHash();
+    const folder = required("--out", given.out);
+    const runtime = new ChildRuntime(LIMITS);
+    const { stripSoftmax, argMaxOfLogits } = given;
+    const options = { dims: dimsOf(given.dim), stripSoftmax, argMaxOfLogits };
+    const prepared = await prepareModel(readBytes("--file", required("--file", given.file)), options, runtime);
+    const golden = await goldenVectors(prepared.model, Number(whole("--golden", given.golden)), runtime);
+    const goldenFile = writeGolden(golden);
+    mkdirSync(folder, { recursive: true });
+    const write = (name: string, bytes: Uint8Array) => {
+      writeBytes("--out", path.join(folder, name), bytes);
+    };
+    write("model.onnx", prepared.model.file);
+    write("golden.safetensors", goldenFile);
+    write("manifest.json", new TextEncoder().encode(writeManifest(makeManifest(prepared, goldenFile))));
+    const report = reportOf(prepared, contentHash(goldenFile));
+    print(report, given.json);
+    return report;
+  } catch (error) {
+    throw presentable(error);
+  }
+}
+
+/** Parses `N=1,M=2`. */
+function dimsOf(text: string | undefined): Record<string, number> {
+  if (text === undefined || text === "") return {};
+  const entries = text.split(",").map((part): [string, number] => {
+    const { name, length } = /^(?<name>.+)=(?<length>[1-9]\d{0,8})$/.exec(part.trim())?.groups ?? {};
+    if (!name || !length)
+      throw new UserError(`--dim has ${JSON.stringify(part)}: give a name and a length, such as N=1`);
+    return [name, Number(length)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function reportOf({ model, changes }: PreparedModel, goldenHash: string) {
+  const { graph, inputNames, outputNames } = model;
+  return {
+    profile: model.profile.kind,
+    graphCommitment: model.commitment,
+    fileHash: graph.fileHash,
+    goldenHash,
+    nodes: graph.nodeCount,
+    input: signature(inputNames, graph.inputs),
+    output: signature(outputNames, graph.outputs),
+    changes,
+  };
+}
+
+/** As `model:register` takes it. */
+function signature(names: readonly string[], ports: CourtModel["graph"]["inputs"]): string {
+  return ports
+    .map(({ meta }, i) => `${names[i] ?? ""}:${dtypeFromOnnx(meta.dtype)}[${meta.dims.slice(0, meta.rank).join(",")}]`)
+    .join(";");
+}
