@@ -1,0 +1,80 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+import { ChildRuntime } from "@assay/provider-worker";
+import { readManifest, verifyManifest } from "@assay/sdk";
+import { expect } from "chai";
+
+import { prepare } from "../../tasks/actions/prepare.js";
+import { prepareTasks } from "../../tasks/prepare.js";
+import { UserError } from "../../tasks/support/errors.js";
+
+const models = path.resolve(import.meta.dirname, "../../models");
+
+describe("model:prepare", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "assay-prepare-"));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const given = (changes: object) => ({
+    file: path.join(models, "digits_cnn_int8_static.onnx"),
+    out: path.join(folder, "prepared"),
+    dim: "N=1",
+    stripSoftmax: true,
+    argMaxOfLogits: true,
+    golden: "2",
+    json: true,
+    ...changes,
+  });
+  const refused = async (changes: object): Promise<string> => {
+    try {
+      await prepare(given(changes));
+    } catch (error) {
+      expect(error).to.be.instanceOf(UserError);
+      return (error as UserError).message;
+    }
+    throw new Error("it was accepted");
+  };
+
+  it("is a task that takes what its action reads", () => {
+    const [task] = prepareTasks;
+    expect(task?.id).to.deep.equal(["model:prepare"]);
+    const known = Object.keys((task as { options: object }).options);
+    expect(known).to.have.members(Object.keys(given({})));
+  });
+
+  it("writes a model, golden vectors and a manifest that is true", async () => {
+    const report = await prepare(given({}));
+    const read = (name: string) => new Uint8Array(readFileSync(path.join(folder, "prepared", name)));
+    const manifest = readManifest(new TextDecoder().decode(read("manifest.json")));
+    const runtime = new ChildRuntime({ timeoutMs: 60_000, memoryMb: 1000 });
+    const files = { golden: read("golden.safetensors"), original: new Uint8Array(readFileSync(given({}).file)) };
+    const { commitment } = await verifyManifest(read("model.onnx"), manifest, runtime, files);
+    expect(report).to.deep.include({
+      profile: "Exact",
+      graphCommitment: commitment,
+      fileHash: manifest.files.prepared,
+      goldenHash: manifest.files.golden,
+      input: "x:float32[1,1,8,8]",
+      output: "logits:float32[1,10];label:int64[1]",
+    });
+  });
+
+  it("says everything that keeps a model from being judged", async () => {
+    const message = await refused({ file: path.join(models, "digits_cnn_fp32.onnx"), stripSoftmax: false });
+    for (const name of ["z1", "z2", "z3", "logits", "probabilities"]) expect(message).to.include(`"${name}"`);
+  });
+
+  it("says what is wrong with its options", async () => {
+    expect(await refused({ dim: "N" })).to.include("--dim");
+    expect(await refused({ dim: "N=0" })).to.include("--dim");
+    expect(await refused({ file: undefined })).to.include("--file");
+    expect(await refused({ out: "" })).to.include("--out");
+    expect(await refused({ file: path.join(models, "README.md") })).to.include("not an ONNX file");
+  });
+});
