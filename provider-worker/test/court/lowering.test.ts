@@ -106,6 +106,10 @@ const OPERATORS: Record<string, Make> = {
     constants: { 1: int64s([0, -1]) },
   }),
   Unsqueeze: (random) => ({ op: "Unsqueeze", inputs: [any(random, 2)], constants: { 1: int64s([0, -1]) } }),
+  "Squeeze and Unsqueeze before opset 13": (random) => {
+    const x = randomTensor(random, random.pick(ANY), [1, 1 + random.below(4), 1]);
+    return { op: random.pick(["Squeeze", "Unsqueeze"]), inputs: [x], attributes: { axes: [0, 2] }, opset: 11 };
+  },
   Transpose: (random) => {
     const x = any(random);
     const order = shuffled(random, x.dims.length);
@@ -149,6 +153,15 @@ const OPERATORS: Record<string, Make> = {
     const attributes = { axis: random.below(2) === 0 ? axis : axis - 3 };
     return { op: "Split", inputs: [x], constants: { 1: int64s(lengths) }, outputs: lengths.length, attributes };
   },
+  "Split before opset 13": (random) => {
+    const lengths = randomDims(random, 2);
+    const x = randomTensor(random, "float32", [2, (lengths[0] ?? 0) + (lengths[1] ?? 0)]);
+    return { op: "Split", inputs: [x], outputs: 2, attributes: { axis: 1, split: lengths }, opset: 11 };
+  },
+  "Split into equal parts, the last one shorter": (random) => {
+    const x = randomTensor(random, random.pick(ANY), [5 + 2 * random.below(3), 2]);
+    return { op: "Split", inputs: [x], outputs: 2, attributes: { num_outputs: 2 }, opset: 18 };
+  },
   Concat: (random) => {
     const axis = random.below(3);
     const dims = randomDims(random, 3);
@@ -169,6 +182,11 @@ const OPERATORS: Record<string, Make> = {
     const pads = Array.from({ length: 6 }, (_, i) => random.below(4) - ((x.dims[i % 3] ?? 1) > 2 ? 1 : 0));
     const value = randomTensor(random, dtype, []);
     return { op: "Pad", inputs: [x], constants: { 1: int64s(pads), ...(random.below(3) === 0 ? {} : { 2: value }) } };
+  },
+  "Pad along some axes": (random) => {
+    const x = randomTensor(random, "int64", randomDims(random, 3));
+    const pads = Array.from({ length: 4 }, () => random.below(3));
+    return { op: "Pad", inputs: [x], constants: { 1: int64s(pads), 3: int64s([-1, 0]) }, opset: 18 };
   },
   Gather: (random) => {
     const x = any(random, 1 + random.below(3));
