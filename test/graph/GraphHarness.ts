@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 
+import { ChildRuntime } from "@assay/provider-worker";
 import { expect } from "chai";
 import { hexlify } from "ethers";
 import { network } from "hardhat";
@@ -13,6 +14,7 @@ import {
   metaHeader,
   nodesRoot,
   Operator,
+  prepareModel,
   Source,
 } from "../../sdk/src/graph/index.js";
 import { initHash, Layout, toHex } from "../../sdk/src/tensor/index.js";
@@ -87,6 +89,15 @@ describe("Graph commitments", () => {
       }
       expect(await (await harness).nodesRoot(given)).to.equal(nodesRoot(nodes));
     }
+  });
+
+  it("commits to the graph of a real model as Solidity does", async () => {
+    const file = new URL("../../models/digits_cnn_int8_static.onnx", import.meta.url);
+    const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true };
+    const runtime = new ChildRuntime({ timeoutMs: 60_000, memoryMb: 1000 });
+    const { model } = await prepareModel(new Uint8Array(readFileSync(file)), options, runtime);
+    expect(await (await harness).hashGraph(graphForSolidity(model.graph))).to.equal(model.commitment);
+    expect(await (await harness).nodesRoot(model.nodes.map(nodeForSolidity))).to.equal(model.graph.nodesRoot);
   });
 
   it("numbers operators as Solidity does", () => {

@@ -66,11 +66,18 @@ function spatial(random: Random, channels: number): Spatial {
   return { x, kernel, attributes: padding === 0 ? automatic : { pads, strides, dilations } };
 }
 
+/** Small ones, and some that fill the vectors of a CPU. */
+function matrices(random: Random): [m: number, k: number, n: number] {
+  const wide = random.below(4) === 0 ? 10 : 1;
+  return [1 + random.below(5), 1 + random.below(70 * wide), 1 + random.below(6 * wide)];
+}
+
 function convolution(random: Random): Spatial & { w: number[]; group: number } {
   const group = 1 + random.below(3);
-  const channels = 1 + random.below(4);
+  const wide = random.below(6) === 0 ? 10 : 1;
+  const channels = 1 + random.below(4 * wide);
   const shape = spatial(random, channels * group);
-  const w = [group * (1 + random.below(3)), channels, ...shape.kernel];
+  const w = [group * (1 + random.below(3 * wide)), channels, ...shape.kernel];
   return { ...shape, w, group };
 }
 
@@ -113,7 +120,9 @@ const OPERATORS: Record<string, Make> = {
   Transpose: (random) => {
     const x = any(random);
     const order = shuffled(random, x.dims.length);
-    return { op: "Transpose", inputs: [x], attributes: random.below(4) === 0 ? {} : { perm: order } };
+    return random.below(4) === 0
+      ? { op: "Transpose", inputs: [x] }
+      : { op: "Transpose", inputs: [x], attributes: { perm: order } };
   },
   Expand: (random) => {
     const dims = randomDims(random, 1 + random.below(4));
@@ -245,10 +254,9 @@ const OPERATORS: Record<string, Make> = {
   },
   "MaxPool with ceil_mode": (random) => {
     const { x, kernel, attributes } = spatial(random, 2);
-    const { auto_pad: _, ...others } = attributes;
-    const strides = kernel;
     const inputs = [of(random, ["float32", "uint8"], x)];
-    return { op: "MaxPool", inputs, attributes: { ...others, strides, kernel_shape: kernel, ceil_mode: 1 } };
+    const others = { auto_pad: "NOTSET", strides: kernel, kernel_shape: kernel, ceil_mode: 1 };
+    return { op: "MaxPool", inputs, attributes: { ...attributes, ...others } };
   },
   GlobalMaxPool: (random) => ({
     op: "GlobalMaxPool",
@@ -313,7 +321,7 @@ const OPERATORS: Record<string, Make> = {
     };
   },
   MatMulInteger: (random) => {
-    const [m, k, n] = [1 + random.below(5), 1 + random.below(70), 1 + random.below(6)];
+    const [m, k, n] = matrices(random);
     const batch = randomDims(random, random.below(3), 3);
     const a = of(random, ["uint8", "int8"], [...narrowed(random, batch), m, k]);
     const b = weights(random, a.dtype, [...(random.below(2) === 0 ? [] : narrowed(random, batch)), k, n]);
@@ -325,7 +333,7 @@ const OPERATORS: Record<string, Make> = {
     return { op: "MatMulInteger", inputs: fed ? [a, b] : [a], constants: fed ? zeros : { ...zeros, 1: b } };
   },
   QLinearMatMul: (random) => {
-    const [m, k, n] = [1 + random.below(5), 1 + random.below(70), 1 + random.below(6)];
+    const [m, k, n] = matrices(random);
     const batch = randomDims(random, random.below(2), 3);
     const a = of(random, ["uint8", "int8"], [...batch, m, k]);
     // onnxruntime has no int8 times uint8 here.

@@ -23,7 +23,7 @@ export interface Case {
   attributes?: NodeDescription["attributes"];
   /** By input; undefined for one left out. Tensors of the trace first, then constants. */
   inputs: (Tensor | undefined)[];
-  constants?: Record<number, Tensor>;
+  constants?: Readonly<Record<number, Tensor | undefined>>;
   outputs?: number;
   opset?: number;
 }
@@ -47,7 +47,9 @@ export function modelOf({ op, attributes = {}, inputs, constants = {}, outputs =
     nodes: [{ op, inputs: names, outputs: results, attributes }],
     inputs: Object.fromEntries([...feeds].map(([name, { dtype, dims }]) => [name, [dtype, dims]])),
     outputs: Object.fromEntries(results.map((name) => [name, undefined])),
-    constants: Object.fromEntries(Object.entries(constants).map(([i, tensor]) => [`c${i}`, tensor])),
+    constants: Object.fromEntries(
+      Object.entries(constants).flatMap(([i, tensor]) => (tensor ? [[`c${i}`, tensor] as const] : [])),
+    ),
     ...(opset === undefined ? {} : { opset }),
   };
   return { description, feeds };

@@ -11,7 +11,6 @@ export function freeze(model: OnnxModel, dims: FrozenDims): { model: OnnxModel; 
   // An input that has an initializer is a default that a caller could override.
   const input = model.graph.input.filter(({ name }) => !constants.has(name)).map((value) => fix(value, dims, used));
   const output = model.graph.output.map(withoutShape);
-  const { valueInfo: _, ...graph } = model.graph;
   const problems = Object.keys(dims)
     .filter((name) => !used.has(name))
     .map((name) => ({
@@ -21,7 +20,7 @@ export function freeze(model: OnnxModel, dims: FrozenDims): { model: OnnxModel; 
       remedy: "Leave it out, or name one that an input has",
     }));
   const irVersion = model.irVersion < 4n ? 4n : model.irVersion;
-  return { model: { ...model, irVersion, graph: { ...graph, input, output } }, problems };
+  return { model: { ...model, irVersion, graph: { ...model.graph, valueInfo: [], input, output } }, problems };
 }
 
 function fix(value: OnnxValue, dims: FrozenDims, used: Set<string>): OnnxValue {

@@ -1,4 +1,4 @@
-import { AbiCoder, ParamType, Result } from "ethers";
+import { AbiCoder, ParamType, type Result } from "ethers";
 
 import { AssayError } from "../errors.js";
 import type { Hex } from "../tensor/bytes.js";
