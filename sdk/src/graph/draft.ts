@@ -39,12 +39,7 @@ export class NodeView {
   constructor(
     private readonly node: OnnxNode,
     private readonly values: ReadonlyMap<string, Value>,
-    readonly opset: number,
   ) {}
-
-  get operator(): string {
-    return this.node.opType;
-  }
 
   /** All inputs, none of them left out. */
   inputs(): Value[] {

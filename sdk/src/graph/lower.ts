@@ -6,7 +6,6 @@ import type { Shape } from "./evaluate.js";
 import { EXACT } from "./lowering/index.js";
 import type { ProfileKind } from "./profile.js";
 import { Refusal, UnknownShape, type Problem } from "./problems.js";
-import { opsetOf } from "./structure.js";
 import { whyUnsupported } from "./unsupported.js";
 
 export interface Lowered {
@@ -27,7 +26,7 @@ export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Low
   for (const node of model.graph.node) {
     if (node.opType === "Constant") continue;
     try {
-      drafts.push(...lowerNode(node, values, opsetOf(model)));
+      drafts.push(...lowerNode(node, values));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       for (const each of [error, ...error.more]) {
@@ -54,11 +53,11 @@ export function operatorProblems(model: OnnxModel): Problem[] {
   });
 }
 
-function lowerNode(node: OnnxNode, values: ReadonlyMap<string, Value>, opset: number): Draft[] {
+function lowerNode(node: OnnxNode, values: ReadonlyMap<string, Value>): Draft[] {
   const why = whyUnsupported(node.opType);
   const lowering = EXACT[node.opType];
   if (why || !lowering) throw new Refusal(why?.reason ?? "", why?.remedy ?? "");
-  return lowering(new NodeView(node, values, opset));
+  return lowering(new NodeView(node, values));
 }
 
 function problemOf(
