@@ -63,7 +63,13 @@ export async function check(given: Case): Promise<Checked> {
 
 export async function checkModel(description: ModelDescription, feeds: Map<string, Tensor>): Promise<Checked> {
   const model = await readModel(onnxFile(description), inProcess);
-  const trace = (await runTrace(model, feeds, inProcess)).map(canonicaliseNaN);
+  const trace = await runTrace(model, feeds, inProcess);
+  return { model, trace, elements: checkTrace(model, trace) };
+}
+
+/** Requires every element of a trace to follow from its operands; returns how many there are. */
+export function checkTrace(model: CourtModel, given: readonly Tensor[]): number {
+  const trace = given.map(canonicaliseNaN);
   let elements = 0;
   for (const [i, instruction] of model.instructions.entries()) {
     const place = model.inputNames.length + i;
@@ -76,7 +82,7 @@ export async function checkModel(description: ModelDescription, feeds: Map<strin
       if (element % 7 === 0) requireLieShows(instruction, operands, output, element);
     }
   }
-  return { model, trace, elements };
+  return elements;
 }
 
 /** Any other value of an element would be a lie that shows, unless no value of it is judged. */
