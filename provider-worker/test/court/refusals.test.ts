@@ -221,6 +221,14 @@ describe("Preparing a model refuses", () => {
     await requireRefused(inNode, /no tensor of numbers/);
   });
 
+  it("constants whose elements are too few or too many", async () => {
+    const model = modelOf([node("Add", ["x", "one"])]);
+    const [constant] = model.graph.initializer;
+    assert.ok(constant);
+    constant.rawData = new Uint8Array(8);
+    await requireRefused(model, /cannot be read: float32\[\] takes 4 bytes, got 8/);
+  });
+
   it("text, sequences and optional values as inputs or outputs", async () => {
     const model = modelOf([node("Relu", ["x"])]);
     const text = { name: "t", type: { tensorType: { elemType: 8, shape: { dim: [] } } } };

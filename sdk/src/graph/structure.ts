@@ -1,5 +1,12 @@
-import { AttributeType, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxValue } from "../onnx/model.js";
-import { isExternal } from "../onnx/tensor.js";
+import {
+  AttributeType,
+  type OnnxAttribute,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValue,
+} from "../onnx/model.js";
+import { isExternal, tensorFromOnnx } from "../onnx/tensor.js";
 import { DTYPES } from "../tensor/dtype.js";
 import type { Problem } from "./problems.js";
 
@@ -56,6 +63,8 @@ function whyAttribute({ name, type, g, graphs, t, refAttrName }: OnnxAttribute):
   if (g || graphs?.length || type === AttributeType.graph) return `its attribute ${name} is a graph: control flow`;
   if (refAttrName) return `its attribute ${name} refers to a function's`;
   if (t && (isExternal(t) || !CODES.includes(t.dataType))) return `its attribute ${name} is no tensor of numbers`;
+  const broken = t && whyUnreadable(t);
+  if (broken) return `its attribute ${name} cannot be read: ${broken}`;
   if (!Object.values<number>(AttributeType).includes(type)) return `its attribute ${name} has the type ${type}`;
   return undefined;
 }
@@ -73,8 +82,18 @@ function constantProblems({ graph }: OnnxModel): Problem[] {
     if (!CODES.includes(constant.dataType)) {
       return [{ ...problem, reason: `it has the type ${constant.dataType}`, remedy: "Use numbers of 8 to 64 bits" }];
     }
-    return [];
+    const broken = whyUnreadable(constant);
+    return broken ? [{ ...problem, reason: `it cannot be read: ${broken}`, remedy: "Mend the file" }] : [];
   });
+}
+
+function whyUnreadable(tensor: OnnxTensor): string | undefined {
+  try {
+    tensorFromOnnx(tensor);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function portProblems(what: string, { name, type }: OnnxValue): Problem[] {
