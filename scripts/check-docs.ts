@@ -56,7 +56,12 @@ function checkSettings(): void {
 }
 
 // A contract's page is named after it, or has a heading with its name.
-const pages = new Map(filesBelow("docs/contracts", ".md").map((file) => [path.basename(file, ".md"), read(file)]));
+const pages = new Map(
+  [...filesBelow("docs/contracts", ".md"), ...filesBelow("docs/verifiers", ".md")].map((file) => [
+    path.basename(file, ".md"),
+    read(file),
+  ]),
+);
 
 function pageOf(contract: string): string | undefined {
   return pages.get(contract) ?? [...pages.values()].find((page) => page.includes(`\n## ${contract}\n`));

@@ -7,11 +7,13 @@ import { jobTasks } from "./job.js";
 import { juryTasks } from "./jury.js";
 import { marketTasks } from "./market.js";
 import { modelTasks } from "./model.js";
+import { prepareTasks } from "./prepare.js";
 import { providerTasks } from "./provider.js";
 import { stakeTasks } from "./stake.js";
 
 export const tasks: NewTaskDefinition[] = [
   ...modelTasks,
+  ...prepareTasks,
   ...providerTasks,
   ...stakeTasks,
   ...escrowTasks,
