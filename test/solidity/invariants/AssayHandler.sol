@@ -75,8 +75,8 @@ contract AssayHandler is RegistryActions, Drain {
         _list(this.depositWithPermit.selector, 1);
         _list(this.withdraw.selector, 2);
         _list(this.transfer.selector, 2);
-        _list(this.allowSweep.selector, 1);
-        _list(this.sweep.selector, 1);
+        _list(this.allowSweep.selector, 2);
+        _list(this.sweep.selector, 2);
         _list(this.freeze.selector, 1);
         _list(this.depositStake.selector, 1);
         _list(this.depositStakeWithPermit.selector, 1);

@@ -55,7 +55,7 @@ abstract contract PaymentActions is Observed {
     }
 
     function allowSweep(uint256 seed) external acts(seed) {
-        address who = _anybody();
+        (, address who, ) = _moneyToMove();
         bool allowed = !_oneIn(4);
         bytes memory data = abi.encodeCall(escrow.allowSweep, (allowed));
         if (_call("escrow.allowSweep", who, address(escrow), data, true)) _sweepable[who] = allowed;
