@@ -44,6 +44,7 @@ const LIBRARY = ["models.approve", "models.setApprovalForAll", "models.safeTrans
 /** What must have come about besides. */
 const OUTCOMES = [
   "authority.schedule",
+  "exit.underLock",
   "exit.whileFrozen",
   "intrusion.tried",
   "jurors.paid",

@@ -82,6 +82,7 @@ contract AssayHandler is RegistryActions, Drain {
         _list(this.depositStakeWithPermit.selector, 1);
         _list(this.requestUnbonding.selector, 2);
         _list(this.withdrawStake.selector, 2);
+        _list(this.abscond.selector, 1);
         _list(this.request.selector, 12);
         _list(this.submit.selector, 10);
         _list(this.submitAndFinaliseDue.selector, 2);

@@ -36,29 +36,20 @@ abstract contract StakeActions is PaymentActions {
                     ? all + 1
                     : _roll(all / 4 + 1)
         );
-        bool expected = amount > 0 && amount <= all && _leaving[who].length < _MAX_LEAVING;
-        bytes memory data = abi.encodeCall(staking.requestUnbonding, (amount));
-        if (!_call("staking.requestUnbonding", who, address(staking), data, expected)) return;
-
-        bonded[who] -= amount;
-        _leaving[who].push(Leaving(amount, block.timestamp + UNBONDING));
+        _requestUnbonding(who, amount);
     }
 
     function withdrawStake(uint256 seed) external acts(seed) {
         address who = _whoMayLeave();
-        address to = _oneIn(4) ? _anybody() : who;
-        uint256 due = _dueOf(who);
-        bool covered = slashable(who) - due >= locked[who];
-        bool expected = due > 0 && covered && !_isFrozen(STAKE, to);
-        bytes memory data = abi.encodeCall(staking.withdraw, (to));
-        _lowers(who);
-        if (!_call("staking.withdraw", who, address(staking), data, expected)) return;
+        _withdrawStake(who, _oneIn(4) ? _anybody() : who);
+    }
 
-        _exited();
-        if (staking.slashableOf(who) < obligationsOf(who)) ++exitsBelowLocks;
-        _dropDue(who);
-        stakeSum -= due;
-        _giveAway(STAKE, who, to, due);
+    /// A provider takes its whole stake out as fast as it can, whatever it still stands for.
+    function abscond(uint256 seed) external acts(seed) {
+        address who = _whoHasLocks();
+        _requestUnbonding(who, uint128(bonded[who]));
+        _pass(UNBONDING, 1);
+        _withdrawStake(who, who);
     }
 
     /// Stake behind open jobs, uncollected pots and jury seats, summed up anew.
@@ -88,6 +79,36 @@ abstract contract StakeActions is PaymentActions {
         for (uint256 i = 0; i < all.length; ++i) {
             if (all[i].at > block.timestamp) _leaving[who].push(all[i]);
         }
+    }
+
+    function _requestUnbonding(address who, uint128 amount) private {
+        bool expected = amount > 0 && amount <= bonded[who] && _leaving[who].length < _MAX_LEAVING;
+        bytes memory data = abi.encodeCall(staking.requestUnbonding, (amount));
+        if (!_call("staking.requestUnbonding", who, address(staking), data, expected)) return;
+
+        bonded[who] -= amount;
+        _leaving[who].push(Leaving(amount, block.timestamp + UNBONDING));
+    }
+
+    function _withdrawStake(address who, address to) private {
+        uint256 due = _dueOf(who);
+        bool covered = slashable(who) - due >= locked[who];
+        if (due > 0 && !covered) _note("exit.underLock");
+        bool expected = due > 0 && covered && !_isFrozen(STAKE, to);
+        bytes memory data = abi.encodeCall(staking.withdraw, (to));
+        _lowers(who);
+        if (!_call("staking.withdraw", who, address(staking), data, expected)) return;
+
+        _exited();
+        if (staking.slashableOf(who) < obligationsOf(who)) ++exitsBelowLocks;
+        _dropDue(who);
+        stakeSum -= due;
+        _giveAway(STAKE, who, to, due);
+    }
+
+    function _whoHasLocks() private returns (address who) {
+        who = _pick(_provs);
+        for (uint256 i = 0; i < _provs.length && locked[who] == 0; ++i) who = _provs[i];
     }
 
     function _whoMayLeave() private returns (address who) {
