@@ -145,10 +145,8 @@ library TensorCommitment {
     }
 
     /// @notice Number of elements.
-    function elementCount(TensorHeader memory header) internal pure returns (uint256 count) {
-        count = 1;
-        // Eight factors below 2^32 cannot overflow.
-        for (uint256 i; i < header.rank; ++i) count *= header.dims[i];
+    function elementCount(TensorHeader memory header) internal pure returns (uint256) {
+        return TensorLayout.product(header, 0, header.rank);
     }
 
     /// @notice Whether an honest party could have committed to this header. A committed header that is not

@@ -35,12 +35,14 @@ library TensorLayout {
         uint256 inner;
     }
 
+    error TensorLayout_RankTooLarge(uint256 rank);
+
     /// @notice Elements for each leaf, places for padding included, and the number of leaves.
     /// @return perLeaf zero if the layout does not exist or does not suit the tensor
     function chunking(TensorHeader memory header, uint256 size) internal pure returns (uint256 perLeaf, uint256 count) {
         if (size == 0) return (0, 0);
         if (header.layout == ROW_MAJOR) {
-            uint256 elements = _product(header, 0, header.rank);
+            uint256 elements = product(header, 0, header.rank);
             perLeaf = ROW_MAJOR_BYTES / size;
             // Not (elements + perLeaf - 1) / perLeaf, whose sum could overflow.
             return (perLeaf, elements / perLeaf + (elements % perLeaf == 0 ? 0 : 1));
@@ -67,16 +69,29 @@ library TensorLayout {
 
     /// @notice The leaf that holds a row-major element, and the element's place in it, counted in elements.
     function locate(TensorHeader memory header, uint256 element) internal pure returns (uint256 leaf, uint256 place) {
+        View memory along;
+        if (header.layout != ROW_MAJOR) along = viewOf(header);
+        return locate(header, along, element);
+    }
+
+    /// @notice As above, for many elements of one tensor: its `viewOf` is given, which a row-major one does not need.
+    function locate(
+        TensorHeader memory header,
+        View memory along,
+        uint256 element
+    ) internal pure returns (uint256 leaf, uint256 place) {
         if (header.layout == ROW_MAJOR) return (element / header.chunkElems, element % header.chunkElems);
-        View memory along = viewOf(header);
         uint256 inner = element % along.inner;
         uint256 outer = element / along.inner;
         place = outer % along.length;
         outer /= along.length;
-        uint256 length = along.length;
-        if (isReversed(header.layout)) (length, place) = (_wholeWords(length), reversedPlace(place));
-        if (_isFilters(header.layout)) return (outer, inner * length + place);
-        return (outer * along.inner + inner, place);
+        // Quotients and remainders of an element: nothing can overflow.
+        unchecked {
+            uint256 length = along.length;
+            if (isReversed(header.layout)) (length, place) = (_wholeWords(length), reversedPlace(place));
+            if (_isFilters(header.layout)) return (outer, inner * length + place);
+            return (outer * along.inner + inner, place);
+        }
     }
 
     /// @notice The axis that lies within a leaf, with all before it and all behind it.
@@ -84,9 +99,9 @@ library TensorLayout {
         uint256 axis = 1;
         if (header.layout == ROWS) axis = header.rank - 1;
         else if (header.layout == COLUMNS || header.layout == COLUMNS_REVERSED) axis = header.rank - 2;
-        along.outer = _product(header, 0, axis);
+        along.outer = product(header, 0, axis);
         along.length = header.dims[axis];
-        along.inner = _product(header, axis + 1, header.rank);
+        along.inner = product(header, axis + 1, header.rank);
     }
 
     /// @notice Whether words are reversed by groups of four bytes.
@@ -107,9 +122,21 @@ library TensorLayout {
         return (bytes_ + 31) & ~uint256(31);
     }
 
-    function _product(TensorHeader memory header, uint256 from, uint256 to) private pure returns (uint256 product) {
-        product = 1;
-        // Eight factors below 2^32 cannot overflow.
-        for (uint256 i = from; i < to; ++i) product *= header.dims[i];
+    /// @dev The product of some of the dims; eight factors below 2^32 cannot overflow.
+    function product(TensorHeader memory header, uint256 from, uint256 to) internal pure returns (uint256 result) {
+        uint32[8] memory dims = header.dims;
+        // `to` is a rank or an axis below it; court code runs through here for every tensor it touches.
+        if (to > 8) revert TensorLayout_RankTooLarge(to);
+        result = 1;
+        assembly ("memory-safe") {
+            let end := add(dims, shl(5, to))
+            for {
+                let at := add(dims, shl(5, from))
+            } lt(at, end) {
+                at := add(at, 32)
+            } {
+                result := mul(result, mload(at))
+            }
+        }
     }
 }

@@ -7,3 +7,4 @@ export * from "./transport.js";
 export * from "./tensor/index.js";
 export * from "./graph/index.js";
 export * from "./onnx/index.js";
+export * from "./court/index.js";

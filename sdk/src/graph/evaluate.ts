@@ -106,6 +106,8 @@ export function elementsOf(
     case "Mul":
     case "Div":
       return arithmetic(instruction, x, operand(1), output);
+    case "Sqrt":
+      return (element) => Math.fround(Math.sqrt(Number(x.at(element))));
     case "QuantizeLinear":
       return (element) => {
         const scaled = Math.fround(Number(x.at(element)) / fromBits(instruction.scale));

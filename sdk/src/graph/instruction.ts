@@ -46,6 +46,7 @@ interface Attributes {
   Sub: Broadcast;
   Mul: Broadcast;
   Div: Broadcast;
+  Sqrt: None;
   QuantizeLinear: Quantization;
   DequantizeLinear: Quantization;
   MatMulInteger: { readonly zeroA: number; readonly zeroB: number };
@@ -82,6 +83,7 @@ const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
   Sub: BROADCAST,
   Mul: BROADCAST,
   Div: BROADCAST,
+  Sqrt: [],
   QuantizeLinear: QUANTIZATION,
   DequantizeLinear: QUANTIZATION,
   MatMulInteger: ["int32 zeroA", "int32 zeroB"],

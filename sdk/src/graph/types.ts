@@ -71,6 +71,7 @@ export const Operator = {
   Sub: 0x0301,
   Mul: 0x0302,
   Div: 0x0303,
+  Sqrt: 0x0304,
 
   QuantizeLinear: 0x0400,
   DequantizeLinear: 0x0401,

@@ -31,6 +31,7 @@ const ROWS: readonly [Instruction, string[], unknown[]][] = [
     ["int64", "int64[]", "int64", "int64[]"],
     [0, [3, 0], 7, [-1, 1]],
   ]),
+  [{ operator: "Sqrt" }, [], []],
   [{ operator: "QuantizeLinear", ...quantization }, ["uint32", "int32"], [0x3f800000, -128]],
   [{ operator: "DequantizeLinear", ...quantization }, ["uint32", "int32"], [0x3f800000, -128]],
   [{ operator: "MatMulInteger", zeroA: 255, zeroB: -1 }, ["int32", "int32"], [255, -1]],

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {F32, SoftFloat32} from "./SoftFloat32.sol";
+import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
+import {ByteDot} from "../../libraries/ByteDot.sol";
+import {Claims} from "../../libraries/Claims.sol";
+import {DataTypes} from "../../libraries/DataTypes.sol";
+import {MultiIndex} from "../../libraries/MultiIndex.sol";
+import {Operators} from "../../libraries/Operators.sol";
+import {Saturation} from "../../libraries/Saturation.sol";
+import {TensorLayout} from "../../libraries/TensorLayout.sol";
+import {Windows} from "../../libraries/Windows.sol";
+import {Claim} from "../../types/CourtTypes.sol";
+import {TensorHeader} from "../../types/TensorTypes.sol";
+
+/// @title Matrix products and convolutions of bytes
+/// @notice `MATMUL_INTEGER`, `QLINEAR_MATMUL`, `CONV_INTEGER` and `QLINEAR_CONV` as in `docs/verifiers/EXACT.md`.
+/// Matrix products read a, b, the multiplier; convolutions read w, then x in the order of the window, then the
+/// multiplier and the bias.
+contract IntegerDot is IOperatorVerifier {
+    struct Convolution {
+        uint32[] kernel;
+        uint32[] strides;
+        uint32[] dilations;
+        uint32[] padsBegin;
+        uint32 group;
+    }
+
+    struct ZeroPoints {
+        int32 a;
+        int32 b;
+        int32 y;
+    }
+
+    error IntegerDot_BadMultiplier(F32 multiplier);
+
+    /// @inheritdoc IOperatorVerifier
+    function contradicts(Claim calldata claim) external pure returns (bool) {
+        Claims.Reading memory reading = Claims.open(claim);
+        uint16 operator = claim.node.operator;
+        uint256 expected;
+        if (operator == Operators.MATMUL_INTEGER) expected = _matMulInteger(claim, reading);
+        else if (operator == Operators.QLINEAR_MATMUL) expected = _qLinearMatMul(claim, reading);
+        else if (operator == Operators.CONV_INTEGER) expected = _convInteger(claim, reading);
+        else if (operator == Operators.QLINEAR_CONV) expected = _qLinearConv(claim, reading);
+        else revert Claims.Claims_WrongOperator(operator);
+        return Claims.differs(reading, expected);
+    }
+
+    function _matMulInteger(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+        Claims.requireOperands(claim, 2);
+        Claims.requireAttributes(claim, 2);
+        Claims.requireDtype(reading.output, DataTypes.INT32);
+        ZeroPoints memory zeros;
+        (zeros.a, zeros.b) = abi.decode(claim.node.attributes, (int32, int32));
+        return _wrapped(_matMul(claim, reading, zeros));
+    }
+
+    function _qLinearMatMul(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+        Claims.requireOperands(claim, 3);
+        Claims.requireAttributes(claim, 3);
+        ZeroPoints memory zeros = abi.decode(claim.node.attributes, (ZeroPoints));
+        int256 sum = _matMul(claim, reading, zeros);
+        TensorHeader memory output = reading.output.header;
+        uint256 columns = output.dims[output.rank - 1];
+        F32 multiplier = _multiplier(claim, reading, claim.element % columns, columns);
+        return _requantized(reading, sum, multiplier, zeros.y);
+    }
+
+    function _convInteger(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+        Claims.requireOperands(claim, 2);
+        Claims.requireDtype(reading.output, DataTypes.INT32);
+        ZeroPoints memory zeros;
+        Convolution memory convolution;
+        (convolution, zeros.a, zeros.b) = abi.decode(claim.node.attributes, (Convolution, int32, int32));
+        Claims.requireAttributes(claim, 12 + 4 * convolution.kernel.length);
+        uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
+        return _wrapped(_convolve(claim, reading, convolution, zeros, index));
+    }
+
+    function _qLinearConv(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+        Claims.requireOperands(claim, 4);
+        (Convolution memory convolution, int32 zeroX, int32 zeroW, int32 zeroY) = abi.decode(
+            claim.node.attributes,
+            (Convolution, int32, int32, int32)
+        );
+        Claims.requireAttributes(claim, 13 + 4 * convolution.kernel.length);
+        TensorHeader memory output = reading.output.header;
+        uint256[8] memory index = MultiIndex.unravel(output, claim.element);
+        int256 sum = _convolve(claim, reading, convolution, ZeroPoints(zeroX, zeroW, zeroY), index);
+        F32 multiplier = _multiplier(claim, reading, index[1], output.dims[1]);
+        if (!Claims.isAbsent(claim, 3)) sum += _bias(claim, reading, index[1], output.dims[1]);
+        return _requantized(reading, sum, multiplier, zeroY);
+    }
+
+    /// @dev Leading axes are broadcast as in numpy.
+    function _matMul(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        ZeroPoints memory zeros
+    ) private pure returns (int256) {
+        Claims.Tensor memory a = Claims.tensor(claim, 0);
+        Claims.Tensor memory b = Claims.tensor(claim, 1);
+        if (a.header.layout != TensorLayout.ROWS) revert Claims.Claims_WrongLayout(0, a.header.layout);
+        bool isReversed = _isReversed(b, TensorLayout.COLUMNS, TensorLayout.COLUMNS_REVERSED);
+        uint256 length = a.along.length;
+        (uint256 row, uint256 column) = _rowAndColumn(a.header, b.header, reading.output.header, claim.element);
+        if (b.along.length != length) revert Claims.Claims_WrongShape();
+
+        uint256 bytesOfB = isReversed ? (length + 31) & ~uint256(31) : length;
+
+        ByteDot.Sums memory sums;
+        ByteDot.Run memory runA = _run(Claims.leaf(reading, 0, row, length), a, false);
+        ByteDot.Run memory runB = _run(Claims.leaf(reading, 1, column, bytesOfB), b, isReversed);
+        ByteDot.add(sums, runA, runB, length);
+        return ByteDot.centred(sums, _zeroPoint(a, zeros.a), _zeroPoint(b, zeros.b));
+    }
+
+    /// @dev Places outside of x count as its zero point, and add nothing.
+    function _convolve(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Convolution memory convolution,
+        ZeroPoints memory zeros,
+        uint256[8] memory index
+    ) private pure returns (int256) {
+        Claims.Tensor memory x = Claims.tensor(claim, 0);
+        Claims.Tensor memory w = Claims.tensor(claim, 1);
+        if (x.header.layout != TensorLayout.PIXELS) revert Claims.Claims_WrongLayout(0, x.header.layout);
+        bool isReversed = _isReversed(w, TensorLayout.FILTERS, TensorLayout.FILTERS_REVERSED);
+        uint256 firstChannel = _requireConvolution(convolution, x.header, w.header, reading.output.header, index[1]);
+        Windows.Window memory window;
+        (window.kernel, window.strides) = (convolution.kernel, convolution.strides);
+        (window.dilations, window.padsBegin) = (convolution.dilations, convolution.padsBegin);
+        (uint256[] memory inImage, uint256[] memory inKernel) = Windows.places(
+            window,
+            x.header,
+            reading.output.header,
+            index
+        );
+
+        ByteDot.Sums memory sums;
+        uint256 length = w.along.length;
+        // Places of the filter are filled up to whole words where they are reversed.
+        uint256 stride = isReversed ? (length + 31) & ~uint256(31) : length;
+        ByteDot.Run memory filter = _run(Claims.leaf(reading, 1, index[1], stride * w.along.inner), w, isReversed);
+        ByteDot.Run memory pixel = _run(0, x, false);
+        uint256 filterStart = filter.start;
+        uint256 firstPixel = index[0] * x.along.inner;
+        uint256 lastChannel = firstChannel + length;
+        for (uint256 i; i < inImage.length; ++i) {
+            pixel.start = Claims.leaf(reading, 0, firstPixel + inImage[i], lastChannel) + firstChannel;
+            filter.start = filterStart + inKernel[i] * stride;
+            ByteDot.add(sums, pixel, filter, length);
+        }
+        return ByteDot.centred(sums, _zeroPoint(x, zeros.a), _zeroPoint(w, zeros.b));
+    }
+
+    /// @dev The leaf of a and that of b which meet in an element of the output.
+    function _rowAndColumn(
+        TensorHeader memory a,
+        TensorHeader memory b,
+        TensorHeader memory output,
+        uint256 element
+    ) private pure returns (uint256 row, uint256 column) {
+        uint256 rank = output.rank;
+        if (a.rank < 2 || b.rank < 2 || rank != (a.rank > b.rank ? a.rank : b.rank)) revert Claims.Claims_WrongShape();
+        uint256[8] memory index = MultiIndex.unravel(output, element);
+        for (uint256 axis; axis + 2 < rank; ++axis) {
+            (uint256 ofA, uint256 dimA) = _leading(a, rank, axis, index[axis]);
+            (uint256 ofB, uint256 dimB) = _leading(b, rank, axis, index[axis]);
+            uint256 dim = output.dims[axis];
+            bool fits = (dimA == dim && (dimB == dim || dimB == 1)) || (dimA == 1 && dimB == dim);
+            if (!fits) revert Claims.Claims_WrongShape();
+            (row, column) = (row * dimA + ofA, column * dimB + ofB);
+        }
+        (uint256 rows, uint256 columns) = (output.dims[rank - 2], output.dims[rank - 1]);
+        if (a.dims[a.rank - 2] != rows || b.dims[b.rank - 1] != columns) revert Claims.Claims_WrongShape();
+        return (row * rows + index[rank - 2], column * columns + index[rank - 1]);
+    }
+
+    /// @dev Length of one of the output's axes in an operand, which may have fewer axes, and the coordinate there.
+    function _leading(
+        TensorHeader memory operand,
+        uint256 rank,
+        uint256 axis,
+        uint256 coordinate
+    ) private pure returns (uint256 at, uint256 dim) {
+        uint256 missing = rank - operand.rank;
+        if (axis < missing) return (0, 1);
+        dim = operand.dims[axis - missing];
+        at = dim == 1 ? 0 : coordinate;
+    }
+
+    /// @return firstChannel the first channel of x that a filter reads
+    function _requireConvolution(
+        Convolution memory convolution,
+        TensorHeader memory x,
+        TensorHeader memory w,
+        TensorHeader memory output,
+        uint256 filter
+    ) private pure returns (uint256 firstChannel) {
+        uint256 group = convolution.group;
+        bool fits =
+            w.rank == convolution.kernel.length + 2 &&
+                w.rank == output.rank &&
+                w.dims[0] == output.dims[1] &&
+                group != 0 &&
+                uint256(w.dims[1]) * group == x.dims[1] &&
+                w.dims[0] % group == 0;
+        for (uint256 axis = 2; fits && axis < w.rank; ++axis) fits = w.dims[axis] == convolution.kernel[axis - 2];
+        if (!fits) revert Claims.Claims_WrongShape();
+        return (filter / (w.dims[0] / group)) * w.dims[1];
+    }
+
+    /// @dev Bytes of a tensor that begin at `start` in the calldata.
+    function _run(
+        uint256 start,
+        Claims.Tensor memory of_,
+        bool isReversed
+    ) private pure returns (ByteDot.Run memory run) {
+        run.start = start;
+        run.isReversed = isReversed;
+        if (of_.header.dtype == DataTypes.INT8) run.flip = ByteDot.INT8_FLIP;
+    }
+
+    /// @dev As it applies to bytes that were made unsigned.
+    function _zeroPoint(Claims.Tensor memory of_, int256 zero) private pure returns (int256) {
+        uint8 dtype = of_.header.dtype;
+        if (!DataTypes.isByte(dtype)) revert Claims.Claims_WrongDtype(dtype);
+        if (!DataTypes.holds(dtype, 1, zero)) revert Claims.Claims_WrongAttributes();
+        return dtype == DataTypes.INT8 ? zero + 128 : zero;
+    }
+
+    function _isReversed(Claims.Tensor memory of_, uint8 straight, uint8 reversed) private pure returns (bool) {
+        uint8 layout = of_.header.layout;
+        if (layout != straight && layout != reversed) revert Claims.Claims_WrongLayout(of_.operand, layout);
+        return layout == reversed;
+    }
+
+    /// @dev One for all channels or columns, or one for each.
+    function _multiplier(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        uint256 channel,
+        uint256 channels
+    ) private pure returns (F32 multiplier) {
+        Claims.Tensor memory multipliers = Claims.tensor(claim, 2);
+        Claims.requireDtype(multipliers, DataTypes.FLOAT);
+        if (multipliers.header.rank != 1 || (multipliers.count != 1 && multipliers.count != channels)) {
+            revert Claims.Claims_WrongShape();
+        }
+        uint256 at = multipliers.count == 1 ? 0 : channel;
+        multiplier = F32.wrap(uint32(Claims.read(reading, multipliers, at)));
+        // 0 * infinity is no number, and what becomes of it differs.
+        if (!multiplier.isFinite()) revert IntegerDot_BadMultiplier(multiplier);
+    }
+
+    function _bias(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        uint256 channel,
+        uint256 channels
+    ) private pure returns (int256) {
+        Claims.Tensor memory bias = Claims.tensor(claim, 3);
+        Claims.requireDtype(bias, DataTypes.INT32);
+        if (bias.header.rank != 1 || bias.count != channels) revert Claims.Claims_WrongShape();
+        return DataTypes.toInt(DataTypes.INT32, 4, Claims.read(reading, bias, channel));
+    }
+
+    function _requantized(
+        Claims.Reading memory reading,
+        int256 sum,
+        F32 multiplier,
+        int256 zero
+    ) private pure returns (uint256) {
+        uint8 dtype = reading.output.header.dtype;
+        _zeroPoint(reading.output, zero);
+        F32 exact = SoftFloat32.fromInt(DataTypes.toInt(DataTypes.INT32, 4, _wrapped(sum)));
+        return Saturation.quantise(exact.mul(multiplier), zero, dtype, 1);
+    }
+
+    /// @dev Sums are int32 in two's complement.
+    function _wrapped(int256 sum) private pure returns (uint256) {
+        return DataTypes.toBits(sum, 4);
+    }
+}

@@ -1,0 +1,222 @@
+import type { Instruction } from "../../sdk/src/graph/instruction.js";
+import type { DType, Tensor } from "../../sdk/src/tensor/index.js";
+import { commitTensor, initHash, Layout } from "../../sdk/src/tensor/index.js";
+import { Random } from "../../sdk/test/tensor/random.js";
+import { claimOf, nodeOf } from "../../test/verifiers/support/cases.js";
+import { deployVerifier, gasOf, Verdict, verdicts } from "../../test/verifiers/support/judge.js";
+import { randomTensor } from "../../test/verifiers/support/values.js";
+
+/** What a verifier takes to judge one element, without calldata and Merkle proofs. */
+export interface VerifierRow {
+  operator: string;
+  /** Elements or multiply-adds that are read. */
+  reads: number;
+  gas: number;
+}
+
+interface Operand {
+  dtype: DType;
+  dims: readonly number[];
+  layout?: Layout;
+}
+
+interface Bench {
+  name: string;
+  reads: number;
+  instruction: Instruction;
+  operands: readonly Operand[];
+  output: Operand;
+  element: number;
+}
+
+const f32 = (...dims: number[]): Operand => ({ dtype: "float32", dims });
+const i32 = (...dims: number[]): Operand => ({ dtype: "int32", dims });
+const u8 = (layout: Layout, ...dims: number[]): Operand => ({ dtype: "uint8", dims, layout });
+const s8 = (layout: Layout, ...dims: number[]): Operand => ({ dtype: "int8", dims, layout });
+
+const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
+  IndexMaps: [
+    indexMap(
+      "VIEW (transpose)",
+      { operator: "View", base: 0, strides: [480, 1, 80, 16] },
+      [f32(2, 5, 6, 16)],
+      [2, 16, 6, 5],
+    ),
+    indexMap(
+      "CONCAT of 3",
+      { operator: "Concat", axis: 1 },
+      [f32(2, 4, 8, 8), f32(2, 4, 8, 8), f32(2, 4, 8, 8)],
+      [2, 12, 8, 8],
+    ),
+    indexMap("PAD", { operator: "Pad", low: [0, 0, 1, 1], value: "0x00000000" }, [f32(1, 8, 8, 8)], [1, 8, 10, 10]),
+    {
+      ...indexMap("GATHER", { operator: "Gather", axis: 0 }, [f32(100, 64), { dtype: "int64", dims: [16] }], [16, 64]),
+      reads: 2,
+    },
+    { ...indexMap("CAST (int32 to float32)", { operator: "Cast" }, [i32(1, 8, 8, 8)], [1, 8, 8, 8]) },
+  ],
+  Selection: [
+    indexMap("RELU", { operator: "Relu" }, [f32(1, 8, 8, 8)], [1, 8, 8, 8]),
+    indexMap("CLIP", { operator: "Clip", min: "0x00000000", max: "0x0000c040" }, [f32(1, 8, 8, 8)], [1, 8, 8, 8]),
+    indexMap("LEAKY_RELU", { operator: "LeakyRelu", alpha: 0x3dcccccd }, [f32(1, 8, 8, 8)], [1, 8, 8, 8]),
+    maxPool("MAX_POOL 2x2, uint8 pixels", 2, u8(Layout.Pixels, 1, 16, 16, 16)),
+    maxPool("MAX_POOL 3x3, uint8 pixels", 3, u8(Layout.Pixels, 1, 16, 16, 16)),
+    maxPool("MAX_POOL 3x3, float32 row-major", 3, f32(1, 16, 16, 16)),
+    argMax(10),
+    argMax(1000),
+  ],
+  Elementwise: [
+    ...(["Add", "Sub", "Mul", "Div"] as const).map((operator) => ({
+      ...indexMap(
+        operator.toUpperCase(),
+        { operator, baseA: 0, stridesA: [512, 64, 8, 1], baseB: 0, stridesB: [0, 1, 0, 0] },
+        [f32(1, 8, 8, 8), f32(8, 1, 1)],
+        [1, 8, 8, 8],
+      ),
+      reads: 2,
+    })),
+    indexMap("SQRT", { operator: "Sqrt" }, [f32(1, 8, 8, 8)], [1, 8, 8, 8]),
+  ],
+  Quantization: [
+    {
+      ...indexMap(
+        "QUANTIZE_LINEAR",
+        { operator: "QuantizeLinear", scale: 0x3dcccccd, zeroPoint: 128 },
+        [f32(1, 8, 8, 8)],
+        [1, 8, 8, 8],
+      ),
+      output: u8(Layout.Pixels, 1, 8, 8, 8),
+    },
+    indexMap(
+      "DEQUANTIZE_LINEAR",
+      { operator: "DequantizeLinear", scale: 0x3dcccccd, zeroPoint: 128 },
+      [u8(Layout.Pixels, 1, 8, 8, 8)],
+      [1, 8, 8, 8],
+    ),
+  ],
+  IntegerDot: [
+    matMulInteger(512, Layout.ColumnsReversed),
+    matMulInteger(4096, Layout.ColumnsReversed),
+    matMulInteger(4096, Layout.Columns),
+    matMulInteger(65_536, Layout.ColumnsReversed),
+    qLinearMatMul(1152),
+    convInteger(64),
+    qLinearConv("QLINEAR_CONV 3x3x64", 64, 1, Layout.FiltersReversed),
+    qLinearConv("QLINEAR_CONV 3x3x128", 128, 1, Layout.FiltersReversed),
+    qLinearConv("QLINEAR_CONV 3x3x512", 512, 1, Layout.FiltersReversed),
+    qLinearConv("QLINEAR_CONV 3x3x128, not reversed", 128, 1, Layout.Filters),
+    qLinearConv("QLINEAR_CONV 3x3, depthwise", 128, 128, Layout.Filters),
+  ],
+};
+
+export async function measureVerifiers(): Promise<VerifierRow[]> {
+  await initHash();
+  const rows: VerifierRow[] = [];
+  for (const [family, benches] of Object.entries(FAMILIES)) {
+    const verifier = await deployVerifier(family);
+    const claims = benches.map(claimForBench);
+    if ((await verdicts(verifier, claims)).includes(Verdict.NotJudged)) throw new Error(`${family} judges not all`);
+    const used = await gasOf(verifier, claims);
+    benches.forEach(({ name, reads }, i) => rows.push({ operator: name, reads, gas: used[i] ?? 0 }));
+  }
+  return rows;
+}
+
+function claimForBench({ instruction, operands, output, element }: Bench) {
+  const random = new Random(7);
+  const commit = ({ dtype, dims, layout }: Operand) => commitTensor(valuesOf(random, dtype, dims), layout);
+  const node = nodeOf(
+    instruction,
+    operands.map(() => true),
+  );
+  return claimOf({ node, tensors: [...operands.map(commit), commit(output)] }, element);
+}
+
+/** Finite numbers, and indices that are in range. */
+function valuesOf(random: Random, dtype: DType, dims: readonly number[]): Tensor {
+  return randomTensor(random, dtype, dims, dtype === "int64" ? "small" : dtype === "float32" ? "finite" : "any");
+}
+
+/** One element of x for each of the output. */
+function indexMap(name: string, instruction: Instruction, operands: Operand[], dims: number[]): Bench {
+  return { name, reads: 1, instruction, operands, output: f32(...dims), element: 217 };
+}
+
+function maxPool(name: string, size: number, x: Operand): Bench {
+  const window = { kernel: [size, size], strides: [1, 1], dilations: [1, 1], padsBegin: [0, 0] };
+  const [, channels = 1, height = 1, width = 1] = x.dims;
+  const output = { ...x, dims: [1, channels, height - size + 1, width - size + 1] };
+  return {
+    name,
+    reads: size * size,
+    instruction: { operator: "MaxPool", ...window },
+    operands: [x],
+    output,
+    element: 217,
+  };
+}
+
+function argMax(length: number): Bench {
+  const instruction: Instruction = { operator: "ArgMax", axis: 1, last: false };
+  const output: Operand = { dtype: "int64", dims: [2] };
+  return { name: `ARG_MAX of ${length}`, reads: length, instruction, operands: [f32(2, length)], output, element: 1 };
+}
+
+function matMulInteger(k: number, layout: Layout): Bench {
+  return {
+    name: `MATMUL_INTEGER${layout === Layout.Columns ? ", not reversed" : ""}`,
+    reads: k,
+    instruction: { operator: "MatMulInteger", zeroA: 128, zeroB: 0 },
+    operands: [u8(Layout.Rows, 4, k), s8(layout, k, 4)],
+    output: i32(4, 4),
+    element: 6,
+  };
+}
+
+function qLinearMatMul(k: number): Bench {
+  return {
+    name: "QLINEAR_MATMUL",
+    reads: k,
+    instruction: { operator: "QLinearMatMul", zeroA: 128, zeroB: 0, zeroY: 128 },
+    operands: [u8(Layout.Rows, 4, k), s8(Layout.ColumnsReversed, k, 4), f32(4)],
+    output: u8(Layout.Rows, 4, 4),
+    element: 6,
+  };
+}
+
+function convolution(channels: number, group: number, layout: Layout) {
+  const window = { kernel: [3, 3], strides: [1, 1], dilations: [1, 1], padsBegin: [1, 1] };
+  return {
+    reads: (9 * channels) / group,
+    convolution: { ...window, group },
+    x: u8(Layout.Pixels, 1, channels, 8, 8),
+    w: s8(layout, 128, channels / group, 3, 3),
+    // Not at a border: nine places.
+    element: 64 * 5 + 8 * 3 + 3,
+  };
+}
+
+function convInteger(channels: number): Bench {
+  const { reads, convolution: made, x, w, element } = convolution(channels, 1, Layout.FiltersReversed);
+  return {
+    name: `CONV_INTEGER 3x3x${channels}`,
+    reads,
+    instruction: { operator: "ConvInteger", convolution: made, zeroX: 128, zeroW: 0 },
+    operands: [x, w],
+    output: i32(1, 128, 8, 8),
+    element,
+  };
+}
+
+function qLinearConv(name: string, channels: number, group: number, layout: Layout): Bench {
+  const { reads, convolution: made, x, w, element } = convolution(channels, group, layout);
+  return {
+    name,
+    reads,
+    instruction: { operator: "QLinearConv", convolution: made, zeroX: 128, zeroW: 0, zeroY: 128 },
+    operands: [x, w, f32(128), i32(128)],
+    output: u8(Layout.Pixels, 1, 128, 8, 8),
+    element,
+  };
+}
+export const benchClaims = (family: string) => (FAMILIES[family] ?? []).map(claimForBench);

@@ -1,0 +1,3 @@
+export * from "./claim.js";
+export * from "./reading.js";
+export * from "./types.js";

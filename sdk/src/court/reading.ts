@@ -1,0 +1,143 @@
+import { AssayError } from "../errors.js";
+import { broadcastStrides, rowMajorStrides, toIndex } from "../graph/indices.js";
+import { decodeInstruction, type Convolution, type InstructionOf, type Window } from "../graph/instruction.js";
+import { Source, type GraphNode } from "../graph/types.js";
+import type { TensorHeader } from "../tensor/commitment.js";
+import { elementCount } from "../tensor/tensor.js";
+import { Leaves } from "./leaves.js";
+import type { LeafOfOperand, ReadInteger } from "./types.js";
+import { placesInWindow } from "./windows.js";
+
+/**
+ * The leaves a claim about an output element has to open, in the order of the node's verifier: the output's leaf, then
+ * what the element is computed from. `headers` of each operand, then of the output; `read` is only asked for the index
+ * of a `GATHER`.
+ */
+export function claimFor(
+  node: GraphNode,
+  headers: readonly TensorHeader[],
+  element: number,
+  read: ReadInteger,
+): readonly LeafOfOperand[] {
+  const leaves = new Leaves(headers);
+  const output = node.operands.length;
+  leaves.addElement(output, element);
+  addOperands(node, leaves, element, toIndex(element, leaves.dims(output)), read);
+  return leaves.list;
+}
+
+function addOperands(node: GraphNode, leaves: Leaves, element: number, index: number[], read: ReadInteger): void {
+  const instruction = decodeInstruction(node);
+  switch (instruction.operator) {
+    case "View":
+      return leaves.addElement(0, strided(instruction.base, instruction.strides, index));
+    case "Concat":
+      return addConcat(instruction, leaves, index, node.operands.length);
+    case "Pad":
+      return addPad(instruction, leaves, index);
+    case "Gather":
+      return addGather(instruction, leaves, element, read);
+    case "Cast":
+    case "Relu":
+    case "Clip":
+    case "LeakyRelu":
+    case "Sqrt":
+    case "QuantizeLinear":
+    case "DequantizeLinear":
+      return leaves.addElement(0, element);
+    case "MaxPool":
+      return addMaxPool(instruction, leaves, index);
+    case "ArgMax":
+      return addArgMax(instruction, leaves, element);
+    case "Add":
+    case "Sub":
+    case "Mul":
+    case "Div":
+      leaves.addElement(0, strided(instruction.baseA, instruction.stridesA, index));
+      return leaves.addElement(1, strided(instruction.baseB, instruction.stridesB, index));
+    case "MatMulInteger":
+      return addMatMul(leaves, index, 2);
+    case "QLinearMatMul":
+      addMatMul(leaves, index, 3);
+      return addChannel(leaves, 2, index.at(-1) ?? 0);
+    case "ConvInteger":
+      return addConvolution(instruction.convolution, leaves, index);
+    case "QLinearConv":
+      addConvolution(instruction.convolution, leaves, index);
+      addChannel(leaves, 2, index[1] ?? 0);
+      if (node.operands[3]?.source !== Source.Absent) leaves.addElement(3, index[1] ?? 0);
+  }
+}
+
+function strided(base: number, strides: readonly number[], index: readonly number[]): number {
+  return strides.reduce((sum, stride, axis) => sum + stride * (index[axis] ?? 0), base);
+}
+
+function ravel(dims: readonly number[], index: readonly number[]): number {
+  return strided(0, rowMajorStrides(dims), index);
+}
+
+function addConcat({ axis }: InstructionOf<"Concat">, leaves: Leaves, index: number[], operands: number): void {
+  let along = index[axis] ?? 0;
+  for (let operand = 0; operand < operands; operand++) {
+    const dims = leaves.dims(operand);
+    const length = dims[axis] ?? 0;
+    if (along < length) return leaves.addElement(operand, ravel(dims, index.with(axis, along)));
+    along -= length;
+  }
+  throw new AssayError("no operand of CONCAT holds the element");
+}
+
+function addPad({ low }: InstructionOf<"Pad">, leaves: Leaves, index: number[]): void {
+  const dims = leaves.dims(0);
+  const moved = index.map((at, axis) => at - (low[axis] ?? 0));
+  if (moved.every((at, axis) => at >= 0 && at < (dims[axis] ?? 0))) leaves.addElement(0, ravel(dims, moved));
+}
+
+function addGather({ axis }: InstructionOf<"Gather">, leaves: Leaves, element: number, read: ReadInteger): void {
+  const dims = leaves.dims(0);
+  const indices = elementCount(leaves.dims(1));
+  const inner = elementCount(dims.slice(axis + 1));
+  const length = dims[axis] ?? 0;
+  const place = Math.floor(element / inner) % indices;
+  leaves.addElement(1, place);
+  const at = read(1, place);
+  const outer = Math.floor(element / inner / indices);
+  leaves.addElement(0, (outer * length + (at < 0 ? at + length : at)) * inner + (element % inner));
+}
+
+function addMaxPool(window: Window, leaves: Leaves, [image = 0, channel = 0, ...at]: number[]): void {
+  const [, channels = 0, ...spatial] = leaves.dims(0);
+  const first = (image * channels + channel) * elementCount(spatial);
+  for (const place of placesInWindow(window, spatial, at)) leaves.addElement(0, first + place);
+}
+
+function addArgMax({ axis }: InstructionOf<"ArgMax">, leaves: Leaves, element: number): void {
+  const dims = leaves.dims(0);
+  const length = dims[axis] ?? 0;
+  const inner = elementCount(dims.slice(axis + 1));
+  const first = Math.floor(element / inner) * length * inner + (element % inner);
+  for (let i = 0; i < length; i++) leaves.addElement(0, first + i * inner);
+}
+
+/** A row of a and a column of b; leading axes are broadcast. */
+function addMatMul(leaves: Leaves, index: readonly number[], output: number): void {
+  const [a, b] = [leaves.dims(0), leaves.dims(1)];
+  const batch = leaves.dims(output).slice(0, -2);
+  const row = strided(0, broadcastStrides(a.slice(0, -2), batch), index);
+  const column = strided(0, broadcastStrides(b.slice(0, -2), batch), index);
+  leaves.add(0, row * (a.at(-2) ?? 0) + (index.at(-2) ?? 0));
+  leaves.add(1, column * (b.at(-1) ?? 0) + (index.at(-1) ?? 0));
+}
+
+/** The filter, then the pixels in the order of the window. */
+function addConvolution(convolution: Convolution, leaves: Leaves, [image = 0, channel = 0, ...at]: number[]): void {
+  const spatial = leaves.dims(0).slice(2);
+  leaves.add(1, channel);
+  for (const place of placesInWindow(convolution, spatial, at)) leaves.add(0, image * elementCount(spatial) + place);
+}
+
+/** What there is once, or once for each channel. */
+function addChannel(leaves: Leaves, operand: number, channel: number): void {
+  leaves.addElement(operand, leaves.dims(operand)[0] === 1 ? 0 : channel);
+}

@@ -1,0 +1,37 @@
+import { expect } from "chai";
+
+import { initHash } from "../../sdk/src/tensor/index.js";
+import { ELEMENTWISE, QUANTIZATION } from "./cases/arithmetic.js";
+import { INDEX_MAPS } from "./cases/indexMaps.js";
+import { INTEGER_DOT } from "./cases/integerDot.js";
+import { SELECTION } from "./cases/selection.js";
+import type { Generator } from "./support/cases.js";
+import { compare, deployVerifier } from "./support/judge.js";
+
+const CASES = Number(process.env.VERIFIER_CASES ?? 2000);
+const SEED = Number(process.env.VERIFIER_SEED ?? 1);
+
+const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = {
+  IndexMaps: INDEX_MAPS,
+  Selection: SELECTION,
+  Elementwise: ELEMENTWISE,
+  Quantization: QUANTIZATION,
+  IntegerDot: INTEGER_DOT,
+};
+
+for (const [family, operators] of Object.entries(FAMILIES)) {
+  describe(`${family}, beside onnxruntime`, function () {
+    this.timeout(0);
+    const verifier = deployVerifier(family);
+    before(initHash);
+
+    for (const [operator, generate] of Object.entries(operators)) {
+      it(`${operator}: ${CASES} honest elements stand, and none with a byte changed`, async () => {
+        const { claims, convicted, missed } = await compare(await verifier, generate, CASES, SEED);
+        expect(claims).to.be.at.least(CASES);
+        expect(convicted.slice(0, 3), `${convicted.length} honest elements convicted`).to.deep.equal([]);
+        expect(missed.slice(0, 3), `${missed.length} wrong verdicts on changed elements`).to.deep.equal([]);
+      });
+    }
+  });
+}
