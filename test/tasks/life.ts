@@ -388,14 +388,14 @@ describe("The tasks over the life of a market", function () {
         ruling: "Upheld",
         slashed: "10.0",
         finderReward: "4.0",
-        arbiterReward: "2.0",
-        treasuryAmount: "4.0",
+        arbiterReward: "0.5",
+        treasuryAmount: "5.5",
         bondReturned: "1.0",
         finder: chain.addressOf(CHALLENGER),
       });
       const paid = (await json("jury:pay", { case: 1n })).paid as Json[];
       const total = paid.reduce((sum, { amount }) => sum + parseEther(String(amount)), 0n);
-      expect(total).to.equal(parseEther("2"));
+      expect(total).to.equal(parseEther("0.5"));
       expect(await json("job:show", { job: 6n })).to.include({ status: "Settled", outcome: "refunded" });
       expect(await json("dispute:show", { case: 1n })).to.include({ ruling: "Upheld", juryPhase: "Closed" });
     });
