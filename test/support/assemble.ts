@@ -5,15 +5,20 @@ import {
   BlockhashRandomness__factory,
   DevToken__factory,
   DisputeManager__factory,
+  Elementwise__factory,
+  IndexMaps__factory,
   InferenceMarket__factory,
+  IntegerDot__factory,
   JuryArbiter__factory,
   MarketFactory__factory,
   ModelRegistry__factory,
   PaymentEscrow__factory,
+  ProofCourt__factory,
   ProviderRegistry__factory,
   ProviderStaking__factory,
+  Quantization__factory,
+  Selection__factory,
 } from "../../sdk/src/typechain/index.js";
-import type { Assay } from "./fixture.js";
 import { DAY, namedPeople, WINDOW } from "./fixture.js";
 
 /** What a test wants different from the deployment. */
@@ -33,6 +38,16 @@ export const JUROR_LOCK = parseEther("1");
 export const HOUR = 3600n;
 export const UNBONDING_PERIOD = 21n * DAY;
 export const RULING = { none: 0n, upheld: 1n, rejected: 2n, inconclusive: 3n };
+export const COURT_PERIOD = HOUR;
+export const DEMAND_FEE = parseEther("0.1");
+/** By family of operators, from 1 on. */
+const VERIFIERS = [
+  IndexMaps__factory,
+  Selection__factory,
+  Elementwise__factory,
+  Quantization__factory,
+  IntegerDot__factory,
+] as const;
 export const MAX_RESOLUTION = 7n * DAY;
 /** Most that an arbiter may take: an hour is left to carry its ruling out. */
 export const LONGEST_ARBITER = MAX_RESOLUTION - HOUR;
@@ -40,7 +55,7 @@ export const LONGEST_ARBITER = MAX_RESOLUTION - HOUR;
 export const POOL_LOCK = 4n * JUROR_LOCK;
 
 /** The system of the Ignition module without its roles, put together by hand so that its parts can vary. */
-export async function assemble(variation: Variation = {}): Promise<Assay> {
+export async function assemble(variation: Variation = {}) {
   const named = await namedPeople();
   const { deployer, treasury, modelOwner, stranger } = named;
   const stakeToken = variation.stakeToken
@@ -74,7 +89,19 @@ export async function assemble(variation: Variation = {}): Promise<Assay> {
     variation.jurySize ?? 3n,
     JUROR_LOCK,
   );
-  await escrow.setControllers([disputes]);
+  const court = await new ProofCourt__factory(deployer).deploy(
+    disputes,
+    models,
+    providers,
+    escrow,
+    stakeToken,
+    { reply: COURT_PERIOD, claim: COURT_PERIOD },
+    DEMAND_FEE,
+  );
+  for (const [family, Verifier] of VERIFIERS.entries()) {
+    await court.setVerifier(family + 1, await new Verifier(deployer).deploy());
+  }
+  await escrow.setControllers([disputes, court]);
   await staking.setControllers([disputes, jury]);
   await market.linkDisputes(disputes);
   if (variation.juryJudges) for (const profile of [1, 2, 3, 4]) await disputes.setArbiter(profile, jury);
@@ -90,6 +117,7 @@ export async function assemble(variation: Variation = {}): Promise<Assay> {
     market: market.connect(stranger),
     disputes: disputes.connect(stranger),
     jury: jury.connect(stranger),
+    court: court.connect(stranger),
     stakeToken: stakeToken.connect(stranger),
     payToken: payToken.connect(stranger),
   };

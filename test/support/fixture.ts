@@ -98,7 +98,7 @@ export async function openMarket() {
 }
 
 /** Fills a deployment with everybody that `openMarket` names. */
-export async function populate(assay: Assay) {
+export async function populate<System extends Assay>(assay: System) {
   const modelId = await registerModel(assay);
   const providers: ProviderKeys[] = [];
   for (let i = 0; i < 4; i++) providers.push(await joinProvider(assay, modelId, i));

@@ -76,13 +76,21 @@ export class MerkleTree {
     return toHex(top.length === 0 ? new Uint8Array(HASH) : top);
   }
 
-  proof(index: number): Hex[] {
-    if (!Number.isInteger(index) || index < 0 || index >= this.leafCount) {
-      throw new TensorError("BAD_INDEX", `leaf ${index} of ${this.leafCount}`);
+  /** Nodes `height` steps above the leaves; the root alone from its own height on. */
+  nodes(height: number): Hex[] {
+    const level = this.#levels[Math.min(height, this.#levels.length - 1)] as Uint8Array;
+    return Array.from({ length: level.length / HASH }, (_, i) => toHex(level.subarray(HASH * i, HASH * (i + 1))));
+  }
+
+  /** Siblings from a leaf, or from a node `height` steps above the leaves, to the root. */
+  proof(index: number, height = 0): Hex[] {
+    const width = Math.ceil(this.leafCount / 2 ** height);
+    if (!Number.isInteger(index) || index < 0 || index >= width) {
+      throw new TensorError("BAD_INDEX", `${height === 0 ? "leaf" : `node at height ${height}`} ${index} of ${width}`);
     }
     const siblings: Hex[] = [];
     let at = index;
-    for (const level of this.#levels.slice(0, -1)) {
+    for (const level of this.#levels.slice(height, -1)) {
       const beside = at % 2 === 0 ? at + 1 : at - 1;
       const sibling = level.subarray(HASH * beside, HASH * (beside + 1));
       if (sibling.length > 0) siblings.push(toHex(sibling));

@@ -1,0 +1,120 @@
+import { AssayError } from "../errors.js";
+import { nodesTree } from "../graph/encode.js";
+import type { CourtModel } from "../graph/prepare.js";
+import type { TraceCommitment } from "../graph/trace.js";
+import { Source, type Operand } from "../graph/types.js";
+import { toHex, type Hex } from "../tensor/bytes.js";
+import { commitTensor, isCanonicalLeaf, locateElement, type TensorCommitment } from "../tensor/commitment.js";
+import { dtypeFromOnnx, dtypeSize } from "../tensor/dtype.js";
+import { Layout } from "../tensor/layout.js";
+import { MerkleTree } from "../tensor/merkle.js";
+import { elementCount } from "../tensor/tensor.js";
+import { buildClaim } from "./claim.js";
+import type { DifferingLeaf } from "./evidence.js";
+import type { Claim, Opening } from "./types.js";
+
+/** What proves a claim's node and headers (`IProofCourt.Provenance`). */
+export interface Provenance {
+  readonly nodeIndex: number;
+  readonly nodeProof: readonly Hex[];
+  readonly traceProofs: readonly (readonly Hex[])[];
+}
+
+/** All that `ProofCourt.proveFraud` or `proveMalformedLeaf` takes. */
+export interface Accusation {
+  readonly kind: "fraud" | "malformedLeaf";
+  readonly claim: Claim;
+  readonly provenance: Provenance;
+}
+
+/** A posted trace whose tensor `tensor` is the first that differs from an honest run. */
+export interface PostedTrace {
+  readonly model: CourtModel;
+  readonly honest: TraceCommitment;
+  readonly roots: readonly string[];
+  readonly tensor: number;
+}
+
+/**
+ * Accusations that follow from a leaf that differs, most telling first: that no honest party commits to such a leaf, or
+ * that one of its elements contradicts its operands. Where honest processors differ an element may not convict, and the
+ * next is to be tried.
+ */
+export function* accusations(posted: PostedTrace, found: DifferingLeaf, honestLeaf: Uint8Array): Generator<Accusation> {
+  const { honest, tensor } = posted;
+  const committed = honest.tensors[tensor];
+  if (!committed) throw new AssayError(`there is no tensor ${tensor}`);
+  if (!isCanonicalLeaf(committed.header, found.leaf, found.index)) {
+    yield { kind: "malformedLeaf", ...accuse(posted, found, firstElement(committed, found.index)) };
+    return;
+  }
+  for (const element of differingElements(committed, found, honestLeaf)) {
+    yield { kind: "fraud", ...accuse(posted, found, element) };
+  }
+}
+
+function accuse({ model, honest, roots, tensor }: PostedTrace, found: DifferingLeaf, element: number) {
+  const nodeIndex = tensor - model.inputNames.length;
+  const node = model.nodes[nodeIndex];
+  const output = honest.tensors[tensor];
+  if (!node || !output) throw new AssayError(`tensor ${tensor} is an input, which nobody computed`);
+  const operands = node.operands.map((operand) => commitmentOf(model, honest, operand));
+  const claim = buildClaim(node, [...operands, output], element);
+  const merkleRoot = roots[tensor] as Hex;
+  const opening: Opening = { operand: operands.length, leaf: found.index, data: toHex(found.leaf), proof: found.proof };
+  const tree = MerkleTree.fromHashes(roots);
+  const traced = node.operands.filter(({ source }) => source === Source.Trace).map((operand) => operand.tensor);
+  return {
+    claim: {
+      ...claim,
+      headers: [...claim.headers.slice(0, -1), { ...output.header, merkleRoot }],
+      openings: [opening, ...claim.openings.slice(1)],
+    },
+    provenance: {
+      nodeIndex,
+      nodeProof: nodesTree(model.nodes).proof(nodeIndex),
+      traceProofs: [...traced, tensor].map((index) => tree.proof(index)),
+    },
+  };
+}
+
+function commitmentOf(model: CourtModel, honest: TraceCommitment, operand: Operand): TensorCommitment | undefined {
+  if (operand.source === Source.Absent) return undefined;
+  if (operand.source === Source.Trace) return honest.tensors[operand.tensor];
+  const constant = model.constants.get(operand.hash);
+  for (const layout of constant ? Object.values(Layout) : []) {
+    const committed = tryCommit(constant, layout);
+    if (committed?.root === operand.hash) return committed;
+  }
+  throw new AssayError(`the model has no constant ${operand.hash}`);
+}
+
+function tryCommit(constant: Parameters<typeof commitTensor>[0] | undefined, layout: Layout) {
+  try {
+    return constant && commitTensor(constant, layout);
+  } catch {
+    // A layout that does not suit the constant is not the one it was committed in.
+    return undefined;
+  }
+}
+
+function* elementsOfLeaf({ header }: TensorCommitment, leaf: number): Generator<{ element: number; at: number }> {
+  const count = elementCount(header.dims.slice(0, header.rank));
+  for (let element = 0; element < count; element++) {
+    const { leafIndex, byteOffset } = locateElement(header, element);
+    if (leafIndex === leaf) yield { element, at: byteOffset };
+  }
+}
+
+function firstElement(committed: TensorCommitment, leaf: number): number {
+  for (const { element } of elementsOfLeaf(committed, leaf)) return element;
+  throw new AssayError(`leaf ${leaf} holds no element`);
+}
+
+function* differingElements(committed: TensorCommitment, found: DifferingLeaf, honest: Uint8Array): Generator<number> {
+  const size = dtypeSize(dtypeFromOnnx(committed.header.dtype));
+  for (const { element, at } of elementsOfLeaf(committed, found.index)) {
+    const bytes = (leaf: Uint8Array) => leaf.subarray(at, at + size).join();
+    if (bytes(found.leaf) !== bytes(honest)) yield element;
+  }
+}

@@ -1,0 +1,191 @@
+import { expect } from "chai";
+
+import { COURT_PERIOD, RULING } from "../support/assemble.js";
+import { at, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
+import type { ProvenMarket, Run } from "../support/proofs.js";
+import {
+  accusationsOf,
+  accuse,
+  answer,
+  deliver,
+  demand,
+  digDown,
+  evidenceOf,
+  openCase,
+  postTrace,
+  preparedDigits,
+  provenMarket,
+  run,
+} from "../support/proofs.js";
+
+describe("ProofCourt", function () {
+  this.timeout(120_000);
+  const load = () => networkHelpers.loadFixture(provenMarket);
+
+  /** A delivered run under challenge, its trace posted. */
+  async function tracedCase(market: ProvenMarket, given: Run) {
+    const terms = await deliver(market, given);
+    const opened = await openCase(market, terms, given);
+    await postTrace(market, given, opened);
+    return { terms, ...opened };
+  }
+
+  /** Passes time until nothing more can happen in a case. */
+  async function waitForRuling(market: ProvenMarket, caseId: bigint): Promise<void> {
+    const { latestRevealAt, windowEnd } = await market.court.courtCaseOf(caseId);
+    const quiet = latestRevealAt + COURT_PERIOD;
+    await at((quiet > windowEnd ? quiet : windowEnd) + 1n);
+    await networkHelpers.mine();
+  }
+
+  it("convicts a wrong byte in any tensor, whoever it is that proves it", async () => {
+    const { model } = await preparedDigits();
+    for (let tensor = model.inputNames.length; tensor < model.tensors.length; tensor++) {
+      const market = await load();
+      const given = await run(3, { tensor, byte: 0 });
+      const { terms, caseId } = await tracedCase(market, given);
+      const dug = await digDown(market, given, caseId);
+      expect(dug.tensor).to.equal(tensor);
+      const [accusation] = accusationsOf(given, dug);
+      if (!accusation) throw new Error(`nothing to say against tensor ${String(tensor)}`);
+      await accuse(market, caseId, accusation);
+      expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
+      await market.disputes.resolve(caseId, terms, given.posted.outputRoot);
+      expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
+      expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(PREPAID);
+    }
+  });
+
+  it("finds no fraud in an honest run, and pays its provider when everybody had their time", async () => {
+    const market = await load();
+    const given = await run(5);
+    const { terms, caseId } = await tracedCase(market, given);
+    await refused(
+      market.disputes.resolve(caseId, terms, given.posted.outputRoot),
+      market.disputes,
+      "DisputeManager_NotYetRuled",
+      caseId,
+      (await market.court.courtCaseOf(caseId)).openedAt + 7n * 24n * 3600n,
+    );
+    await waitForRuling(market, caseId);
+    await market.disputes.resolve(caseId, terms, given.posted.outputRoot);
+    expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
+    expect((await market.market.earnedOf({ ...terms })).amount).to.equal(OFFER.price);
+    expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
+  });
+
+  it("refuses an accusation against an honest element", async () => {
+    const market = await load();
+    // The first node reads and writes element by element: its neighbours are in the same leaves.
+    const given = await run(5, { tensor: 1, byte: 0 });
+    const { caseId } = await tracedCase(market, given);
+    const [accusation] = accusationsOf(given, await digDown(market, given, caseId));
+    if (!accusation) throw new Error("nothing to accuse");
+    const honest = { ...accusation, claim: { ...accusation.claim, element: 1 } };
+    await refused(accuse(market, caseId, honest), market.court, "ProofCourt_NoContradiction", caseId);
+  });
+
+  it("convicts a provider that posts no trace, and not one second early", async () => {
+    const market = await load();
+    const given = await run(3);
+    const terms = await deliver(market, given);
+    const opened = await openCase(market, terms, given);
+    const { openedAt } = await market.court.courtCaseOf(opened.caseId);
+    await at(openedAt + COURT_PERIOD);
+    await networkHelpers.mine();
+    expect((await market.court.rulingOf(opened.caseId))[0]).to.equal(RULING.none);
+    await at(openedAt + COURT_PERIOD + 1n);
+    await networkHelpers.mine();
+    expect((await market.court.rulingOf(opened.caseId))[0]).to.equal(RULING.upheld);
+    await refused(postTrace(market, given, opened), market.court, "ProofCourt_Over", opened.caseId);
+    await market.disputes.resolve(opened.caseId, terms, given.posted.outputRoot);
+    expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
+  });
+
+  it("convicts a provider that does not show what it committed to", async () => {
+    const market = await load();
+    const given = await run(3, { tensor: 6, byte: 2 });
+    const { caseId } = await tracedCase(market, given);
+    const part = { tensor: 6, level: 0, index: 0 };
+    await demand(market, given, caseId, part);
+    const { deadline } = await market.court.demandOf(caseId, part);
+    await at(deadline);
+    const early = market.court.proveSilence(caseId, part);
+    await refused(early, market.court, "ProofCourt_NotOverdue", caseId, Object.values(part), deadline);
+    await at(deadline + 1n);
+    await market.court.proveSilence(caseId, part);
+    expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
+    await refused(answer(market, given, caseId, part), market.court, "ProofCourt_Over", caseId);
+  });
+
+  it("takes no trace of another input, another output or another model", async () => {
+    const market = await load();
+    const given = await run(3);
+    const other = await run(4);
+    const terms = await deliver(market, given);
+    const opened = await openCase(market, terms, given);
+    const call = postTrace(market, other, opened);
+    await refused(call, market.court, "ProofCourt_InputMismatch", other.posted.inputRoot, given.posted.inputRoot);
+    const graph = { ...given.model.graph, nodeCount: given.model.graph.nodeCount - 1 };
+    const wrongModel = { ...given, model: { ...given.model, graph } };
+    await expect(postTrace(market, wrongModel, opened)).to.be.revertedWithCustomError(
+      market.court,
+      "ProofCourt_GraphMismatch",
+    );
+  });
+
+  it("lets a stranger prove what a sham challenger keeps quiet about", async () => {
+    const market = await load();
+    const given = await run(3, { tensor: 9, byte: 0 });
+    const { caseId } = await tracedCase(market, given);
+    const asStranger = { ...market, challenger: market.stranger };
+    const [accusation] = accusationsOf(given, await digDown(asStranger, given, caseId));
+    if (!accusation) throw new Error("nothing to accuse");
+    await accuse(asStranger, caseId, accusation);
+    expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.stranger.address]);
+  });
+
+  it("gives the fees of demands to a provider that was right, and back where it was wrong", async () => {
+    for (const tamper of [undefined, { tensor: 6, byte: 1 }]) {
+      const market = await load();
+      const given = await run(3, tamper);
+      const { terms, caseId } = await tracedCase(market, given);
+      const part = { tensor: 6, level: 0, index: 0 };
+      await demand(market, given, caseId, part);
+      await answer(market, given, caseId, part);
+      if (tamper) {
+        const [accusation] = accusationsOf(given, evidenceOf(given, part));
+        if (!accusation) throw new Error("nothing to accuse");
+        await accuse(market, caseId, accusation);
+      } else await waitForRuling(market, caseId);
+      await market.disputes.resolve(caseId, terms, given.posted.outputRoot);
+      const to = tamper ? market.challenger : market.provider;
+      const before = await market.escrow.balanceOf(market.stakeToken, to);
+      await market.court.payDemandFee(caseId, part);
+      const fee = await market.court.DEMAND_FEE();
+      expect(await market.escrow.balanceOf(market.stakeToken, to)).to.equal(before + fee);
+      const again = market.court.payDemandFee(caseId, part);
+      await refused(again, market.court, "ProofCourt_NotDemanded", caseId, Object.values(part));
+      const reward = (await market.disputes.caseOf(caseId)).arbiterReward;
+      const heir = tamper ? market.treasury : market.provider;
+      const had = await market.escrow.balanceOf(market.stakeToken, heir);
+      await market.court.forwardReward(caseId);
+      expect(await market.escrow.balanceOf(market.stakeToken, heir)).to.equal(had + reward);
+      await refused(market.court.forwardReward(caseId), market.court, "ProofCourt_AlreadyPaid", caseId);
+    }
+  });
+
+  it("does not end before the challenge window does", async () => {
+    const market = await load();
+    const given = await run(3);
+    const { caseId } = await tracedCase(market, given);
+    const { latestRevealAt, windowEnd } = await market.court.courtCaseOf(caseId);
+    const end = latestRevealAt + COURT_PERIOD > windowEnd ? latestRevealAt + COURT_PERIOD : windowEnd;
+    await at(end);
+    await networkHelpers.mine();
+    expect((await market.court.rulingOf(caseId))[0]).to.equal(RULING.none);
+    await at((await now()) + 1n);
+    await networkHelpers.mine();
+    expect((await market.court.rulingOf(caseId))[0]).to.equal(RULING.rejected);
+  });
+});

@@ -1,0 +1,183 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+
+import type {
+  Accusation,
+  CourtModel,
+  DifferingLeaf,
+  Hex,
+  Part,
+  PostedTrace,
+  Tensor,
+  TraceCommitment,
+} from "@assay/sdk";
+import {
+  accusations,
+  answerDemand,
+  commitTrace,
+  Evidence,
+  firstDivergent,
+  fromFloat32Array,
+  initHash,
+  MerkleTree,
+  nodesTree,
+  prepareModel,
+  proveLeaf,
+  runTrace,
+  toHex,
+} from "@assay/sdk";
+import { parseEther } from "ethers";
+
+import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
+import { assemble } from "./assemble.js";
+import { fundStakeBalance, OFFER, populate, registerModel, requestOf, termsOf } from "./fixture.js";
+import type { Terms } from "./fixture.js";
+
+const MODELS = path.resolve(import.meta.dirname, "../../models");
+const EXACT = 1;
+
+/** The int8 digits model as the court sees it, and a real sample of what it reads. */
+export async function preparedDigits(): Promise<{ model: CourtModel; sample: (index: number) => Tensor }> {
+  await initHash();
+  const bytes = new Uint8Array(readFileSync(path.join(MODELS, "digits_mlp_int8_static.onnx")));
+  const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true };
+  const { model } = await prepareModel(bytes, options, inProcess);
+  const data = readFileSync(path.join(MODELS, "digits.test.x.f32"));
+  const all = new Float32Array(new Uint8Array(data).buffer);
+  return { model, sample: (index) => fromFloat32Array(all.slice(64 * index, 64 * (index + 1)), [1, 64]) };
+}
+
+/** An open market with a model that the proof court judges. */
+export async function provenMarket() {
+  const market = await populate(await assemble());
+  const { model } = await preparedDigits();
+  await market.disputes.connect(market.deployer).setArbiter(EXACT, market.court);
+  const modelId = await registerModel(market, { profile: EXACT, graphCommitment: model.commitment });
+  await market.providers
+    .connect(market.provider)
+    .setOffer(modelId, market.payToken, OFFER.price, OFFER.stake, OFFER.maxDuration);
+  await fundStakeBalance(market, market.stranger, parseEther("100"));
+  return { ...market, modelId, provenModel: modelId };
+}
+
+export type ProvenMarket = Awaited<ReturnType<typeof provenMarket>>;
+
+/** A trace that may have been tampered with, and what it should have been. */
+export interface Run {
+  model: CourtModel;
+  honest: TraceCommitment;
+  posted: TraceCommitment;
+}
+
+/** Runs the model on a sample and changes one byte of one tensor afterwards, if told to. */
+export async function run(sample: number, tamper?: { tensor: number; byte: number }): Promise<Run> {
+  const { model, sample: x } = await preparedDigits();
+  const trace = await runTrace(model, new Map([["x", x(sample)]]), inProcess);
+  const honest = commitTrace(model, trace);
+  const changed = trace.map((tensor, i) => (i === tamper?.tensor ? flip(tensor, tamper.byte) : tensor));
+  return { model, honest, posted: commitTrace(model, changed) };
+}
+
+function flip(tensor: Tensor, byte: number): Tensor {
+  const data = new Uint8Array(tensor.data);
+  data[byte] = (data[byte] ?? 0) ^ 1;
+  return { ...tensor, data };
+}
+
+/** A job on the run's input whose provider delivered the run's output. */
+export async function deliver(market: ProvenMarket, { posted }: Run): Promise<Terms> {
+  const sent = await market.market
+    .connect(market.client)
+    .request(requestOf(market, { inputCommitment: posted.inputRoot }));
+  const terms = termsOf(market, (await sent.wait())?.logs ?? []);
+  await market.market.connect(market.operator).submit(terms, posted.outputRoot, "");
+  return terms;
+}
+
+export const rootsOf = ({ posted }: Run): Hex[] => posted.tensors.map(({ header }) => header.merkleRoot);
+
+/** Challenges a delivered job; returns the case and the facts it was opened with. */
+export async function openCase(market: ProvenMarket, terms: Terms, { posted }: Run) {
+  await market.disputes.connect(market.challenger).challenge(terms, posted.outputRoot);
+  const caseId = await market.disputes.lastCaseId();
+  const [opened] = await market.court.queryFilter(market.court.filters.CourtCaseOpened(caseId));
+  if (!opened) throw new Error("no case was opened");
+  return { caseId, facts: opened.args.facts };
+}
+
+/** The provider commits to its trace. */
+export async function postTrace(market: ProvenMarket, given: Run, opened: Awaited<ReturnType<typeof openCase>>) {
+  const { caseId, facts } = opened;
+  return market.court
+    .connect(market.operator)
+    .postTrace(caseId, [...facts] as never, given.model.graph as never, rootsOf(given));
+}
+
+/** Anyone asks for a part of a tensor. */
+export async function demand(market: ProvenMarket, { model, honest }: Run, caseId: bigint, part: Part) {
+  const nodeIndex = part.tensor - model.inputNames.length;
+  const header = honest.tensors[part.tensor]?.header;
+  const meta = { ...header, merkleRoot: `0x${"00".repeat(32)}` };
+  const proof = nodesTree(model.nodes).proof(nodeIndex);
+  return market.court
+    .connect(market.challenger)
+    .demand(caseId, part, model.nodes[nodeIndex] as never, proof, meta as never);
+}
+
+/** The provider shows a part of what it committed to. */
+export async function answer(market: ProvenMarket, given: Run, caseId: bigint, part: Part) {
+  const committed = given.posted.tensors[part.tensor];
+  if (!committed) throw new Error("no such tensor");
+  const shown = answerDemand(committed, part);
+  const root = committed.header.merkleRoot;
+  const traceProof = MerkleTree.fromHashes(rootsOf(given)).proof(part.tensor);
+  const court = market.court.connect(market.operator);
+  return shown.kind === "leaf"
+    ? court.revealLeaf(caseId, part, shown.leaf, [...shown.proof], root, traceProof)
+    : court.revealChildren(caseId, part, [...shown.children], [...shown.proof], root, traceProof);
+}
+
+/** Leads a case from the posted trace to the leaf that differs, by demands and answers. */
+export async function digDown(market: ProvenMarket, given: Run, caseId: bigint) {
+  const tensor = firstDivergent(given.honest, rootsOf(given));
+  if (tensor === undefined) throw new Error("the trace is honest");
+  const own = given.honest.tensors[tensor];
+  if (!own) throw new Error("no such tensor");
+  const evidence = new Evidence(tensor, own);
+  for (;;) {
+    const next = evidence.next();
+    if ("found" in next) return { tensor, evidence, found: next.found };
+    await demand(market, given, caseId, next.ask);
+    await answer(market, given, caseId, next.ask);
+    const shown = answerDemand(given.posted.tensors[tensor] ?? own, next.ask);
+    if (shown.kind === "leaf") evidence.addLeaf(next.ask.index, toHex(shown.leaf));
+    else evidence.addChildren(next.ask, shown.children);
+  }
+}
+
+/** What follows from one leaf that the provider showed. */
+export function evidenceOf(given: Run, part: Part) {
+  const [own, shown] = [given.honest.tensors[part.tensor], given.posted.tensors[part.tensor]];
+  if (!own || !shown) throw new Error("no such tensor");
+  const { leaf } = proveLeaf(shown, part.index);
+  const evidence = new Evidence(part.tensor, own);
+  evidence.addLeaf(part.index, toHex(leaf));
+  const next = evidence.next();
+  if (!("found" in next)) throw new Error("the leaf does not differ");
+  return { tensor: part.tensor, evidence, found: next.found };
+}
+
+export function accusationsOf(
+  given: Run,
+  dug: { tensor: number; evidence: Evidence; found: DifferingLeaf },
+): Accusation[] {
+  const posted: PostedTrace = { ...given, roots: rootsOf(given), tensor: dug.tensor };
+  return [...accusations(posted, dug.found, dug.evidence.honestLeaf(dug.found.index))];
+}
+
+export async function accuse(market: ProvenMarket, caseId: bigint, { kind, claim, provenance }: Accusation) {
+  const court = market.court.connect(market.challenger);
+  return kind === "fraud"
+    ? court.proveFraud(caseId, claim as never, provenance as never)
+    : court.proveMalformedLeaf(caseId, claim as never, provenance as never);
+}
