@@ -3,6 +3,7 @@ import path from "node:path";
 
 import type {
   Accusation,
+  Claim,
   CourtModel,
   DifferingLeaf,
   Hex,
@@ -14,6 +15,7 @@ import type {
 import {
   accusations,
   answerDemand,
+  claimAbout,
   commitTrace,
   Evidence,
   firstDivergent,
@@ -28,6 +30,7 @@ import {
 } from "@assay/sdk";
 import { parseEther } from "ethers";
 
+import { IndexMaps__factory } from "../../sdk/src/typechain/index.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { assemble } from "./assemble.js";
 import { fundStakeBalance, OFFER, populate, registerModel, requestOf, termsOf } from "./fixture.js";
@@ -36,8 +39,16 @@ import type { Terms } from "./fixture.js";
 const MODELS = path.resolve(import.meta.dirname, "../../models");
 const EXACT = 1;
 
+let prepared: ReturnType<typeof prepareDigits> | undefined;
+
+/** The int8 digits model as the court sees it, and real samples of what it reads. Prepared once. */
+export function preparedDigits(): ReturnType<typeof prepareDigits> {
+  prepared ??= prepareDigits();
+  return prepared;
+}
+
 /** The int8 digits model as the court sees it, and a real sample of what it reads. */
-export async function preparedDigits(): Promise<{ model: CourtModel; sample: (index: number) => Tensor }> {
+async function prepareDigits(): Promise<{ model: CourtModel; sample: (index: number) => Tensor }> {
   await initHash();
   const bytes = new Uint8Array(readFileSync(path.join(MODELS, "digits_mlp_int8_static.onnx")));
   const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true };
@@ -165,6 +176,17 @@ export function evidenceOf(given: Run, part: Part) {
   const next = evidence.next();
   if (!("found" in next)) throw new Error("the leaf does not differ");
   return { tensor: part.tensor, evidence, found: next.found };
+}
+
+/** A claim about an element of an honest tensor. */
+export function honestClaim({ model, honest }: Run, tensor: number, element: number): Claim {
+  return claimAbout(model, honest, tensor, element);
+}
+
+/** What the verifier of the claim's operator says. */
+export async function judge(market: ProvenMarket, claim: Claim): Promise<boolean> {
+  const verifier = await market.court.verifierOf(claim.node.operator >> 8);
+  return IndexMaps__factory.connect(verifier, market.stranger).contradicts(claim as never);
 }
 
 export function accusationsOf(

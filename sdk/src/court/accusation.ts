@@ -4,7 +4,13 @@ import type { CourtModel } from "../graph/prepare.js";
 import type { TraceCommitment } from "../graph/trace.js";
 import { Source, type Operand } from "../graph/types.js";
 import { toHex, type Hex } from "../tensor/bytes.js";
-import { commitTensor, isCanonicalLeaf, locateElement, type TensorCommitment } from "../tensor/commitment.js";
+import {
+  commitTensor,
+  isCanonicalLeaf,
+  locateElement,
+  type TensorCommitment,
+  type TensorHeader,
+} from "../tensor/commitment.js";
 import { dtypeFromOnnx, dtypeSize } from "../tensor/dtype.js";
 import { Layout } from "../tensor/layout.js";
 import { MerkleTree } from "../tensor/merkle.js";
@@ -53,21 +59,26 @@ export function* accusations(posted: PostedTrace, found: DifferingLeaf, honestLe
   }
 }
 
+/** A claim about one element of a tensor of a trace, against the trace's own operands. */
+export function claimAbout(model: CourtModel, trace: TraceCommitment, tensor: number, element: number): Claim {
+  const node = model.nodes[tensor - model.inputNames.length];
+  const output = trace.tensors[tensor];
+  if (!node || !output) throw new AssayError(`tensor ${tensor} is an input, which nobody computed`);
+  return buildClaim(node, [...node.operands.map((operand) => commitmentOf(model, trace, operand)), output], element);
+}
+
 function accuse({ model, honest, roots, tensor }: PostedTrace, found: DifferingLeaf, element: number) {
   const nodeIndex = tensor - model.inputNames.length;
-  const node = model.nodes[nodeIndex];
-  const output = honest.tensors[tensor];
-  if (!node || !output) throw new AssayError(`tensor ${tensor} is an input, which nobody computed`);
-  const operands = node.operands.map((operand) => commitmentOf(model, honest, operand));
-  const claim = buildClaim(node, [...operands, output], element);
+  const claim = claimAbout(model, honest, tensor, element);
+  const { operands } = claim.node;
   const merkleRoot = roots[tensor] as Hex;
   const opening: Opening = { operand: operands.length, leaf: found.index, data: toHex(found.leaf), proof: found.proof };
   const tree = MerkleTree.fromHashes(roots);
-  const traced = node.operands.filter(({ source }) => source === Source.Trace).map((operand) => operand.tensor);
+  const traced = operands.filter(({ source }) => source === Source.Trace).map((operand) => operand.tensor);
   return {
     claim: {
       ...claim,
-      headers: [...claim.headers.slice(0, -1), { ...output.header, merkleRoot }],
+      headers: [...claim.headers.slice(0, -1), { ...(claim.headers.at(-1) as TensorHeader), merkleRoot }],
       openings: [opening, ...claim.openings.slice(1)],
     },
     provenance: {
