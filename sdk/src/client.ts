@@ -8,7 +8,7 @@ import { commitBundle } from "./tensor/bundle.js";
 import type { BundleFile } from "./tensor/bundleFile.js";
 import type { Tensor } from "./tensor/tensor.js";
 import type { JobTerms } from "./terms.js";
-import { JobStatus, requestedTerms, toTerms } from "./terms.js";
+import { JobStatus, requestedTerms, textOf, toTerms } from "./terms.js";
 import { downloadTensors, tensorsUri, uploadTensors } from "./transport.js";
 
 /** What a client asks for; amounts in units of their token. */
@@ -76,8 +76,8 @@ export class AssayClient {
       if (status !== JobStatus.Requested && status !== JobStatus.Expired) {
         const [event] = await market.queryFilter(market.filters.ResultSubmitted(terms.id));
         if (event) {
-          const { outputCommitment, outputUri, challengeableUntil } = event.args;
-          return { outputCommitment, outputUri, challengeableUntil };
+          const { outputCommitment, challengeableUntil } = event.args;
+          return { outputCommitment, outputUri: textOf(event.args, "outputUri"), challengeableUntil };
         }
       }
       if (status === JobStatus.Expired || status === JobStatus.Settled) {

@@ -42,6 +42,15 @@ const VOTE_TYPES = ["bytes32", "uint256", "address", "uint256", "uint8", "addres
 /** First word of what a juror commits to. */
 export const VOTE_TAG = id("assay.jury.vote.v1");
 
+/** Text out of a decoded event or call result; empty if what is on chain is not UTF-8, which ethers throws on. */
+export function textOf(values: object, name: string): string {
+  try {
+    return String((values as Record<string, unknown>)[name]);
+  } catch {
+    return "";
+  }
+}
+
 /** Terms out of a decoded event argument or call result. */
 export function toTerms(value: Result): JobTerms {
   return value.toObject() as unknown as JobTerms;

@@ -18,6 +18,9 @@ const KEYS: Readonly<Record<string, string>> = {
   CaseResolved: "caseId",
 };
 
+/** Stands for text that is none: no address that anything can be fetched from. */
+const NOT_TEXT = "\uFFFD";
+
 /** Decodes a log of market, court or jury; undefined for events the worker does not follow. */
 export function decodeEvent(log: Log): ChainEvent | undefined {
   for (const contract of Object.values(INTERFACES)) {
@@ -39,5 +42,15 @@ function plain(value: unknown, type: ParamType): unknown {
 }
 
 function named(values: Result, types: readonly ParamType[]): Record<string, unknown> {
-  return Object.fromEntries(types.map((type, i) => [type.name, plain(values[i], type)]));
+  return Object.fromEntries(types.map((type, i) => [type.name, plain(read(values, i, type), type)]));
+}
+
+/** Text that is not UTF-8 throws when it is read. Anybody can put some on chain: it must not hide the event. */
+function read(values: Result, index: number, type: ParamType): unknown {
+  try {
+    return values[index] as unknown;
+  } catch (error) {
+    if (type.type !== "string") throw error;
+    return NOT_TEXT;
+  }
 }

@@ -17,6 +17,9 @@ export interface ContentServerOptions {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_CONNECTIONS = 256;
+/** Bytes in memory at once, in largest uploads. */
+const HELD_UPLOADS = 4;
 const PATH = /^\/(tensors|files)\/(0x[0-9a-f]{64})$/;
 
 /**
@@ -25,6 +28,8 @@ const PATH = /^\/(tensors|files)\/(0x[0-9a-f]{64})$/;
  */
 export class ContentServer {
   readonly #server: Server;
+  /** Bytes of uploads and downloads under way. */
+  #held = 0;
 
   constructor(
     private readonly store: ContentStore,
@@ -38,6 +43,7 @@ export class ContentServer {
     });
     this.#server.requestTimeout = REQUEST_TIMEOUT_MS;
     this.#server.headersTimeout = REQUEST_TIMEOUT_MS;
+    this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
   /** Listens; resolves with the port in use. */
@@ -66,13 +72,12 @@ export class ContentServer {
     const [, kind, name] = PATH.exec(request.url ?? "") ?? [];
     if ((kind !== "tensors" && kind !== "files") || !name) {
       reply(response, 404, "no such path");
-    } else if (request.method === "GET" || request.method === "HEAD") {
-      const bytes = await this.store.get(kind, name);
-      if (!bytes) reply(response, 404, "not here");
-      else {
-        response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes.length });
-        response.end(request.method === "HEAD" ? undefined : bytes);
-      }
+    } else if (request.method === "HEAD") {
+      const size = await this.store.sizeOf(kind, name);
+      if (size === undefined) reply(response, 404, "not here");
+      else response.writeHead(200, { "content-type": "application/octet-stream", "content-length": size }).end();
+    } else if (request.method === "GET") {
+      await this.#send(response, kind, name);
     } else if (request.method === "PUT" && kind === "tensors") {
       await this.#receive(request, response, name);
     } else {
@@ -85,19 +90,57 @@ export class ContentServer {
     reply(response, status, message);
   }
 
+  async #send(response: ServerResponse, kind: "tensors" | "files", name: string): Promise<void> {
+    const size = (await this.store.sizeOf(kind, name)) ?? 0;
+    if (this.#isBusy(size)) {
+      reply(response, 503, "busy: try again");
+      return;
+    }
+    this.#held += size;
+    try {
+      const bytes = await this.store.get(kind, name);
+      if (!bytes) {
+        reply(response, 404, "not here");
+        return;
+      }
+      response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes.length });
+      // Held until it is sent or the reader is gone.
+      await new Promise((resolve) => {
+        response.once("close", resolve).end(bytes);
+      });
+    } finally {
+      this.#held -= size;
+    }
+  }
+
+  /** Whether this many more bytes in memory are too many: strangers must not fill it. One file always fits. */
+  #isBusy(size: number): boolean {
+    return this.#held > 0 && this.#held + size > HELD_UPLOADS * this.options.maxUploadBytes;
+  }
+
   async #receive(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
     const chunks: Buffer[] = [];
     let size = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > this.options.maxUploadBytes) {
-        this.#refuse(response, 413, `more than ${this.options.maxUploadBytes} bytes`);
-        request.destroy();
-        return;
+    try {
+      for await (const chunk of request as AsyncIterable<Buffer>) {
+        const busy = this.#isBusy(chunk.length);
+        size += chunk.length;
+        this.#held += chunk.length;
+        if (busy || size > this.options.maxUploadBytes) {
+          if (busy) this.#refuse(response, 503, "busy: try again");
+          else this.#refuse(response, 413, `more than ${this.options.maxUploadBytes} bytes`);
+          request.destroy();
+          return;
+        }
+        chunks.push(chunk);
       }
-      chunks.push(chunk);
+      await this.#keep(response, name, Buffer.concat(chunks));
+    } finally {
+      this.#held -= size;
     }
-    const bytes = Buffer.concat(chunks);
+  }
+
+  async #keep(response: ServerResponse, name: string, bytes: Buffer): Promise<void> {
     try {
       const root = await this.store.putTensors(bytes);
       if (root === name) reply(response, 201, "kept");

@@ -70,6 +70,12 @@ export class ContentStore {
     return bytes && isContent(kind, name, bytes) ? bytes : undefined;
   }
 
+  /** Bytes of a file, undefined if it is not here. Not checked against its name: for whoever does not read it. */
+  async sizeOf(kind: ContentKind, name: string): Promise<number | undefined> {
+    const found = await stat(this.pathOf(kind, name)).catch(() => undefined);
+    return found?.size;
+  }
+
   /** Where a file lies or would lie. */
   pathOf(kind: ContentKind, name: string): string {
     if (!/^0x[0-9a-f]{64}$/.test(name)) throw new WorkerError(`${name} is no 32-byte hash`);

@@ -1,4 +1,5 @@
 import type { AssayContracts } from "@assay/sdk";
+import { textOf } from "@assay/sdk";
 
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
@@ -45,9 +46,10 @@ export class ModelCache {
   }
 
   async #load(modelId: bigint): Promise<ModelRunner> {
-    const { fileHash, modelUri, goldenHash, goldenUri } = await this.contracts.models.specOf(modelId);
-    await this.#fetch(fileHash, modelUri);
-    const golden = readGolden(await this.#fetch(goldenHash, goldenUri));
+    const spec = await this.contracts.models.specOf(modelId);
+    const { fileHash, goldenHash } = spec;
+    await this.#fetch(fileHash, textOf(spec, "modelUri"));
+    const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri")));
     const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options);
     try {
       await requireGolden(runner, golden);

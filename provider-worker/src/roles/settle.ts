@@ -46,7 +46,10 @@ export class Settle implements Role {
     const { contracts, journal, submitter, log } = this.context;
     const { provider, modelId, token, protocolFeeBps } = terms;
     const key = { provider, modelId, token, protocolFeeBps };
-    const stillWanted = async () => (await contracts.market.earnedOf(key)).stake > 0n;
+    const stillWanted = async () => {
+      const { amount, stake } = await contracts.market.earnedOf(key);
+      return amount > 0n || stake > 0n;
+    };
     if (await stillWanted()) {
       const data = contracts.market.interface.encodeFunctionData("collect", [key]);
       const to = await contracts.market.getAddress();

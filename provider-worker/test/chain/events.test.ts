@@ -33,6 +33,23 @@ describe("Events of the chain", () => {
     assert.equal(lower(read), lower(terms));
   });
 
+  it("whose text is not UTF-8 lose the text and nothing else", () => {
+    const scene = new Scene();
+    const terms = scene.terms(7);
+    for (const [event, values] of [
+      ["JobRequested", [7n, terms.client, terms.provider, terms, "AAAA"]],
+      ["ResultSubmitted", [7n, address(1), hash(9), 100, "AAAA"]],
+    ] as const) {
+      const log = logOf(INTERFACES.market, event, values);
+      const spoilt = new Log({ ...log, data: log.data.replace("41414141", "fffefdfc") }, {} as Provider);
+      const read = decodeEvent(spoilt);
+      assert.equal(read?.key, "7");
+      assert.equal(read.args.inputUri ?? read.args.outputUri, "\uFFFD");
+      const uri = read.args.inputUri === undefined ? "outputUri" : "inputUri";
+      assert.deepEqual({ ...read.args, [uri]: "AAAA" }, decodeEvent(log)?.args);
+    }
+  });
+
   it("keep lists as lists, also of one or none", () => {
     for (const jurors of [[], [address(1)], [address(1), address(2)]]) {
       const event = decodeEvent(logOf(INTERFACES.jury, "JurorsDrawn", [4n, 7n, 1, jurors, 100, 200]));

@@ -98,6 +98,19 @@ describe("The content server", () => {
     assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), bundle.bytes);
   });
 
+  it("tells a size without reading the file, and sends to no more readers at once than memory is meant for", async () => {
+    const large = packBundle(new Map([["x", fromFloat32Array(new Float32Array(2_000))]]), ["x"]);
+    assert.equal(await put(large.root, large.bytes), 201);
+    const head = await fetch(`${base}/tensors/${large.root}`, { method: "HEAD" });
+    assert.equal(Number(head.headers.get("content-length")), large.bytes.length);
+    const statuses = await Promise.all(
+      Array.from({ length: 40 }, async () => (await fetch(`${base}/tensors/${large.root}`)).status),
+    );
+    assert.ok(statuses.includes(200));
+    assert.ok(statuses.every((status) => status === 200 || status === 503));
+    assert.equal((await fetch(`${base}/tensors/${large.root}`)).status, 200);
+  });
+
   it("refuses an upload that is not what its name says, is no bundle, or is too large", async () => {
     const other = sha256(new Uint8Array([1]));
     assert.equal(await put(other, bundle.bytes), 422);
