@@ -134,7 +134,7 @@ export function toTables(report: Report): string {
     table("Earnings in TUSD", ["provider", "provider", "model owner", "protocol"], earnings),
     table("Disputes", ["job", "arbiter", "ruling", "provider slashed", "client refunded"], disputes),
     table("Gas, median of each call (finaliseDue: per job of a batch)", ["call", "calls", "gas"], gas),
-    `a job: request ${request} + submit ${submit} + finalise ${finalise} = ${total} gas`,
+    `a job: request ${request} + submit ${submit} + its part of a batch finalised ${finalise} = ${total} gas`,
     table("Every token, minted and accounted for", ["token", "minted", "found", "difference in wei"], books),
     `${report.jobs} jobs in ${report.seconds.toFixed(1)} s`,
   ].join("\n\n");

@@ -107,6 +107,13 @@ describe("Settling", () => {
       assert.equal(scene.calls("collect").length, 2);
     });
 
+    it("pots of jobs without stake too", async () => {
+      paid(1);
+      scene.earnedStake = 0n;
+      await tick(LATER);
+      assert.equal(scene.calls("collect").length, 1);
+    });
+
     it("nothing from an empty pot", async () => {
       paid(1);
       scene.earned = 0n;

@@ -57,6 +57,8 @@ export class Scene {
   seed = { seed: ZeroHash, expired: false };
   bond = 100n;
   earned = 0n;
+  /** Stake in the pots; as much as is earned unless a test says otherwise. */
+  earnedStake: bigint | undefined;
   sweepAllowed = false;
   juryPaid = false;
   caseRuling: bigint = Ruling.None;
@@ -162,7 +164,7 @@ export class Scene {
       market: {
         ...basics(market),
         statusOf: (job: bigint) => answer(this.status.get(String(job)) ?? JobStatus.None),
-        earnedOf: () => answer({ amount: this.earned, stake: this.earned }),
+        earnedOf: () => answer({ amount: this.earned, stake: this.earnedStake ?? this.earned }),
         finaliseDue: { staticCall: () => answer(this.finalisable) },
       },
       providers: { payoutOf: () => answer(PROVIDER) },
