@@ -163,8 +163,9 @@ library TensorCommitment {
     }
 
     /// @notice Whether an honest party could have committed to `leaf` as leaf `index` of a well-formed header:
-    /// full length, zeros behind the last element, only the canonical NaN, bools of 0 and 1. Not for reversed layouts:
-    /// they are for constants, which the model's commitment fixes byte by byte.
+    /// full length, zeros behind the last element, only the canonical NaN, bools of 0 and 1. Always in
+    /// reversed layouts: they are for constants, which the model's commitment fixes byte by byte; a graph that has them
+    /// elsewhere must not convict who served it.
     function isCanonicalLeaf(
         TensorHeader memory header,
         bytes calldata leaf,
@@ -172,6 +173,7 @@ library TensorCommitment {
     ) internal pure returns (bool) {
         uint256 size = elementBytes(header.dtype);
         if (leaf.length != TensorLayout.leafBytes(header, size)) return false;
+        if (TensorLayout.isReversed(header.layout)) return true;
         uint256 left = elementCount(header) - index * header.chunkElems;
         uint256 used = (left < header.chunkElems ? left : header.chunkElems) * size;
         if (!_isZero(leaf[used:])) return false;

@@ -124,6 +124,17 @@ describe("TensorLayout", () => {
     }
   });
 
+  it("holds no leaf of a reversed layout against anybody, for its elements do not come first", async () => {
+    for (const layout of REVERSED) {
+      const committed = commitTensor(makeTensor("int8", [3, 2], Uint8Array.from([1, 2, 3, 4, 5, 6])), layout);
+      for (let index = 0; index < committed.header.nLeaves; index++) {
+        const { leaf } = proveLeaf(committed, index);
+        expect(await (await harness).isCanonicalLeaf(forSolidity(committed.header), leaf, index)).to.equal(true);
+        expect(isCanonicalLeaf(committed.header, leaf, index)).to.equal(true);
+      }
+    }
+  });
+
   for (const [what, header] of [
     ["a layout that does not exist", headerOf(Layout.Rows, [2, 3], "float32", { layout: 7 })],
     ["columns of a vector", headerOf(Layout.Rows, [3], "float32", { layout: Layout.Columns })],

@@ -2,7 +2,7 @@ import { abiWords, bytes32, toHex, type Hex } from "./bytes.js";
 import { DTYPES, dtypeFromOnnx, dtypeSize, onnxCode } from "./dtype.js";
 import { TensorError } from "./errors.js";
 import { keccak256, keccak256Text } from "./hash.js";
-import { arrange, chunking, Layout, locate } from "./layout.js";
+import { arrange, chunking, isReversed, Layout, locate } from "./layout.js";
 import { MerkleTree, type LeafProof } from "./merkle.js";
 import { canonicaliseNaN } from "./nan.js";
 import { elementCount, MAX_RANK, validateTensor, type Tensor } from "./tensor.js";
@@ -109,13 +109,14 @@ export function locateElement(header: TensorHeader, element: number): { leafInde
 
 /**
  * Whether an honest party could have committed to `leaf` as leaf `index` of a well-formed header: full
- * length, zeros behind the last element, only the canonical NaN, bools of 0 and 1. Not for reversed layouts: they are
+ * length, zeros behind the last element, only the canonical NaN, bools of 0 and 1. Always in reversed layouts: they are
  * for constants, which the model's commitment fixes byte by byte.
  */
 export function isCanonicalLeaf(header: TensorHeader, leaf: Uint8Array, index: number): boolean {
   const dtype = dtypeFromOnnx(header.dtype);
   const dims = header.dims.slice(0, header.rank);
   if (leaf.length !== chunking(header.layout, dims, dtypeSize(dtype))?.leafBytes) return false;
+  if (isReversed(header.layout)) return true;
   const left = elementCount(dims) - index * header.chunkElems;
   const elements = Math.min(left, header.chunkElems);
   const used = elements * dtypeSize(dtype);

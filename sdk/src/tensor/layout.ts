@@ -41,7 +41,8 @@ interface View {
 
 const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 const wholeWords = (bytes: number): number => Math.ceil(bytes / 32) * 32;
-const isReversed = (layout: number): boolean => layout === Layout.ColumnsReversed || layout === Layout.FiltersReversed;
+export const isReversed = (layout: number): boolean =>
+  layout === Layout.ColumnsReversed || layout === Layout.FiltersReversed;
 const isFilters = (layout: number): boolean => layout === Layout.Filters || layout === Layout.FiltersReversed;
 
 /** The chunking, or undefined if the layout does not exist or does not suit the tensor. `size`: bytes of an element. */
