@@ -102,13 +102,15 @@ export class ChildRunner implements ModelRunner {
       const deadline = setTimeout(() => {
         kill("timeout", `${request.kind} took more than ${this.limits.timeoutMs} ms`);
       }, this.limits.timeoutMs);
-      const watch = setInterval(() => {
-        if (residentMb(child.pid) > this.limits.memoryMb) {
-          kill("memory", `${request.kind} took more than ${this.limits.memoryMb} MB`);
-        }
-      }, MEMORY_CHECK_MS);
+      const isTooLarge = () => {
+        if (residentMb(child.pid) <= this.limits.memoryMb) return false;
+        kill("memory", `${request.kind} took more than ${this.limits.memoryMb} MB`);
+        return true;
+      };
+      const watch = setInterval(isTooLarge, MEMORY_CHECK_MS);
       const onMessage = (response: Response) => {
-        if (response.id !== request.id) return;
+        // Also a run that ends between two looks is held to the limit.
+        if (response.id !== request.id || isTooLarge()) return;
         settle(() => {
           if (response.kind === "failed") reject(new InferenceError("rejected", response.message));
           else resolve(response);
