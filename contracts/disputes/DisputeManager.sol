@@ -11,6 +11,7 @@ import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {IProviderStaking} from "../interfaces/IProviderStaking.sol";
 import {FeeMath} from "../libraries/FeeMath.sol";
+import {JobId} from "../libraries/JobId.sol";
 import {CaseFacts, Ruling} from "../types/DisputeTypes.sol";
 import {JobTerms} from "../types/JobTypes.sol";
 import {BASIS_POINTS, MAX_RESOLUTION, RESOLUTION_GRACE} from "../types/Limits.sol";
@@ -78,39 +79,38 @@ contract DisputeManager is IDisputeManager {
         if (address(arbiter) == address(0)) revert DisputeManager_NoArbiter(profile);
 
         // The market checks terms, output and window, and freezes the job.
-        MARKET.openDispute(terms, outputCommitment);
+        uint256 jobId = MARKET.openDispute(terms, outputCommitment);
         caseId = ++lastCaseId;
         uint128 slashCap = uint128(Math.min(terms.stake, STAKING.slashableOf(terms.provider)));
-        caseOfJob[terms.id] = caseId;
+        caseOfJob[jobId] = caseId;
         _cases[caseId] = Case({
-            jobId: terms.id,
+            jobId: jobId,
             challenger: msg.sender,
             openedAt: uint48(block.timestamp),
             arbiter: arbiter,
             ruling: Ruling.None,
             bond: CHALLENGE_BOND,
             slashCap: slashCap,
-            arbiterReward: 0,
-            subject: _subject(terms, outputCommitment)
+            arbiterReward: 0
         });
 
-        emit CaseOpened(caseId, terms.id, msg.sender, address(arbiter), CHALLENGE_BOND, slashCap, outputCommitment);
+        emit CaseOpened(caseId, jobId, msg.sender, address(arbiter), CHALLENGE_BOND, slashCap, outputCommitment);
 
         ESCROW.hold(address(STAKE_TOKEN), msg.sender, CHALLENGE_BOND);
-        arbiter.openCase(caseId, _factsOf(terms, outputCommitment));
+        arbiter.openCase(caseId, _factsOf(jobId, terms, outputCommitment));
     }
 
     /// @inheritdoc IDisputeManager
-    function resolve(uint256 caseId, JobTerms calldata terms, bytes32 outputCommitment) external {
+    function resolve(uint256 caseId, JobTerms calldata terms) external {
         Case memory case_ = _cases[caseId];
         if (case_.openedAt == 0) revert DisputeManager_UnknownCase(caseId);
         if (case_.ruling != Ruling.None) revert DisputeManager_AlreadyResolved(caseId, case_.ruling);
-        if (case_.subject != _subject(terms, outputCommitment)) revert DisputeManager_SubjectMismatch(caseId);
+        if (case_.jobId != JobId.ofCalldata(terms)) revert DisputeManager_OtherJob(caseId, case_.jobId);
 
         (Ruling ruling, address finder) = _rulingOf(caseId, case_);
         // Before anything else: whatever follows, no second resolve.
         _cases[caseId].ruling = ruling;
-        MARKET.closeDispute(terms, outputCommitment, ruling == Ruling.Upheld);
+        MARKET.closeDispute(terms, ruling == Ruling.Upheld);
 
         if (ruling == Ruling.Upheld) _settleUpheld(caseId, case_, terms, finder);
         else if (ruling == Ruling.Rejected) _settleRejected(caseId, case_, terms);
@@ -139,7 +139,7 @@ contract DisputeManager is IDisputeManager {
 
     /// @inheritdoc IDisputeManager
     function treasury() public view returns (address account) {
-        (, , , , , account) = MARKET.parameters();
+        (, , , , account) = MARKET.parameters();
     }
 
     /// @dev The arbiter's word, or `Inconclusive` from an arbiter that is silent or broken for too long.
@@ -226,21 +226,21 @@ contract DisputeManager is IDisputeManager {
         if (amount > 0) ESCROW.deposit(address(STAKE_TOKEN), account, amount);
     }
 
-    function _factsOf(JobTerms calldata terms, bytes32 outputCommitment) private view returns (CaseFacts memory) {
+    function _factsOf(
+        uint256 jobId,
+        JobTerms calldata terms,
+        bytes32 outputCommitment
+    ) private view returns (CaseFacts memory) {
         return
             CaseFacts({
-                jobId: terms.id,
+                jobId: jobId,
                 modelId: terms.modelId,
                 provider: terms.provider,
                 client: terms.client,
                 challenger: msg.sender,
                 inputCommitment: terms.inputCommitment,
                 outputCommitment: outputCommitment,
-                challengeableUntil: MARKET.phaseEndOf(terms.id)
+                challengeableUntil: MARKET.phaseEndOf(jobId)
             });
-    }
-
-    function _subject(JobTerms calldata terms, bytes32 outputCommitment) private pure returns (bytes32) {
-        return keccak256(abi.encode(terms, outputCommitment));
     }
 }

@@ -21,8 +21,6 @@ interface IDisputeManager {
         uint128 slashCap;
         /// What the ruling gave the arbiter to pay its jurors.
         uint128 arbiterReward;
-        /// keccak256(abi.encode(terms, outputCommitment)).
-        bytes32 subject;
     }
 
     /// @notice A result was challenged.
@@ -56,7 +54,7 @@ interface IDisputeManager {
     error DisputeManager_UnknownCase(uint256 caseId);
     error DisputeManager_AlreadyResolved(uint256 caseId, Ruling ruling);
     error DisputeManager_NotYetRuled(uint256 caseId, uint256 latestAt);
-    error DisputeManager_SubjectMismatch(uint256 caseId);
+    error DisputeManager_OtherJob(uint256 caseId, uint256 jobId);
     error DisputeManager_NotDeployer(address caller);
     error DisputeManager_ArbiterTooSlow(uint256 period, uint256 cap);
     error DisputeManager_SelfSlashProfitable(uint256 paidBackBps);
@@ -68,7 +66,7 @@ interface IDisputeManager {
     function challenge(JobTerms calldata terms, bytes32 outputCommitment) external returns (uint256 caseId);
 
     /// @notice Carries out a ruling, or ends a case whose arbiter is silent for `MAX_RESOLUTION`. Anyone.
-    function resolve(uint256 caseId, JobTerms calldata terms, bytes32 outputCommitment) external;
+    function resolve(uint256 caseId, JobTerms calldata terms) external;
 
     /// @notice Names the arbiter of a profile, once. Only the deployer.
     function setArbiter(IModelRegistry.Profile profile, IArbiter arbiter) external;

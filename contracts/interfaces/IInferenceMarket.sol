@@ -37,12 +37,6 @@ interface IInferenceMarket {
         uint128 stake;
     }
 
-    /// @notice A delivered job to finalise.
-    struct Settlement {
-        JobTerms terms;
-        bytes32 outputCommitment;
-    }
-
     /// @notice A pot of earnings whose jobs all split alike.
     struct EarningsKey {
         address provider;
@@ -103,9 +97,9 @@ interface IInferenceMarket {
     error InferenceMarket_PriceAboveMax(uint128 price, uint128 maxPrice);
     error InferenceMarket_StakeBelowMin(uint128 stake, uint128 minStake);
     error InferenceMarket_DeadlineTooLate(uint48 deadline, uint48 deliverBy);
-    error InferenceMarket_TermsMismatch(uint256 jobId);
+    error InferenceMarket_OutputMismatch(uint256 jobId, bytes32 outputCommitment);
     error InferenceMarket_WrongStatus(uint256 jobId, JobStatus current, JobStatus expected);
-    error InferenceMarket_NotProvider(uint256 jobId, address caller);
+    error InferenceMarket_NotProvider(address provider, address caller);
     error InferenceMarket_NotDisputes(address caller);
     error InferenceMarket_EmptyOutput();
     error InferenceMarket_NothingEarned();
@@ -128,19 +122,19 @@ interface IInferenceMarket {
     function expire(JobTerms calldata terms) external;
 
     /// @notice Pays a job whose result nobody challenged in time. Anyone.
-    function finalise(JobTerms calldata terms, bytes32 outputCommitment) external;
+    function finalise(JobTerms calldata terms) external;
 
     /// @notice Pays those of the jobs that are due and skips the others, which somebody else may have finalised just
     /// before. Anyone.
     /// @return paid How many were paid.
-    function finaliseDue(Settlement[] calldata due) external returns (uint256 paid);
+    function finaliseDue(JobTerms[] calldata due) external returns (uint256 paid);
 
     /// @notice `submit` and `finaliseDue` in one transaction: how a busy provider settles.
     function submitAndFinaliseDue(
         JobTerms calldata terms,
         bytes32 outputCommitment,
         string calldata outputUri,
-        Settlement[] calldata due
+        JobTerms[] calldata due
     ) external;
 
     /// @notice Splits a pot of earnings between provider, model owner and treasury, and releases the stake behind its
@@ -148,11 +142,11 @@ interface IInferenceMarket {
     function collect(EarningsKey calldata key) external;
 
     /// @notice Freezes a delivered job inside its window. Only the court.
-    function openDispute(JobTerms calldata terms, bytes32 outputCommitment) external;
+    function openDispute(JobTerms calldata terms, bytes32 outputCommitment) external returns (uint256 jobId);
 
     /// @notice Ends a dispute. If `upheld` the client is refunded and the court slashes the lock it takes over;
     /// otherwise the provider is paid as if nobody had challenged. Only the court.
-    function closeDispute(JobTerms calldata terms, bytes32 outputCommitment, bool upheld) external;
+    function closeDispute(JobTerms calldata terms, bool upheld) external;
 
     /// @notice Names the court, once. Only the deployer.
     function linkDisputes(address disputes) external;
@@ -181,8 +175,11 @@ interface IInferenceMarket {
     /// @notice The last second of the job's current phase: execution deadline or end of the challenge window.
     function phaseEndOf(uint256 jobId) external view returns (uint48);
 
-    /// @notice Whether these are the terms (and, once delivered, the output) of the job.
-    function matches(JobTerms calldata terms, bytes32 outputCommitment) external view returns (bool);
+    /// @notice Whether an open job was delivered with this output. Nothing is known of settled jobs any more.
+    function hasOutput(uint256 jobId, bytes32 outputCommitment) external view returns (bool);
+
+    /// @notice The id of the job with these terms: keccak256(abi.encode(terms)).
+    function idOf(JobTerms calldata terms) external pure returns (uint256 jobId);
 
     /// @notice What a pot holds before its split.
     function earnedOf(EarningsKey calldata key) external view returns (Earnings memory);
@@ -191,12 +188,5 @@ interface IInferenceMarket {
     function parameters()
         external
         view
-        returns (
-            uint64 lastJobId,
-            bool paused,
-            uint16 protocolFeeBps,
-            uint32 challengeWindow,
-            uint128 minJobStake,
-            address treasury
-        );
+        returns (bool paused, uint16 protocolFeeBps, uint32 challengeWindow, uint128 minJobStake, address treasury);
 }

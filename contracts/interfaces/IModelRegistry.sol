@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IProviderRegistry} from "./IProviderRegistry.sol";
+
 /// @title Models anyone can register and their owner can retire
 /// @notice A model is an ERC-721 token: its owner earns the royalty. What a job depends on never changes
 /// after registration; a new version is a new model that names its parent.
@@ -62,6 +64,8 @@ interface IModelRegistry {
     event ModelUrisChanged(uint256 indexed modelId, string modelUri, string goldenUri);
     /// @notice The graph commitment was filled in.
     event GraphCommitted(uint256 indexed modelId, bytes32 graphCommitment);
+    /// @notice The provider registry was named, for good.
+    event ProvidersLinked(address indexed providers);
 
     error ModelRegistry_UnknownModel(uint256 modelId);
     error ModelRegistry_NotOwner(uint256 modelId, address caller, address owner);
@@ -71,6 +75,9 @@ interface IModelRegistry {
     error ModelRegistry_RoyaltyAboveCap(uint16 royaltyBps, uint16 cap);
     error ModelRegistry_Deprecated(uint256 modelId);
     error ModelRegistry_GraphAlreadyCommitted(uint256 modelId, bytes32 graphCommitment);
+    error ModelRegistry_NotDeployer(address caller);
+    error ModelRegistry_AlreadyLinked(address providers);
+    error ModelRegistry_ZeroAddress();
 
     /// @notice Registers a model for the caller.
     /// @param spec What the owner states about it.
@@ -85,6 +92,12 @@ interface IModelRegistry {
 
     /// @notice Fills in the graph commitment of a model registered without one, once. Only its owner.
     function commitGraph(uint256 modelId, bytes32 graphCommitment) external;
+
+    /// @notice Names the registry that is told of deprecations, once. Only the deployer.
+    function linkProviders(IProviderRegistry providers) external;
+
+    /// @notice The registry that is told of deprecations.
+    function providers() external view returns (IProviderRegistry);
 
     /// @notice Id of the latest model.
     function lastModelId() external view returns (uint256);

@@ -49,7 +49,8 @@ interface IPaymentEscrow {
     function sweep(address token, address account) external returns (uint128 amount);
 
     /// @notice Takes from a balance into a controller's hands. Only controllers.
-    function hold(address token, address account, uint128 amount) external;
+    /// @return number How many times money of this account in this token was taken, this time included.
+    function hold(address token, address account, uint128 amount) external returns (uint64 number);
 
     /// @notice Gives what a controller holds to an account. Only controllers.
     function credit(address token, address account, uint128 amount) external;

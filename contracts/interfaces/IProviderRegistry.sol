@@ -67,6 +67,8 @@ interface IProviderRegistry {
     error ProviderRegistry_DurationOutOfBounds(uint32 maxDuration, uint32 cap);
     error ProviderRegistry_NoOffer(address provider, uint256 modelId, address token);
     error ProviderRegistry_Draining(address provider);
+    error ProviderRegistry_ModelClosed(uint256 modelId);
+    error ProviderRegistry_NotModels(address caller);
 
     /// @notice Registers the caller as a provider.
     function register(
@@ -94,6 +96,13 @@ interface IProviderRegistry {
 
     /// @notice Takes the caller's offer back.
     function removeOffer(uint256 modelId, address token) external;
+
+    /// @notice Ends the offers for a model that is deprecated, kept here so that a request asks one registry. Only the
+    /// model registry. No event: its `ModelDeprecated` tells.
+    function closeModel(uint256 modelId) external;
+
+    /// @notice Whether a model takes no new jobs any more.
+    function modelClosed(uint256 modelId) external view returns (bool);
 
     /// @notice The provider's record.
     function providerOf(address provider) external view returns (Provider memory);

@@ -10,6 +10,7 @@ import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {IProviderStaking} from "../interfaces/IProviderStaking.sol";
 import {FeeMath} from "../libraries/FeeMath.sol";
+import {JobId} from "../libraries/JobId.sol";
 import {JobStatus, JobTerms} from "../types/JobTypes.sol";
 import {JobLedger} from "./JobLedger.sol";
 import {MarketParameters} from "./MarketParameters.sol";
@@ -38,7 +39,7 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
 
     modifier onlyWorkerOf(JobTerms calldata terms) {
         if (msg.sender != terms.operator && msg.sender != terms.provider) {
-            revert InferenceMarket_NotProvider(terms.id, msg.sender);
+            revert InferenceMarket_NotProvider(terms.provider, msg.sender);
         }
         _;
     }
@@ -61,18 +62,15 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
 
     /// @inheritdoc IInferenceMarket
     function request(JobRequest calldata job) external returns (uint256 jobId) {
-        Config memory config = _config;
-        if (config.paused) revert InferenceMarket_Paused();
+        JobTerms memory terms = _termsOf(job);
+        // The ledgers first: the payment's number is part of the id. Neither calls anyone.
+        STAKING.lock(terms.provider, terms.stake);
+        terms.nonce = ESCROW.hold(terms.token, msg.sender, terms.price);
 
-        JobTerms memory terms = _termsOf(job, config);
-        jobId = terms.id;
-        _config.lastJobId = uint64(jobId);
-        _open(terms);
+        jobId = JobId.ofMemory(terms);
+        _open(jobId, terms.executionDeadline);
 
         emit JobRequested(jobId, msg.sender, job.provider, terms, job.inputUri);
-
-        ESCROW.hold(terms.token, msg.sender, terms.price);
-        STAKING.lock(terms.provider, terms.stake);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -89,7 +87,7 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         JobTerms calldata terms,
         bytes32 outputCommitment,
         string calldata outputUri,
-        Settlement[] calldata due
+        JobTerms[] calldata due
     ) external onlyWorkerOf(terms) {
         _submit(terms, outputCommitment, outputUri);
         _finaliseDue(due);
@@ -97,43 +95,44 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
 
     /// @inheritdoc IInferenceMarket
     function decline(JobTerms calldata terms) external onlyWorkerOf(terms) {
-        _requireJob(terms, 0, JobStatus.Requested);
-        _refund(terms);
+        _refund(_requireJob(terms, JobStatus.Requested), terms);
         STAKING.release(terms.provider, terms.stake);
     }
 
     /// @inheritdoc IInferenceMarket
     function expire(JobTerms calldata terms) external {
-        _requireJob(terms, 0, JobStatus.Expired);
-        _refund(terms);
+        _refund(_requireJob(terms, JobStatus.Expired), terms);
         STAKING.release(terms.provider, terms.stake);
     }
 
     /// @inheritdoc IInferenceMarket
-    function finalise(JobTerms calldata terms, bytes32 outputCommitment) external {
-        _requireJob(terms, outputCommitment, JobStatus.Finalisable);
-        _pay(terms);
+    function finalise(JobTerms calldata terms) external {
+        _pay(_requireJob(terms, JobStatus.Finalisable), terms);
     }
 
     /// @inheritdoc IInferenceMarket
-    function finaliseDue(Settlement[] calldata due) external returns (uint256 paid) {
+    function finaliseDue(JobTerms[] calldata due) external returns (uint256 paid) {
         return _finaliseDue(due);
     }
 
     /// @inheritdoc IInferenceMarket
-    function openDispute(JobTerms calldata terms, bytes32 outputCommitment) external onlyDisputes {
-        _requireJob(terms, outputCommitment, JobStatus.Submitted);
+    function openDispute(
+        JobTerms calldata terms,
+        bytes32 outputCommitment
+    ) external onlyDisputes returns (uint256 jobId) {
+        jobId = _requireJob(terms, JobStatus.Submitted);
+        if (!hasOutput(jobId, outputCommitment)) revert InferenceMarket_OutputMismatch(jobId, outputCommitment);
 
-        _setStage(terms.id, Stage.Disputed);
+        _freeze(jobId);
 
-        emit JobDisputed(terms.id, terms.provider, outputCommitment);
+        emit JobDisputed(jobId, terms.provider, outputCommitment);
     }
 
     /// @inheritdoc IInferenceMarket
-    function closeDispute(JobTerms calldata terms, bytes32 outputCommitment, bool upheld) external onlyDisputes {
-        _requireJob(terms, outputCommitment, JobStatus.Disputed);
-        if (upheld) _refund(terms);
-        else _pay(terms);
+    function closeDispute(JobTerms calldata terms, bool upheld) external onlyDisputes {
+        uint256 jobId = _requireJob(terms, JobStatus.Disputed);
+        if (upheld) _refund(jobId, terms);
+        else _pay(jobId, terms);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -187,13 +186,10 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         return _earned[keccak256(abi.encode(key))];
     }
 
-    function _lastJobId() internal view override returns (uint256) {
-        return _config.lastJobId;
-    }
-
     /// @dev The provider's offer turned into terms, if it is within what the client accepts.
-    function _termsOf(JobRequest calldata job, Config memory config) private view returns (JobTerms memory terms) {
-        MODELS.requireActive(job.modelId);
+    function _termsOf(JobRequest calldata job) private view returns (JobTerms memory terms) {
+        Config memory config = _config;
+        if (config.paused) revert InferenceMarket_Paused();
         (IProviderRegistry.Offer memory offer, address operator) = PROVIDERS.activeOfferOf(
             job.provider,
             job.modelId,
@@ -205,7 +201,6 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         if (offer.stake < minStake) revert InferenceMarket_StakeBelowMin(offer.stake, minStake);
         if (deadline > job.deliverBy) revert InferenceMarket_DeadlineTooLate(deadline, job.deliverBy);
 
-        terms.id = config.lastJobId + 1;
         terms.client = msg.sender;
         terms.provider = job.provider;
         terms.operator = operator;
@@ -220,40 +215,40 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
     }
 
     function _submit(JobTerms calldata terms, bytes32 outputCommitment, string calldata outputUri) private {
-        _requireJob(terms, 0, JobStatus.Requested);
+        uint256 jobId = _requireJob(terms, JobStatus.Requested);
         if (outputCommitment == 0) revert InferenceMarket_EmptyOutput();
 
         uint48 until = uint48(block.timestamp) + terms.challengeWindow;
-        _advance(terms, outputCommitment, until, Stage.Submitted);
+        _deliver(jobId, outputCommitment, until);
 
-        emit ResultSubmitted(terms.id, terms.provider, outputCommitment, until, outputUri);
+        emit ResultSubmitted(jobId, terms.provider, outputCommitment, until, outputUri);
     }
 
-    function _finaliseDue(Settlement[] calldata due) private returns (uint256 paid) {
+    function _finaliseDue(JobTerms[] calldata due) private returns (uint256 paid) {
         for (uint256 i = 0; i < due.length; ++i) {
-            (bool matching, JobStatus current) = _look(due[i].terms, due[i].outputCommitment);
-            if (!matching || current != JobStatus.Finalisable) continue;
-            _pay(due[i].terms);
+            uint256 jobId = JobId.ofCalldata(due[i]);
+            if (!_isFinalisable(jobId)) continue;
+            _pay(jobId, due[i]);
             ++paid;
         }
     }
 
     /// @dev Terminal. Price and lock go to the pot of jobs with the same split; `collect` empties it.
-    function _pay(JobTerms calldata terms) private {
-        _close(terms.id);
+    function _pay(uint256 jobId, JobTerms calldata terms) private {
+        _close(jobId);
         Earnings storage pot = _earned[
             keccak256(abi.encode(EarningsKey(terms.provider, terms.modelId, terms.token, terms.protocolFeeBps)))
         ];
         (pot.amount, pot.stake) = (pot.amount + terms.price, pot.stake + terms.stake);
 
-        emit JobPaid(terms.id, terms.provider, terms.token, terms.price);
+        emit JobPaid(jobId, terms.provider, terms.token, terms.price);
     }
 
     /// @dev Terminal. The lock is released by the caller, or slashed by the court.
-    function _refund(JobTerms calldata terms) private {
-        _close(terms.id);
+    function _refund(uint256 jobId, JobTerms calldata terms) private {
+        _close(jobId);
 
-        emit JobRefunded(terms.id, terms.client, terms.token, terms.price);
+        emit JobRefunded(jobId, terms.client, terms.token, terms.price);
 
         ESCROW.credit(terms.token, terms.client, terms.price);
     }

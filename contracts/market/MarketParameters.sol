@@ -8,9 +8,8 @@ import {MAX_CHALLENGE_WINDOW, MAX_PROTOCOL_FEE_BPS, MIN_CHALLENGE_WINDOW} from "
 /// @title What people may change: parameters of new jobs, inside bounds, after a delay
 /// @notice Open jobs keep the terms they were requested with.
 abstract contract MarketParameters is IInferenceMarket, AccessManaged {
-    /// @dev One slot, read and written once a request.
+    /// @dev One slot, read once a request.
     struct Config {
-        uint64 lastJobId;
         bool paused;
         uint16 protocolFeeBps;
         uint32 challengeWindow;
@@ -61,24 +60,10 @@ abstract contract MarketParameters is IInferenceMarket, AccessManaged {
     function parameters()
         external
         view
-        returns (
-            uint64 lastJobId,
-            bool paused,
-            uint16 protocolFeeBps,
-            uint32 challengeWindow,
-            uint128 minJobStake,
-            address treasury
-        )
+        returns (bool paused, uint16 protocolFeeBps, uint32 challengeWindow, uint128 minJobStake, address treasury)
     {
         Config memory config = _config;
-        return (
-            config.lastJobId,
-            config.paused,
-            config.protocolFeeBps,
-            config.challengeWindow,
-            config.minJobStake,
-            _treasury
-        );
+        return (config.paused, config.protocolFeeBps, config.challengeWindow, config.minJobStake, _treasury);
     }
 
     function _setPaused(bool paused) private {

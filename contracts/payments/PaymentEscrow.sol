@@ -13,7 +13,13 @@ contract PaymentEscrow is IPaymentEscrow, Controlled, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using TokenTransfers for IERC20;
 
-    mapping(address token => mapping(address account => uint128)) private _balances;
+    /// @dev One slot.
+    struct Account {
+        uint128 balance;
+        uint64 holds;
+    }
+
+    mapping(address token => mapping(address account => Account)) private _accounts;
     /// @inheritdoc IPaymentEscrow
     mapping(address account => bool) public sweepAllowed;
 
@@ -49,7 +55,7 @@ contract PaymentEscrow is IPaymentEscrow, Controlled, ReentrancyGuardTransient {
         if (to == address(0)) revert PaymentEscrow_ZeroAddress();
 
         _debit(token, msg.sender, amount);
-        _balances[token][to] += amount;
+        _accounts[token][to].balance += amount;
 
         emit Transferred(token, msg.sender, to, amount);
     }
@@ -64,25 +70,30 @@ contract PaymentEscrow is IPaymentEscrow, Controlled, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentEscrow
     function sweep(address token, address account) external nonReentrant returns (uint128 amount) {
         if (!sweepAllowed[account]) revert PaymentEscrow_SweepNotAllowed(account);
-        amount = _balances[token][account];
+        amount = _accounts[token][account].balance;
         _withdraw(token, account, account, amount);
     }
 
     /// @inheritdoc IPaymentEscrow
     /// @dev No event: every controller emits one that carries the amount.
-    function hold(address token, address account, uint128 amount) external onlyController {
-        _debit(token, account, amount);
+    function hold(address token, address account, uint128 amount) external onlyController returns (uint64 number) {
+        Account storage record = _accounts[token][account];
+        (uint128 balance, uint64 holds) = (record.balance, record.holds);
+        if (balance < amount) revert PaymentEscrow_InsufficientBalance(token, account, balance, amount);
+
+        number = holds + 1;
+        (record.balance, record.holds) = (balance - amount, number);
     }
 
     /// @inheritdoc IPaymentEscrow
     /// @dev No event: every controller emits one that carries the amount.
     function credit(address token, address account, uint128 amount) external onlyController {
-        _balances[token][account] += amount;
+        _accounts[token][account].balance += amount;
     }
 
     /// @inheritdoc IPaymentEscrow
     function balanceOf(address token, address account) external view returns (uint128) {
-        return _balances[token][account];
+        return _accounts[token][account].balance;
     }
 
     function _deposit(address token, address account, uint128 amount) private returns (uint128 credited) {
@@ -91,7 +102,7 @@ contract PaymentEscrow is IPaymentEscrow, Controlled, ReentrancyGuardTransient {
         // Interaction first: what arrives is only known afterwards. The guard keeps it from being counted twice.
         credited = IERC20(token).pull(amount);
         if (credited == 0) revert PaymentEscrow_NothingReceived(token, amount);
-        _balances[token][account] += credited;
+        _accounts[token][account].balance += credited;
 
         emit Deposited(token, account, msg.sender, credited);
     }
@@ -106,10 +117,10 @@ contract PaymentEscrow is IPaymentEscrow, Controlled, ReentrancyGuardTransient {
     }
 
     function _debit(address token, address account, uint128 amount) private {
-        uint128 balance = _balances[token][account];
+        uint128 balance = _accounts[token][account].balance;
         if (balance < amount) revert PaymentEscrow_InsufficientBalance(token, account, balance, amount);
         unchecked {
-            _balances[token][account] = balance - amount;
+            _accounts[token][account].balance = balance - amount;
         }
     }
 }

@@ -3,10 +3,16 @@ pragma solidity ^0.8.28;
 
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {MAX_ROYALTY_BPS} from "../types/Limits.sol";
 
 /// @title Models anyone can register and their owner can retire
 contract ModelRegistry is IModelRegistry, ERC721 {
+    /// @dev Who names the provider registry, once.
+    address private immutable _DEPLOYER;
+
+    /// @inheritdoc IModelRegistry
+    IProviderRegistry public providers;
     /// @inheritdoc IModelRegistry
     uint256 public lastModelId;
     mapping(uint256 modelId => ModelSpec) private _specs;
@@ -19,7 +25,20 @@ contract ModelRegistry is IModelRegistry, ERC721 {
         _;
     }
 
-    constructor() ERC721("Assay Model", "ASSAY-MODEL") {}
+    constructor() ERC721("Assay Model", "ASSAY-MODEL") {
+        _DEPLOYER = msg.sender;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function linkProviders(IProviderRegistry providers_) external {
+        if (msg.sender != _DEPLOYER) revert ModelRegistry_NotDeployer(msg.sender);
+        if (address(providers) != address(0)) revert ModelRegistry_AlreadyLinked(address(providers));
+        if (address(providers_) == address(0)) revert ModelRegistry_ZeroAddress();
+
+        providers = providers_;
+
+        emit ProvidersLinked(address(providers_));
+    }
 
     /// @inheritdoc IModelRegistry
     function register(ModelSpec calldata spec) external returns (uint256 modelId) {
@@ -55,6 +74,8 @@ contract ModelRegistry is IModelRegistry, ERC721 {
         _facts[modelId].deprecated = true;
 
         emit ModelDeprecated(modelId, msg.sender);
+
+        providers.closeModel(modelId);
     }
 
     /// @inheritdoc IModelRegistry

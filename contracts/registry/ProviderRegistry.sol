@@ -13,6 +13,8 @@ contract ProviderRegistry is IProviderRegistry {
     mapping(address provider => Provider) private _providers;
     mapping(address provider => mapping(uint256 modelId => mapping(address token => Offer))) private _offers;
     mapping(address provider => mapping(uint256 modelId => uint256)) private _offerCounts;
+    /// @inheritdoc IProviderRegistry
+    mapping(uint256 modelId => bool) public modelClosed;
 
     modifier onlyRegistered(address provider) {
         if (_providers[provider].registeredAt == 0) revert ProviderRegistry_NotRegistered(provider);
@@ -127,6 +129,13 @@ contract ProviderRegistry is IProviderRegistry {
     }
 
     /// @inheritdoc IProviderRegistry
+    function closeModel(uint256 modelId) external {
+        if (msg.sender != address(MODELS)) revert ProviderRegistry_NotModels(msg.sender);
+
+        modelClosed[modelId] = true;
+    }
+
+    /// @inheritdoc IProviderRegistry
     function providerOf(address provider) external view onlyRegistered(provider) returns (Provider memory) {
         return _providers[provider];
     }
@@ -160,6 +169,7 @@ contract ProviderRegistry is IProviderRegistry {
         Provider storage record = _providers[provider];
         offer = _offers[provider][modelId][token];
         if (offer.maxDuration == 0) revert ProviderRegistry_NoOffer(provider, modelId, token);
+        if (modelClosed[modelId]) revert ProviderRegistry_ModelClosed(modelId);
         if (record.draining) revert ProviderRegistry_Draining(provider);
         operator = record.operator;
     }

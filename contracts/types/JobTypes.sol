@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-/// The terms of one job, fixed when it is requested. Only their hash is stored: whoever acts on a job
-/// brings them along, as they were emitted in `JobRequested`.
+/// The terms of one job, fixed when it is requested. Their hash is the job's id: whoever acts on a job brings them
+/// along, as they were emitted in `JobRequested`.
 struct JobTerms {
-    /// Strictly increasing, never reused.
-    uint256 id;
+    /// Number of this payment among the client's in `token` (`PaymentEscrow.hold`): no two jobs have the same terms.
+    uint64 nonce;
     /// Who pays, and who is refunded.
     address client;
     /// Who earns the price and backs the result with stake.
@@ -32,6 +32,7 @@ struct JobTerms {
 
 /// What a job is, derived from its stored stage and the clock.
 enum JobStatus {
+    /// Never requested, or settled: `JobPaid` or `JobRefunded` tells which way.
     None,
     /// Waiting for its provider.
     Requested,
@@ -42,7 +43,5 @@ enum JobStatus {
     /// Delivered and unchallenged: anyone may finalise it.
     Finalisable,
     /// A challenge is being judged.
-    Disputed,
-    /// Terminal: `JobPaid` or `JobRefunded` tells which way. Its slot is empty again.
-    Settled
+    Disputed
 }

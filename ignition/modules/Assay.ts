@@ -74,6 +74,7 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: StakeToken) {
     m.getParameter("jurorLock", 10n ** 18n),
   ]);
 
+  m.call(models, "linkProviders", [providers]);
   m.call(escrow, "setControllers", [[disputes]]);
   m.call(staking, "setControllers", [[disputes, jury]]);
   m.call(market, "linkDisputes", [disputes]);

@@ -55,7 +55,7 @@ export async function measureDispute(): Promise<Step[]> {
   const [accusation] = accusationsOf(given, evidenceOf(given, part));
   if (!accusation) throw new Error("nothing to accuse");
   await step("prove the fraud", accuse(market, opened.caseId, accusation));
-  await step("resolve", market.disputes.resolve(opened.caseId, terms, given.posted.outputRoot));
+  await step("resolve", market.disputes.resolve(opened.caseId, terms));
   await step("pay the fee back", market.court.payDemandFee(opened.caseId, part));
   await step("forward the reward", market.court.forwardReward(opened.caseId));
   return steps;

@@ -55,30 +55,28 @@ async function fresh(measure: (market: Market) => Promise<GasRow[]>): Promise<Ga
   await at(START);
   const { terms } = await delivered(market);
   await afterPhase(market, terms);
-  await market.market.finalise(terms, OUTPUT);
+  await market.market.finalise(terms);
   await market.market.collect(keyOf(terms));
   const next = await delivered(market);
   await afterPhase(market, next.terms);
-  await market.market.finalise(next.terms, OUTPUT);
+  await market.market.finalise(next.terms);
   return measure(market);
 }
 
 async function oneJob(market: Market): Promise<GasRow[]> {
   const one = await delivered(market);
   await afterPhase(market, one.terms);
-  const finalise = await gasOf(market.market.finalise(one.terms, OUTPUT));
+  const finalise = await gasOf(market.market.finalise(one.terms));
   const alone = one.request + one.submit + finalise;
 
   const due = await delivered(market);
   await afterPhase(market, due.terms);
   const { terms, request } = await requested(market);
   const riding = await gasOf(
-    market.market
-      .connect(market.operator)
-      .submitAndFinaliseDue(terms, OUTPUT, "", [{ terms: due.terms, outputCommitment: OUTPUT }]),
+    market.market.connect(market.operator).submitAndFinaliseDue(terms, OUTPUT, "", [due.terms]),
   );
   await afterPhase(market, terms);
-  await market.market.finalise(terms, OUTPUT);
+  await market.market.finalise(terms);
   return [
     row("request", one.request),
     row("submit", one.submit),
@@ -106,7 +104,7 @@ async function batches(market: Market): Promise<GasRow[]> {
     const last = all.at(-1);
     if (!last) throw new Error("no job was requested");
     await afterPhase(market, last);
-    const finalise = await gasOf(market.market.finaliseDue(all.map((terms) => ({ terms, outputCommitment: OUTPUT }))));
+    const finalise = await gasOf(market.market.finaliseDue(all));
     const request = receipt?.gasUsed ?? 0n;
     rows.push(
       row(`request ${String(jobs)} in one transaction`, request, jobs),
@@ -128,7 +126,7 @@ async function withoutResult(market: Market): Promise<GasRow[]> {
 
 async function dispute(market: Market, name: string, found: string): Promise<GasRow[]> {
   const { disputes, jury, challenger } = market;
-  const { terms, output, caseId, seats } = await drawnCase(market);
+  const { terms, caseId, seats } = await drawnCase(market);
   const [challenged] = await disputes.queryFilter(disputes.filters.CaseOpened(caseId));
   const [drawn] = await jury.queryFilter(jury.filters.JurorsDrawn(caseId));
   const challenge = (await challenged?.getTransactionReceipt())?.gasUsed ?? 0n;
@@ -143,7 +141,7 @@ async function dispute(market: Market, name: string, found: string): Promise<Gas
   for (const juror of jurors) reveals.push(await gasOf(reveal(market, caseId, juror, found)));
   await networkHelpers.time.increase(HOUR + 1n);
   const close = await gasOf(jury.close(caseId));
-  const resolve = await gasOf(disputes.connect(challenger).resolve(caseId, terms, output));
+  const resolve = await gasOf(disputes.connect(challenger).resolve(caseId, terms));
   const pay = await gasOf(jury.payJurors(caseId));
   const total = [challenge, draw, ...commits, ...reveals, close, resolve, pay].reduce((sum, gas) => sum + gas, 0n);
   const steps =

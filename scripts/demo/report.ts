@@ -1,3 +1,4 @@
+import { jobIdText } from "@assay/sdk";
 import Table from "cli-table3";
 import { formatEther } from "ethers";
 
@@ -60,9 +61,11 @@ export function falseFacts(report: Report, cheated: readonly Purchase[]): string
   }
   for (const { terms } of cheated) {
     const dispute = report.disputes.find(({ jobId }) => jobId === terms.id);
-    if (!dispute?.upheld) wrong.push(`job ${terms.id}: the cheat was not convicted`);
-    if (dispute && dispute.slashed !== terms.stake) wrong.push(`job ${terms.id}: slashed ${dispute.slashed}`);
-    if (dispute && dispute.refunded !== terms.price) wrong.push(`job ${terms.id}: refunded ${dispute.refunded}`);
+    if (!dispute?.upheld) wrong.push(`job ${jobIdText(terms.id)}: the cheat was not convicted`);
+    if (dispute && dispute.slashed !== terms.stake)
+      wrong.push(`job ${jobIdText(terms.id)}: slashed ${dispute.slashed}`);
+    if (dispute && dispute.refunded !== terms.price)
+      wrong.push(`job ${jobIdText(terms.id)}: refunded ${dispute.refunded}`);
   }
   if (report.disputes.length !== cheated.length) {
     wrong.push(`${report.disputes.length} disputes about ${cheated.length} wrong results`);
@@ -82,7 +85,7 @@ export function toJson(report: Report): string {
     accuracy: Object.fromEntries(accuracy) as unknown,
     gas: Object.fromEntries(gas) as unknown,
     disputes: report.disputes.map(({ jobId, slashed, refunded, ...rest }) => ({
-      jobId: String(jobId),
+      jobId: jobIdText(jobId),
       ...rest,
       slashed: String(slashed),
       refunded: String(refunded),
@@ -111,7 +114,7 @@ export function toTables(report: Report): string {
     ...[own, modelOwner, protocol].map(formatEther),
   ]);
   const disputes = report.disputes.map(({ jobId, arbiter, upheld, slashed, refunded }) => [
-    String(jobId),
+    jobIdText(jobId),
     arbiter,
     upheld ? "upheld" : "not upheld",
     `${formatEther(slashed)} ASSAY`,

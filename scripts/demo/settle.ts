@@ -65,7 +65,7 @@ export async function waitForSettlement(market: DemoMarket, purchases: readonly 
   const { market: jobs } = market.contracts;
   await until("the workers finalised every job", async () => {
     const statuses = await Promise.all(purchases.map(({ terms }) => jobs.statusOf(terms.id)));
-    return statuses.every((status) => status === JobStatus.Settled);
+    return statuses.every((status) => status === JobStatus.None);
   });
   await until("the workers collected every pot", async () => {
     const pots = await Promise.all(purchases.map(({ terms }) => jobs.earnedOf(terms)));

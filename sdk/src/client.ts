@@ -8,7 +8,7 @@ import { commitBundle } from "./tensor/bundle.js";
 import type { BundleFile } from "./tensor/bundleFile.js";
 import type { Tensor } from "./tensor/tensor.js";
 import type { JobTerms } from "./terms.js";
-import { JobStatus, requestedTerms, textOf, toTerms } from "./terms.js";
+import { jobIdText, JobStatus, requestedTerms, textOf, toTerms } from "./terms.js";
 import { downloadTensors, tensorsUri, uploadTensors } from "./transport.js";
 
 /** What a client asks for; amounts in units of their token. */
@@ -63,7 +63,7 @@ export class AssayClient {
   async termsOf(jobId: bigint, fromBlock = 0): Promise<JobTerms> {
     const { market } = this.contracts;
     const [event] = await market.queryFilter(market.filters.JobRequested(jobId), fromBlock);
-    if (!event) throw new AssayError(`job ${String(jobId)} was not requested at or after block ${fromBlock}`);
+    if (!event) throw new AssayError(`job ${jobIdText(jobId)} was not requested at or after block ${fromBlock}`);
     return toTerms(event.args.terms as unknown as Result);
   }
 
@@ -80,19 +80,21 @@ export class AssayClient {
           return { outputCommitment, outputUri: textOf(event.args, "outputUri"), challengeableUntil };
         }
       }
-      if (status === JobStatus.Expired || status === JobStatus.Settled) {
-        throw new AssayError(`job ${String(terms.id)} was not delivered: its price is refunded or can be by expire`);
+      if (status === JobStatus.Expired || (await this.outcomeOf(terms.id)) === "refunded") {
+        throw new AssayError(`job ${jobIdText(terms.id)} was not delivered: its price is refunded or can be by expire`);
       }
       await this.#delay(this.#pollInterval, signal);
     }
   }
 
-  /** How a settled job ended, from its event; undefined while it is under way. */
+  /** How a settled job ended, from its event; undefined while it is under way, or if there never was such a job. */
   async outcomeOf(jobId: bigint, fromBlock = 0): Promise<"paid" | "refunded" | undefined> {
     const { market } = this.contracts;
-    if ((await market.statusOf(jobId)) !== JobStatus.Settled) return undefined;
+    if ((await market.statusOf(jobId)) !== JobStatus.None) return undefined;
     const [paid] = await market.queryFilter(market.filters.JobPaid(jobId), fromBlock);
-    return paid ? "paid" : "refunded";
+    if (paid) return "paid";
+    const [refunded] = await market.queryFilter(market.filters.JobRefunded(jobId), fromBlock);
+    return refunded && "refunded";
   }
 
   /** Puts a job's input into the content store of the provider that will run it. */
@@ -119,13 +121,13 @@ export class AssayClient {
   }
 
   /** Carries out the ruling of a case. */
-  async resolve(caseId: bigint, terms: JobTerms, outputCommitment: string): Promise<void> {
-    await this.#send(() => this.contracts.disputes.resolve(caseId, terms, outputCommitment));
+  async resolve(caseId: bigint, terms: JobTerms): Promise<void> {
+    await this.#send(() => this.contracts.disputes.resolve(caseId, terms));
   }
 
   /** Pays a job whose window is over. */
-  async finalise(terms: JobTerms, outputCommitment: string): Promise<void> {
-    await this.#send(() => this.contracts.market.finalise(terms, outputCommitment));
+  async finalise(terms: JobTerms): Promise<void> {
+    await this.#send(() => this.contracts.market.finalise(terms));
   }
 
   /** Refunds a job that was not delivered in time. */

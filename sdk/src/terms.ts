@@ -1,12 +1,14 @@
 import type { BytesLike, Log, Result } from "ethers";
-import { AbiCoder, id, keccak256 } from "ethers";
+import { AbiCoder, id, keccak256, toBeHex } from "ethers";
 
 import { AssayError } from "./errors.js";
 import { DisputeManager__factory, InferenceMarket__factory, JuryArbiter__factory } from "./typechain/index.js";
 
 /** The terms of a job as the market fixed them; see `contracts/types/JobTypes.sol`. Times in seconds since 1970. */
 export interface JobTerms {
+  /** keccak256(abi.encode(terms)): not one of the terms, but what the job is known by. */
   id: bigint;
+  nonce: bigint;
   client: string;
   provider: string;
   operator: string;
@@ -20,7 +22,7 @@ export interface JobTerms {
   protocolFeeBps: bigint;
 }
 
-/** What a job is now, as `statusOf` says. */
+/** What a job is now, as `statusOf` says. `None` is one that is settled, or that never was: `outcomeOf` tells. */
 export const JobStatus = {
   None: 0n,
   Requested: 1n,
@@ -28,7 +30,6 @@ export const JobStatus = {
   Submitted: 3n,
   Finalisable: 4n,
   Disputed: 5n,
-  Settled: 6n,
 } as const;
 export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
 
@@ -53,12 +54,18 @@ export function textOf(values: object, name: string): string {
 
 /** Terms out of a decoded event argument or call result. */
 export function toTerms(value: Result): JobTerms {
-  return value.toObject() as unknown as JobTerms;
+  const terms = value.toObject() as unknown as Omit<JobTerms, "id">;
+  return { id: jobIdOf(terms), ...terms };
 }
 
-/** keccak256(abi.encode(terms)), as the market hashes them. */
-export function hashTerms(terms: JobTerms): string {
-  return keccak256(AbiCoder.defaultAbiCoder().encode([TERMS_TYPE as never], [terms]));
+/** A job's id: keccak256(abi.encode(terms)), as the market takes it. */
+export function jobIdOf(terms: Omit<JobTerms, "id">): bigint {
+  return BigInt(keccak256(AbiCoder.defaultAbiCoder().encode([TERMS_TYPE as never], [terms])));
+}
+
+/** A job's id as people and machines write it: 0x and 64 digits. */
+export function jobIdText(id: bigint): string {
+  return toBeHex(id, 32);
 }
 
 /** The terms of the job that a transaction requested, from its logs; those of the last if it requested several. */
@@ -108,8 +115,8 @@ export const INTERFACES = {
 /** Terms out of plain JSON, amounts and ids as decimal strings. */
 export function parseTerms(value: unknown): JobTerms {
   const plain = value as Record<keyof JobTerms, string>;
-  return {
-    id: BigInt(plain.id),
+  const terms = {
+    nonce: BigInt(plain.nonce),
     client: plain.client,
     provider: plain.provider,
     operator: plain.operator,
@@ -122,4 +129,5 @@ export function parseTerms(value: unknown): JobTerms {
     challengeWindow: BigInt(plain.challengeWindow),
     protocolFeeBps: BigInt(plain.protocolFeeBps),
   };
+  return { id: jobIdOf(terms), ...terms };
 }

@@ -2,7 +2,7 @@ import { findCase } from "../support/cases.js";
 import { findDelivered, findJob } from "../support/jobs.js";
 import { named, PHASES, RULINGS } from "../support/names.js";
 import type { Fields } from "../support/report.js";
-import { Listing, moment } from "../support/report.js";
+import { jobId, Listing, moment } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action, emitted } from "../support/session.js";
 
@@ -14,7 +14,7 @@ export const challenge = action(async (session, given: { job: bigint; fromBlock:
   const token = await session.stakeToken();
   return {
     case: opened.caseId as bigint,
-    job: terms.id,
+    job: jobId(terms.id),
     challenger: String(opened.challenger),
     arbiter: String(opened.arbiter),
     bond: token.show(opened.bond as bigint),
@@ -29,7 +29,7 @@ export const show = action(async (session, given: { case: bigint; fromBlock: num
   const token = await session.stakeToken();
   return {
     case: given.case,
-    job: facts.jobId,
+    job: jobId(facts.jobId),
     ruling: named(RULINGS, facts.ruling),
     juryPhase: await phaseOf(session, given.case),
     challenger: facts.challenger,
@@ -45,9 +45,9 @@ export const show = action(async (session, given: { case: bigint; fromBlock: num
 export const list = action(async (session, given: { fromBlock: number }) => {
   const { disputes } = session.contracts;
   const events = await disputes.queryFilter(disputes.filters.CaseOpened(), given.fromBlock);
-  const rows = events.map(async ({ args: { caseId, jobId, challenger } }) => ({
+  const rows = events.map(async ({ args: { caseId, jobId: id, challenger } }) => ({
     case: caseId,
-    job: jobId,
+    job: jobId(id),
     challenger,
     ruling: named(RULINGS, (await disputes.caseOf(caseId)).ruling),
     juryPhase: await phaseOf(session, caseId),
@@ -57,12 +57,12 @@ export const list = action(async (session, given: { fromBlock: number }) => {
 
 export const resolve = action(async (session, given: { case: bigint; fromBlock: number }) => {
   const { disputes } = session.contracts;
-  const { facts, outputCommitment } = await findCase(session, given.case, given.fromBlock);
+  const { facts } = await findCase(session, given.case, given.fromBlock);
   const { terms } = await findJob(session, facts.jobId, given.fromBlock);
-  const receipt = await session.send(() => disputes.resolve(given.case, terms, outputCommitment));
+  const receipt = await session.send(() => disputes.resolve(given.case, terms));
   return {
     case: given.case,
-    job: facts.jobId,
+    job: jobId(facts.jobId),
     ruling: named(RULINGS, (await disputes.caseOf(given.case)).ruling),
     ...(await consequencesOf(session, given.case, given.fromBlock)),
     transaction: receipt.hash,

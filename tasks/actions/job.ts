@@ -1,5 +1,5 @@
 import type { JobRequest, JobTerms } from "@assay/sdk";
-import { downloadTensors, requestedTerms, unpackBundle } from "@assay/sdk";
+import { downloadTensors, jobIdText, requestedTerms, unpackBundle } from "@assay/sdk";
 import type { TransactionReceipt } from "ethers";
 
 import { UserError } from "../support/errors.js";
@@ -8,7 +8,7 @@ import { findDelivered, findJob, outcomeOf, outputUriOf, statusOf } from "../sup
 import { JOB_STATUSES, named } from "../support/names.js";
 import { address, maybe, oneOf, required, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
-import { Listing, moment, orNone, percent, seconds } from "../support/report.js";
+import { jobId, Listing, moment, orNone, percent, seconds } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action, emitted } from "../support/session.js";
 import { describeTensors, readInputs } from "../support/tensors.js";
@@ -62,7 +62,7 @@ export const show = action(async (session, given: { job: bigint; fromBlock: numb
   const { terms, inputUri, delivery } = await findJob(session, given.job, given.fromBlock);
   const caseId = await disputes.caseOfJob(terms.id);
   return {
-    job: terms.id,
+    job: jobId(terms.id),
     status: await statusOf(session, terms.id),
     outcome: orNone(await outcomeOf(session, terms.id, given.fromBlock)),
     phaseEnd: moment(await market.phaseEndOf(terms.id)),
@@ -95,7 +95,7 @@ export const list = action(async (session, given: ListArguments) => {
     const { modelId, token, price } = args.terms;
     return [
       {
-        job: args.jobId,
+        job: jobId(args.jobId),
         status: named(JOB_STATUSES, status),
         phaseEnd: moment(await market.phaseEndOf(args.jobId)),
         model: modelId,
@@ -110,13 +110,13 @@ export const list = action(async (session, given: ListArguments) => {
 
 export const result = action(async (session, given: { job: bigint; save?: string; fromBlock: number }) => {
   const { terms, delivery } = await findDelivered(session, given.job, given.fromBlock);
-  return { job: terms.id, ...(await download(session, terms, delivery, given.save)) };
+  return { job: jobId(terms.id), ...(await download(session, terms, delivery, given.save)) };
 });
 
 export const finalise = action(async (session, given: { job: bigint; fromBlock: number }) => {
-  const { terms, delivery } = await findDelivered(session, given.job, given.fromBlock);
+  const { terms } = await findDelivered(session, given.job, given.fromBlock);
   const { market } = session.contracts;
-  const receipt = await session.send(() => market.finalise(terms, delivery.outputCommitment));
+  const receipt = await session.send(() => market.finalise(terms));
   return settled(session, terms, receipt);
 });
 
@@ -143,7 +143,7 @@ export const collect = action(async (session, given: { job: bigint; fromBlock: n
   const paid = await session.tokenAt(token);
   const amount = (name: string) => paid.show(split[name] ?? 0n);
   return {
-    job: terms.id,
+    job: jobId(terms.id),
     provider,
     model: modelId,
     token,
@@ -194,7 +194,9 @@ async function waitFor(session: Session, terms: JobTerms, timeout: bigint, save?
     return { status: await statusOf(session, terms.id), ...(await download(session, terms, delivery, save)) };
   } catch (error) {
     if (!limit.aborted) throw error;
-    throw new UserError(`job ${terms.id} was not delivered within ${timeout} s: see job:show ${terms.id}`);
+    throw new UserError(
+      `job ${jobIdText(terms.id)} was not delivered within ${timeout} s: see job:show ${jobIdText(terms.id)}`,
+    );
   }
 }
 
@@ -220,7 +222,7 @@ async function download(
 async function settled(session: Session, terms: JobTerms, receipt: TransactionReceipt): Promise<Fields> {
   const token = await session.tokenAt(terms.token);
   return {
-    job: terms.id,
+    job: jobId(terms.id),
     status: await statusOf(session, terms.id),
     outcome: orNone(await outcomeOf(session, terms.id, receipt.blockNumber)),
     price: token.show(terms.price),
@@ -232,7 +234,7 @@ async function termsFields(session: Session, terms: JobTerms): Promise<Fields> {
   const token = await session.tokenAt(terms.token);
   const stakeToken = await session.stakeToken();
   return {
-    job: terms.id,
+    job: jobId(terms.id),
     client: terms.client,
     provider: terms.provider,
     model: terms.modelId,

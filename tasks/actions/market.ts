@@ -11,9 +11,10 @@ import { knownTokens } from "../support/tokens.js";
 
 export const status = action(async (session, { fromBlock }: { fromBlock: number }) => {
   const { market, models, providers, disputes } = session.contracts;
-  const { lastJobId, paused, protocolFeeBps, challengeWindow, minJobStake, treasury } = await market.parameters();
+  const { paused, protocolFeeBps, challengeWindow, minJobStake, treasury } = await market.parameters();
   const stakeToken = await session.stakeToken();
   const registered = await providers.queryFilter(providers.filters.ProviderRegistered(), fromBlock);
+  const requested = await market.queryFilter(market.filters.JobRequested(), fromBlock);
   return {
     network: session.network,
     chainId: session.chainId,
@@ -25,7 +26,7 @@ export const status = action(async (session, { fromBlock }: { fromBlock: number 
     treasury,
     models: await models.lastModelId(),
     providers: registered.length,
-    jobs: lastJobId,
+    jobs: requested.length,
     cases: await disputes.lastCaseId(),
     ...(await courtOf(session)),
     juryPools: await poolsOf(session),

@@ -1,4 +1,4 @@
-import { AssayError, ContractRevertError, decodeRevert, TensorError } from "@assay/sdk";
+import { AssayError, ContractRevertError, decodeRevert, jobIdText, TensorError } from "@assay/sdk";
 import { isError } from "ethers";
 import { HardhatPluginError } from "hardhat/plugins";
 
@@ -63,8 +63,8 @@ function foreseen(error: unknown): string | undefined {
 /** Refusals that are clearer in words of their own. */
 const SENTENCES: Readonly<Record<string, (values: Readonly<Record<string, unknown>>) => string>> = {
   InferenceMarket_WrongStatus: ({ jobId, current, expected }) =>
-    `job ${String(jobId)} is ${nameOf(JOB_STATUSES, current)}, and this takes one that is ` +
-    `${nameOf(JOB_STATUSES, expected)}: see job:show ${String(jobId)}`,
+    `job ${jobIdText(BigInt(String(jobId)))} is ${nameOf(JOB_STATUSES, current)}, and this takes one that is ` +
+    `${nameOf(JOB_STATUSES, expected)}: see job:show ${jobIdText(BigInt(String(jobId)))}`,
   JuryArbiter_WrongPhase: ({ caseId, current, expected }) =>
     `the jury of case ${String(caseId)} is in phase ${nameOf(PHASES, current)}, and this takes one in phase ` +
     `${nameOf(PHASES, expected)}: see jury:show ${String(caseId)}`,

@@ -1,5 +1,5 @@
 import type { JobTerms } from "@assay/sdk";
-import { JobStatus, tensorsUri, toTerms } from "@assay/sdk";
+import { jobIdText, JobStatus, tensorsUri, toTerms } from "@assay/sdk";
 import type { Result } from "ethers";
 
 import { UserError } from "./errors.js";
@@ -17,7 +17,7 @@ export interface FoundJob {
 /** A job by its id, from its events. */
 export async function findJob({ contracts: { market } }: Session, id: bigint, fromBlock: number): Promise<FoundJob> {
   const [requested] = await market.queryFilter(market.filters.JobRequested(id), fromBlock);
-  if (!requested) throw new UserError(`no job ${id} was requested since block ${fromBlock}: see job:list`);
+  if (!requested) throw new UserError(`no job ${jobIdText(id)} was requested since block ${fromBlock}: see job:list`);
   const [submitted] = await market.queryFilter(market.filters.ResultSubmitted(id), requested.blockNumber);
   return {
     terms: toTerms(requested.args.terms as unknown as Result),
@@ -32,7 +32,7 @@ export async function findDelivered(session: Session, id: bigint, fromBlock: num
   const { delivery } = job;
   if (delivery) return { ...job, delivery };
   const status = (await statusOf(session, id)).text;
-  throw new UserError(`job ${id} is ${status}: it was not delivered, so there is no result`);
+  throw new UserError(`job ${jobIdText(id)} is ${status}: it was not delivered, so there is no result`);
 }
 
 export async function statusOf({ contracts: { market } }: Session, id: bigint): Promise<Shown> {
@@ -42,7 +42,7 @@ export async function statusOf({ contracts: { market } }: Session, id: bigint): 
 /** How a settled job ended; undefined while it is under way. */
 export async function outcomeOf(session: Session, id: bigint, fromBlock: number): Promise<string | undefined> {
   const { market } = session.contracts;
-  if ((await market.statusOf(id)) !== JobStatus.Settled) return undefined;
+  if ((await market.statusOf(id)) !== JobStatus.None) return undefined;
   const [paid] = await market.queryFilter(market.filters.JobPaid(id), fromBlock);
   return paid ? "paid" : "refunded";
 }

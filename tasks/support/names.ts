@@ -2,7 +2,9 @@ import { Shown } from "./report.js";
 
 /** Names of what contracts number, in their order. */
 export const PROFILES = ["None", "Exact", "Canonical", "Tolerance", "Jury"];
-export const JOB_STATUSES = ["None", "Requested", "Expired", "Submitted", "Finalisable", "Disputed", "Settled"];
+/** `None` of a job that was requested. */
+const SETTLED = "Settled";
+export const JOB_STATUSES = [SETTLED, "Requested", "Expired", "Submitted", "Finalisable", "Disputed"];
 export const RULINGS = ["None", "Upheld", "Rejected", "Inconclusive"];
 export const PHASES = ["None", "Draw", "Commit", "Reveal", "Count", "Closed"];
 export const VOTES = ["None", "Agrees", "Differs", "Abstains"];

@@ -1,3 +1,4 @@
+import { jobIdText } from "@assay/sdk";
 import Table from "cli-table3";
 
 import { printable } from "./printable.js";
@@ -38,6 +39,8 @@ export class Listing {
 }
 
 export const seconds = (duration: bigint) => new Shown(`${duration} s`, Number(duration));
+
+export const jobId = (id: bigint) => new Shown(jobIdText(id), jobIdText(id));
 
 /** A moment in seconds since 1970; zero stands for never. */
 export const moment = (at: bigint) =>

@@ -2,7 +2,7 @@ import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs
 import { expect } from "chai";
 
 import type { Market, Signer } from "../support/fixture.js";
-import { at, DAY, ethers, networkHelpers, now, openMarket, refused, requestJob } from "../support/fixture.js";
+import { at, DAY, ethers, networkHelpers, now, openMarket, refused, requestJob, STATUS } from "../support/fixture.js";
 
 const DELAY = 2n * DAY;
 const EXPIRATION = 7n * DAY;
@@ -135,11 +135,13 @@ describe("Roles of the deployment", () => {
 
   describe("I04 C21 the deployer", () => {
     it("cannot link again", async () => {
-      const { escrow, staking, market, disputes, deployer, stranger, jury } = await load();
+      const { escrow, staking, models, providers, market, disputes, deployer, stranger, jury } = await load();
       const own = { escrow: escrow.connect(deployer), staking: staking.connect(deployer) };
       for (const ledger of Object.values(own)) {
         await refused(ledger.setControllers([jury]), ledger, "Controlled_AlreadyLinked");
       }
+      const registry = models.connect(deployer).linkProviders(stranger);
+      await refused(registry, models, "ModelRegistry_AlreadyLinked", providers);
       const court = market.connect(deployer).linkDisputes(stranger);
       await refused(court, market, "InferenceMarket_AlreadyLinked", disputes);
       for (const profile of [1n, 2n, 3n, 4n]) {
@@ -186,7 +188,8 @@ describe("Roles of the deployment", () => {
       expect(await market.market.authority()).to.equal(another);
       const direct = market.market.connect(stranger).setAuthority(another);
       await refused(direct, market.market, "AccessManagedUnauthorized", stranger);
-      expect((await requestJob(market)).id).to.equal(1n);
+      const { id } = await requestJob(market);
+      expect(await market.market.statusOf(id)).to.equal(STATUS.requested);
     });
   });
 

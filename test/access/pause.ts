@@ -50,25 +50,25 @@ describe("I16 A15 A pause", () => {
     },
     finalise: async (market) => {
       await afterPhase(market, market.delivered);
-      return market.market.finalise(market.delivered, DELIVERED);
+      return market.market.finalise(market.delivered);
     },
     finaliseDue: async (market) => {
       await afterPhase(market, market.delivered);
-      await market.market.finaliseDue([{ terms: market.delivered, outputCommitment: DELIVERED }]);
+      await market.market.finaliseDue([market.delivered]);
       expect(await market.market.statusOf(market.delivered.id)).to.equal(STATUS.settled);
     },
     submitAndFinaliseDue: ({ market, operator, requested }) =>
       market.connect(operator).submitAndFinaliseDue(requested, DELIVERED, "", []),
     collect: async (market) => {
       await afterPhase(market, market.delivered);
-      await market.market.finalise(market.delivered, DELIVERED);
+      await market.market.finalise(market.delivered);
       await market.market.collect({ ...market.delivered });
     },
     challenge: ({ disputes, challenger, delivered }) => disputes.connect(challenger).challenge(delivered, DELIVERED),
     "resolve by time": async (market) => {
       await market.disputes.connect(market.challenger).challenge(market.delivered, DELIVERED);
       await at((await now()) + MAX_RESOLUTION + 1n);
-      return market.disputes.resolve(1n, market.delivered, DELIVERED);
+      return market.disputes.resolve(1n, market.delivered);
     },
     "withdraw from the escrow": ({ escrow, client, payToken }) =>
       escrow.connect(client).withdraw(payToken, client, OFFER.price),
@@ -103,7 +103,7 @@ describe("I16 A15 A pause", () => {
     await jury.draw(1n, [...(opened?.args.pool ?? [])], [...(opened?.args.weights ?? [])]);
     const seats = await seatsOf(market, 1n);
     await vote(market, 1n, seats, [OTHER, OTHER, ZeroHash]);
-    await disputes.resolve(1n, delivered, DELIVERED);
+    await disputes.resolve(1n, delivered);
     await jury.payJurors(1n);
     expect((await disputes.caseOf(1n)).ruling).to.equal(RULING.upheld);
     await market.market.connect(market.operator).decline(requested);

@@ -1,5 +1,6 @@
+import { jobIdOf } from "@assay/sdk";
 import { expect } from "chai";
-import { AbiCoder, id, keccak256, parseEther, ZeroAddress } from "ethers";
+import { id, parseEther, ZeroAddress } from "ethers";
 
 import { DisputeManager__factory, SilentArbiter__factory } from "../../sdk/src/typechain/index.js";
 import { BOND, LONGEST_ARBITER, MAX_RESOLUTION, RULING } from "../support/assemble.js";
@@ -96,10 +97,6 @@ describe("DisputeManager", () => {
           output,
           await market.market.phaseEndOf(terms.id),
         ]);
-
-      const shape = market.market.interface.getFunction("expire").inputs[0];
-      if (!shape) throw new Error("expire takes no terms");
-      const subject = keccak256(AbiCoder.defaultAbiCoder().encode([shape, "bytes32"], [terms, output]));
       expect(await disputes.caseOf(1n)).to.deep.equal([
         terms.id,
         challenger.address,
@@ -109,7 +106,6 @@ describe("DisputeManager", () => {
         BOND,
         OFFER.stake,
         0n,
-        subject,
       ]);
       expect([await disputes.lastCaseId(), await disputes.caseOfJob(terms.id)]).to.deep.equal([1n, 1n]);
       expect(await market.market.statusOf(terms.id)).to.equal(STATUS.disputed);
@@ -157,14 +153,17 @@ describe("DisputeManager", () => {
       const terms = await requestJob(market);
       const output = await submitJob(market, terms);
       const disputes = market.disputes.connect(market.challenger);
-      for (const [changed, found] of [
-        [{ ...terms, price: OFFER.price + 1n }, output],
-        [{ ...terms, stake: 0n }, output],
-        [terms, id("other")],
-      ] as const) {
-        const call = disputes.challenge(changed, found);
-        await refused(call, market.market, "InferenceMarket_TermsMismatch", terms.id);
+      const { none, submitted } = STATUS;
+      for (const changed of [
+        { ...terms, price: OFFER.price + 1n },
+        { ...terms, stake: 0n },
+      ]) {
+        const call = disputes.challenge(changed, output);
+        const unknown = jobIdOf(changed as never);
+        await refused(call, market.market, "InferenceMarket_WrongStatus", unknown, none, submitted);
       }
+      const other = disputes.challenge(terms, id("other"));
+      await refused(other, market.market, "InferenceMarket_OutputMismatch", terms.id, id("other"));
     });
 
     it("is refused before delivery, twice, and after settlement", async () => {
@@ -185,7 +184,7 @@ describe("DisputeManager", () => {
       await disputes.challenge(terms, output);
       await wrongStatus(terms, output, STATUS.disputed);
       await at((await now()) + MAX_RESOLUTION + 1n);
-      await disputes.resolve(1n, terms, output);
+      await disputes.resolve(1n, terms);
       await wrongStatus(terms, output, STATUS.settled);
     });
 

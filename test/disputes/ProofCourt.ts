@@ -50,7 +50,7 @@ describe("ProofCourt", function () {
       if (!accusation) throw new Error(`nothing to say against tensor ${String(tensor)}`);
       await accuse(market, caseId, accusation);
       expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
-      await market.disputes.resolve(caseId, terms, given.posted.outputRoot);
+      await market.disputes.resolve(caseId, terms);
       expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
       expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(PREPAID);
     }
@@ -61,14 +61,14 @@ describe("ProofCourt", function () {
     const given = await run(5);
     const { terms, caseId } = await tracedCase(market, given);
     await refused(
-      market.disputes.resolve(caseId, terms, given.posted.outputRoot),
+      market.disputes.resolve(caseId, terms),
       market.disputes,
       "DisputeManager_NotYetRuled",
       caseId,
       (await market.court.courtCaseOf(caseId)).openedAt + 7n * 24n * 3600n,
     );
     await waitForRuling(market, caseId);
-    await market.disputes.resolve(caseId, terms, given.posted.outputRoot);
+    await market.disputes.resolve(caseId, terms);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect((await market.market.earnedOf({ ...terms })).amount).to.equal(OFFER.price);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
@@ -98,7 +98,7 @@ describe("ProofCourt", function () {
     await networkHelpers.mine();
     expect((await market.court.rulingOf(opened.caseId))[0]).to.equal(RULING.upheld);
     await refused(postTrace(market, given, opened), market.court, "ProofCourt_Over", opened.caseId);
-    await market.disputes.resolve(opened.caseId, terms, given.posted.outputRoot);
+    await market.disputes.resolve(opened.caseId, terms);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
   });
 
@@ -158,7 +158,7 @@ describe("ProofCourt", function () {
         if (!accusation) throw new Error("nothing to accuse");
         await accuse(market, caseId, accusation);
       } else await waitForRuling(market, caseId);
-      await market.disputes.resolve(caseId, terms, given.posted.outputRoot);
+      await market.disputes.resolve(caseId, terms);
       const to = tamper ? market.challenger : market.provider;
       const before = await market.escrow.balanceOf(market.stakeToken, to);
       await market.court.payDemandFee(caseId, part);

@@ -24,16 +24,16 @@ describe("An arbiter that does not answer", () => {
       const market = await load();
       const { disputes, arbiter, escrow, challenger, stakeToken } = market;
       const before = await escrow.balanceOf(stakeToken, challenger);
-      const { terms, output, caseId } = await challengedJob(market);
+      const { terms, caseId } = await challengedJob(market);
       await arbiter.setMood(mood);
       const latest = await lastSecond(market, caseId);
       for (const time of [latest - 1n, latest]) {
         await at(time);
-        const call = disputes.resolve(caseId, terms, output);
+        const call = disputes.resolve(caseId, terms);
         await refused(call, disputes, "DisputeManager_NotYetRuled", caseId, latest);
       }
       await at(latest + 1n);
-      await disputes.resolve(caseId, terms, output);
+      await disputes.resolve(caseId, terms);
 
       expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.inconclusive);
       expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
@@ -48,32 +48,32 @@ describe("An arbiter that does not answer", () => {
   it("that recovers in time is still heard", async () => {
     const market = await load();
     const { disputes, arbiter } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.rule(RULING.upheld, ZeroAddress);
     await arbiter.setMood(MOOD.reverting);
-    const early = disputes.resolve(caseId, terms, output);
+    const early = disputes.resolve(caseId, terms);
     await refused(early, disputes, "DisputeManager_NotYetRuled", caseId, anyValue);
     await arbiter.setMood(MOOD.calm);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
   });
 
   it("that rules late is heard as long as nobody ended the case", async () => {
     const market = await load();
     const { disputes, arbiter } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await at((await lastSecond(market, caseId)) + 1n);
     await arbiter.rule(RULING.upheld, ZeroAddress);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
   });
 
   it("that says more than it is asked is understood", async () => {
     const market = await load();
     const { disputes, arbiter, escrow, stakeToken } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.setMood(flooding);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
     // The finder it names is address 1.
     const finder = ZeroAddress.replace(/0$/, "1");
@@ -83,10 +83,10 @@ describe("An arbiter that does not answer", () => {
   it("that burns all gas still leaves enough to end the case", async () => {
     const market = await load();
     const { disputes, arbiter } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.setMood(MOOD.burning);
     await at((await lastSecond(market, caseId)) + 1n);
-    const sent = await disputes.resolve(caseId, terms, output, { gasLimit: 1_200_000n });
+    const sent = await disputes.resolve(caseId, terms, { gasLimit: 1_200_000n });
     const receipt = await sent.wait();
     expect(receipt?.gasUsed).to.be.greaterThan(500_000n).and.lessThan(1_000_000n);
   });

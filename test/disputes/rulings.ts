@@ -1,6 +1,6 @@
 import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs";
 import { expect } from "chai";
-import { id, parseEther, ZeroAddress } from "ethers";
+import { parseEther, ZeroAddress } from "ethers";
 
 import { BOND, MAX_RESOLUTION, POOL_LOCK, RULING, UNBONDING_PERIOD } from "../support/assemble.js";
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
@@ -32,9 +32,9 @@ describe("A ruling", () => {
     const market = await load();
     const { disputes, arbiter, challenger, provider, client, treasury } = market;
     const before = await bondsOf(market, challenger);
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.rule(RULING.upheld, ZeroAddress);
-    await expect(disputes.resolve(caseId, terms, output))
+    await expect(disputes.resolve(caseId, terms))
       .to.emit(disputes, "CaseResolved")
       .withArgs(caseId, terms.id, RULING.upheld, challenger, FINDER, ARBITER, OFFER.stake, BOND, 0n, TREASURY)
       .and.to.emit(market.staking, "StakeSlashed")
@@ -56,9 +56,9 @@ describe("A ruling", () => {
     const market = await load();
     const { disputes, arbiter, challenger, stranger } = market;
     const before = await bondsOf(market, challenger);
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.rule(RULING.upheld, stranger);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     expect(await bondsOf(market, stranger)).to.equal(FINDER);
     expect(await bondsOf(market, challenger)).to.equal(before);
   });
@@ -67,9 +67,9 @@ describe("A ruling", () => {
     const market = await load();
     const { disputes, arbiter, challenger, provider, client } = market;
     const before = await bondsOf(market, challenger);
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.rule(RULING.rejected, challenger);
-    await expect(disputes.resolve(caseId, terms, output))
+    await expect(disputes.resolve(caseId, terms))
       .to.emit(disputes, "CaseResolved")
       .withArgs(caseId, terms.id, RULING.rejected, ZeroAddress, 0n, ARBITER, 0n, 0n, BOND - ARBITER, 0n)
       .and.to.emit(market.market, "JobPaid")
@@ -88,9 +88,9 @@ describe("A ruling", () => {
     const market = await load();
     const { disputes, arbiter, challenger, provider } = market;
     const before = await bondsOf(market, challenger);
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.rule(RULING.inconclusive, challenger);
-    await expect(disputes.resolve(caseId, terms, output))
+    await expect(disputes.resolve(caseId, terms))
       .to.emit(disputes, "CaseResolved")
       .withArgs(caseId, terms.id, RULING.inconclusive, ZeroAddress, 0n, 0n, 0n, BOND, 0n, 0n);
 
@@ -103,17 +103,17 @@ describe("A ruling", () => {
     it(`${name} leaves no token unaccounted for and resolves once`, async () => {
       const market = await load();
       const { disputes, arbiter } = market;
-      const { terms, output, caseId } = await challengedJob(market);
+      const { terms, caseId } = await challengedJob(market);
       await arbiter.rule(ruling, ZeroAddress);
-      await disputes.resolve(caseId, terms, output);
+      await disputes.resolve(caseId, terms);
       await expectBooksExact(market, { prices: ruling === RULING.upheld ? 0n : OFFER.price });
       for (const other of [ruling, RULING.upheld, RULING.rejected]) {
         await arbiter.rule(other, ZeroAddress);
-        const again = disputes.resolve(caseId, terms, output);
+        const again = disputes.resolve(caseId, terms);
         await refused(again, disputes, "DisputeManager_AlreadyResolved", caseId, ruling);
       }
       const { settled, finalisable } = STATUS;
-      const finalise = market.market.finalise(terms, output);
+      const finalise = market.market.finalise(terms);
       await refused(finalise, market.market, "InferenceMarket_WrongStatus", terms.id, settled, finalisable);
       if (ruling !== RULING.upheld) await market.market.collect({ ...terms });
       expect(await market.staking.lockedOf(market.provider)).to.equal(POOL_LOCK);
@@ -126,18 +126,18 @@ describe("A ruling", () => {
     const first = await challengedJob(market);
     const second = await challengedJob(market);
     await arbiter.rule(RULING.upheld, ZeroAddress);
-    for (const { terms, output } of [second, { ...first, output: id("other") }]) {
-      const call = disputes.resolve(first.caseId, terms, output);
-      await refused(call, disputes, "DisputeManager_SubjectMismatch", first.caseId);
+    for (const terms of [second.terms, { ...first.terms, price: 1n }]) {
+      const call = disputes.resolve(first.caseId, terms);
+      await refused(call, disputes, "DisputeManager_OtherJob", first.caseId, first.terms.id);
     }
   });
 
   it("is not carried out for a case that does not exist", async () => {
     const market = await load();
     const { disputes } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     for (const unknown of [0n, caseId + 1n]) {
-      await refused(disputes.resolve(unknown, terms, output), disputes, "DisputeManager_UnknownCase", unknown);
+      await refused(disputes.resolve(unknown, terms), disputes, "DisputeManager_UnknownCase", unknown);
       await refused(disputes.caseOf(unknown), disputes, "DisputeManager_UnknownCase", unknown);
     }
   });
@@ -145,22 +145,22 @@ describe("A ruling", () => {
   it("C13 is not carried out on too little gas, which would make the arbiter look silent", async () => {
     const market = await load();
     const { disputes, arbiter } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await arbiter.rule(RULING.upheld, ZeroAddress);
     await at((await now()) + MAX_RESOLUTION + 1n);
-    const starved = disputes.resolve(caseId, terms, output, { gasLimit: 900_000n });
+    const starved = disputes.resolve(caseId, terms, { gasLimit: 900_000n });
     await refused(starved, disputes, "DisputeManager_TooLittleGas", anyValue, 1_000_000n);
-    await disputes.resolve(caseId, terms, output, { gasLimit: 1_400_000n });
+    await disputes.resolve(caseId, terms, { gasLimit: 1_400_000n });
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
   });
 
   it("slashes what the job locked, whatever the provider offers by then", async () => {
     const market = await load();
     const { disputes, arbiter, providers, provider, modelId, payToken } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await providers.connect(provider).setOffer(modelId, payToken, 1n, parseEther("900"), 60n);
     await arbiter.rule(RULING.upheld, ZeroAddress);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     expect(await market.staking.bondedOf(provider)).to.equal(STAKE - OFFER.stake);
     expect(await market.escrow.balanceOf(payToken, market.client)).to.equal(PREPAID);
   });
@@ -170,9 +170,9 @@ describe("A ruling", () => {
     const { disputes, arbiter, provider } = market;
     const cheat = { ...market, challenger: provider };
     await market.escrow.connect(market.challenger).transfer(market.stakeToken, provider, BOND);
-    const { terms, output, caseId } = await challengedJob(cheat);
+    const { terms, caseId } = await challengedJob(cheat);
     await arbiter.rule(RULING.upheld, provider);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     const kept = (await bondsOf(market, provider)) + (await market.staking.bondedOf(provider));
     expect(kept).to.equal(BOND + STAKE - OFFER.stake + FINDER);
   });
@@ -180,10 +180,10 @@ describe("A ruling", () => {
   it("A03 slashes stake that is on its way out, even when nothing is left bonded", async () => {
     const market = await load();
     const { disputes, arbiter, staking, provider } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await staking.connect(provider).requestUnbonding(STAKE);
     await arbiter.rule(RULING.upheld, ZeroAddress);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     expect(await staking.bondedOf(provider)).to.equal(0n);
     expect(await staking.unbondingOf(provider)).to.equal(STAKE - OFFER.stake);
   });
@@ -201,7 +201,7 @@ describe("A ruling", () => {
     const exit = staking.connect(provider).withdraw(provider);
     await refused(exit, staking, "ProviderStaking_StillLocked", provider, OFFER.stake, 0n);
     await arbiter.rule(RULING.upheld, ZeroAddress);
-    await disputes.resolve(1n, terms, output);
+    await disputes.resolve(1n, terms);
     expect(await staking.slashableOf(provider)).to.equal(STAKE - OFFER.stake);
     await expect(staking.connect(provider).withdraw(provider))
       .to.emit(staking, "StakeWithdrawn")
@@ -212,9 +212,9 @@ describe("A ruling", () => {
     const market = await networkHelpers.loadFixture(unstakedMarketWithArbiter);
     const { disputes, arbiter, providers, provider, modelId, payToken } = market;
     await providers.connect(provider).setOffer(modelId, payToken, OFFER.price, 0n, 60n);
-    const { terms, output, caseId } = await challengedJob(market, { minStake: 0n });
+    const { terms, caseId } = await challengedJob(market, { minStake: 0n });
     await arbiter.rule(RULING.upheld, ZeroAddress);
-    await expect(disputes.resolve(caseId, terms, output))
+    await expect(disputes.resolve(caseId, terms))
       .to.emit(disputes, "CaseResolved")
       .withArgs(caseId, terms.id, RULING.upheld, market.challenger, 0n, 0n, 0n, BOND, 0n, 0n);
     expect(await market.escrow.balanceOf(payToken, market.client)).to.equal(PREPAID);

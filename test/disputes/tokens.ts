@@ -37,9 +37,9 @@ describe("Disputes over a stake token that misbehaves", () => {
   it("B06 slash, pay and fine in a token whose transfers return nothing", async () => {
     const market = await networkHelpers.loadFixture(judgedInNoReturn);
     const { disputes, jury, staking, provider } = market;
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     await vote(market, caseId, seats, [OTHER, OTHER, undefined]);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     await jury.payJurors(caseId);
     expect(await staking.bondedOf(provider)).to.equal(STAKE - OFFER.stake);
     await expectAllSettled(market);
@@ -48,11 +48,11 @@ describe("Disputes over a stake token that misbehaves", () => {
   it("B08 I14 end although provider, challenger, a juror and the treasury are blocked", async () => {
     const market = await networkHelpers.loadFixture(judgedInBlocklist);
     const { tokens, disputes, jury, provider, challenger, treasury } = market;
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     const blocked = [provider, challenger, treasury, ...seats.slice(0, 2).map((seat) => seat.provider)];
     for (const account of blocked) await tokens.blocklist.setBlocked(account, true);
     await vote(market, caseId, seats, [undefined, OTHER, OTHER]);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     await jury.payJurors(caseId);
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
     await expectAllSettled(market);
@@ -61,13 +61,13 @@ describe("Disputes over a stake token that misbehaves", () => {
   it("B06 wait for a token that says false, and lose nothing by it", async () => {
     const market = await networkHelpers.loadFixture(upheldInFalseReturn);
     const { tokens, disputes, staking } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await tokens.falseReturn.setFailing(true);
-    const call = disputes.resolve(caseId, terms, output);
+    const call = disputes.resolve(caseId, terms);
     await refused(call, staking, "SafeERC20FailedOperation", tokens.falseReturn);
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.none);
     await tokens.falseReturn.setFailing(false);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     expect(await staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
     await expectAllSettled(market);
   });
@@ -75,16 +75,16 @@ describe("Disputes over a stake token that misbehaves", () => {
   it("B05 resolve once, even when the token asks for more in the middle of the slash", async () => {
     const market = await networkHelpers.loadFixture(upheldInReentrant);
     const { tokens, disputes } = market;
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     const other = await challengedJob(market);
-    const resolve = () => disputes.resolve(caseId, terms, output);
-    await arm(tokens.reentrant, disputes, "resolve", caseId, terms, output);
+    const resolve = () => disputes.resolve(caseId, terms);
+    await arm(tokens.reentrant, disputes, "resolve", caseId, terms);
     await refused(resolve(), disputes, "DisputeManager_AlreadyResolved", caseId, RULING.upheld);
-    await arm(tokens.reentrant, disputes, "resolve", other.caseId, other.terms, other.output);
+    await arm(tokens.reentrant, disputes, "resolve", other.caseId, other.terms);
     await refused(resolve(), market.staking, "ReentrancyGuardReentrantCall");
     await tokens.reentrant.arm(ZeroAddress, "0x");
     await resolve();
-    await disputes.resolve(other.caseId, other.terms, other.output);
+    await disputes.resolve(other.caseId, other.terms);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - 2n * OFFER.stake);
     await expectAllSettled(market);
   });

@@ -61,7 +61,7 @@ describe("The votes of a jury", () => {
       const market = await load();
       const { jury, disputes, staking, escrow, payToken, client, provider, challenger, treasury } = market;
       const bond = await balanceOf(market, challenger);
-      const { terms, output, caseId, seats } = await drawnCase(market);
+      const { terms, caseId, seats } = await drawnCase(market);
       const found = choices.map((choice) => CHOICES[choice]);
       const closed = await vote(market, caseId, seats, found);
       const revealed = choices.filter((choice) => choice !== "silent").length;
@@ -70,7 +70,7 @@ describe("The votes of a jury", () => {
         .to.emit(jury, "JuryCaseClosed")
         .withArgs(caseId, ruling, weight("agrees"), weight("differs"), revealed, silent * JUROR_LOCK);
       expect((await jury.rulingOf(caseId))[0]).to.equal(ruling);
-      await disputes.resolve(caseId, terms, output);
+      await disputes.resolve(caseId, terms);
       expect((await disputes.caseOf(caseId)).ruling).to.equal(ruling);
       await jury.payJurors(caseId);
 
@@ -118,12 +118,12 @@ describe("The votes of a jury", () => {
   it("are not shared before the case is closed and resolved, and then once", async () => {
     const market = await load();
     const { jury, disputes } = market;
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     const pay = () => jury.payJurors(caseId);
     await refused(pay(), jury, "JuryArbiter_WrongPhase", caseId, PHASE.commit, PHASE.closed);
     await vote(market, caseId, seats, [OTHER, OTHER, OTHER]);
     await refused(pay(), jury, "JuryArbiter_NotResolved", caseId);
-    await disputes.resolve(caseId, terms, output);
+    await disputes.resolve(caseId, terms);
     const reward = OFFER.stake / 5n;
     const sent = pay();
     for (const [i, { provider }] of seats.entries()) {
@@ -203,12 +203,12 @@ describe("The votes of a jury", () => {
     it("a jury that nobody drew ends without a ruling after its period", async () => {
       const market = await load();
       const { jury, disputes } = market;
-      const { terms, output, caseId } = await openedCase(market);
+      const { terms, caseId } = await openedCase(market);
       await at((await jury.juryCaseOf(caseId)).openedAt + HOUR + 1n);
       await expect(jury.close(caseId))
         .to.emit(jury, "JuryCaseClosed")
         .withArgs(caseId, RULING.inconclusive, 0n, 0n, 0n, 0n);
-      await disputes.resolve(caseId, terms, output);
+      await disputes.resolve(caseId, terms);
       await jury.payJurors(caseId);
       expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
       await market.market.collect({ ...terms });
@@ -231,17 +231,17 @@ describe("The votes of a jury", () => {
     it("a case that time ended keeps its outcome when the jury closes after it", async () => {
       const market = await load();
       const { jury, disputes } = market;
-      const { terms, output, caseId, seats } = await drawnCase(market);
+      const { terms, caseId, seats } = await drawnCase(market);
       const [first, second] = seats as [Juror, Juror];
       for (const juror of [first, second]) await commit(market, caseId, juror, OTHER);
       await at((await jury.juryCaseOf(caseId)).commitEnd + 1n);
       for (const juror of [first, second]) await reveal(market, caseId, juror, OTHER);
       await at((await now()) + MAX_RESOLUTION);
-      await disputes.resolve(caseId, terms, output);
+      await disputes.resolve(caseId, terms);
       await refused(jury.payJurors(caseId), jury, "JuryArbiter_WrongPhase", caseId, PHASE.count, PHASE.closed);
       await jury.close(caseId);
       expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.inconclusive);
-      const again = disputes.resolve(caseId, terms, output);
+      const again = disputes.resolve(caseId, terms);
       await refused(again, disputes, "DisputeManager_AlreadyResolved", caseId, RULING.inconclusive);
       await jury.payJurors(caseId);
       for (const { provider } of [first, second]) expect(await balanceOf(market, provider)).to.equal(JUROR_LOCK / 2n);

@@ -7,8 +7,8 @@ import type { Market, Terms } from "../support/fixture.js";
 import { networkHelpers, OFFER, openMarket, requestJob, STAKE, STATUS, submitJob } from "../support/fixture.js";
 import { commit, DELIVERED, drawnCase, OTHER, reveal, vote } from "../support/jury.js";
 
-async function resolve(market: Market, caseId: bigint, terms: Terms, output: string) {
-  await market.disputes.resolve(caseId, terms, output);
+async function resolve(market: Market, caseId: bigint, terms: Terms) {
+  await market.disputes.resolve(caseId, terms);
   await market.jury.payJurors(caseId);
   return (await market.disputes.caseOf(caseId)).ruling;
 }
@@ -21,10 +21,10 @@ describe("A dispute before a jury", () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const client = await market.escrow.balanceOf(market.payToken, market.client);
     const challenger = await bondOf(market, market.challenger);
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     await vote(market, caseId, seats, [OTHER, OTHER, OTHER]);
 
-    expect(await resolve(market, caseId, terms, output)).to.equal(RULING.upheld);
+    expect(await resolve(market, caseId, terms)).to.equal(RULING.upheld);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(client);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
@@ -43,10 +43,10 @@ describe("A dispute before a jury", () => {
   it("pays an honest provider and takes the challenger's bond", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const challenger = await bondOf(market, market.challenger);
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     await vote(market, caseId, seats, [DELIVERED, DELIVERED, DELIVERED]);
 
-    expect(await resolve(market, caseId, terms, output)).to.equal(RULING.rejected);
+    expect(await resolve(market, caseId, terms)).to.equal(RULING.rejected);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await bondOf(market, market.challenger)).to.equal(challenger - BOND);
     expect(await bondOf(market, market.provider)).to.equal(BOND - OFFER.stake / 5n);
@@ -56,10 +56,10 @@ describe("A dispute before a jury", () => {
   it("leaves the result standing and returns the bond when too few jurors vote", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const challenger = await bondOf(market, market.challenger);
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     await vote(market, caseId, seats, [OTHER, undefined, undefined]);
 
-    expect(await resolve(market, caseId, terms, output)).to.equal(RULING.inconclusive);
+    expect(await resolve(market, caseId, terms)).to.equal(RULING.inconclusive);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect(await bondOf(market, market.challenger)).to.equal(challenger);
     const [voter, ...silent] = seats;
@@ -69,10 +69,10 @@ describe("A dispute before a jury", () => {
 
   it("lets a juror abstain without pay or penalty", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     await vote(market, caseId, seats, [OTHER, OTHER, ZeroHash]);
 
-    expect(await resolve(market, caseId, terms, output)).to.equal(RULING.upheld);
+    expect(await resolve(market, caseId, terms)).to.equal(RULING.upheld);
     const abstained = seats[2];
     if (!abstained) throw new Error("no third juror");
     expect(await market.staking.bondedOf(abstained.provider)).to.equal(STAKE);
@@ -104,10 +104,10 @@ describe("A dispute before a jury", () => {
 
   it("resolves a case once only", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
-    const { terms, output, caseId, seats } = await drawnCase(market);
+    const { terms, caseId, seats } = await drawnCase(market);
     await vote(market, caseId, seats, [OTHER, OTHER, OTHER]);
-    await resolve(market, caseId, terms, output);
-    await expect(market.disputes.resolve(caseId, terms, output)).to.be.revertedWithCustomError(
+    await resolve(market, caseId, terms);
+    await expect(market.disputes.resolve(caseId, terms)).to.be.revertedWithCustomError(
       market.disputes,
       "DisputeManager_AlreadyResolved",
     );
@@ -116,9 +116,9 @@ describe("A dispute before a jury", () => {
 
   it("ends by time alone when nobody draws a jury", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
-    const { terms, output, caseId } = await challengedJob(market);
+    const { terms, caseId } = await challengedJob(market);
     await networkHelpers.time.increase(7n * 24n * HOUR + 1n);
-    await market.disputes.resolve(caseId, terms, output);
+    await market.disputes.resolve(caseId, terms);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
   });
 

@@ -4,15 +4,15 @@ import { id, parseEther } from "ethers";
 import { POOL_LOCK } from "../support/assemble.js";
 import { at, networkHelpers, now, OFFER, openMarket, requestJob, submitJob, WINDOW } from "../support/fixture.js";
 
-const SETTLED = 6n;
+const SETTLED = 0n;
 
 describe("Settlement", () => {
   it("pays provider, model owner and protocol for a result that nobody challenged", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const terms = await requestJob(market);
-    const output = await submitJob(market, terms);
+    await submitJob(market, terms);
     await at((await now()) + WINDOW + 1n);
-    await market.market.finalise(terms, output);
+    await market.market.finalise(terms);
     expect(await market.market.statusOf(terms.id)).to.equal(SETTLED);
 
     await market.market.collect({
@@ -63,12 +63,9 @@ describe("Settlement", () => {
     const output = await submitJob(market, first);
     await submitJob(market, second);
     await at((await now()) + WINDOW + 1n);
-    await market.market.finalise(second, output);
+    await market.market.finalise(second);
     const third = await requestJob(market);
-    await market.market.connect(market.operator).submitAndFinaliseDue(third, output, "", [
-      { terms: second, outputCommitment: output },
-      { terms: first, outputCommitment: output },
-    ]);
+    await market.market.connect(market.operator).submitAndFinaliseDue(third, output, "", [second, first]);
     expect(await market.market.statusOf(first.id)).to.equal(SETTLED);
     const { amount, stake } = await market.market.earnedOf({ ...first });
     expect(amount).to.equal(2n * OFFER.price);

@@ -1,3 +1,4 @@
+import { jobIdOf } from "@assay/sdk";
 import { expect } from "chai";
 import { id, parseEther, ZeroHash } from "ethers";
 
@@ -48,7 +49,8 @@ describe("InferenceMarket", () => {
       const sent = await market.market.connect(client).request(requestOf(market, { inputUri: "ipfs:input" }));
       const terms = termsOf(market, (await sent.wait())?.logs ?? []);
       expect({ ...terms }).to.deep.include({
-        id: 1n,
+        id: jobIdOf(terms as never),
+        nonce: 1n,
         client: client.address,
         provider: provider.address,
         operator: operator.address,
@@ -63,7 +65,7 @@ describe("InferenceMarket", () => {
       });
       await expect(sent)
         .to.emit(market.market, "JobRequested")
-        .withArgs(1n, client, provider, Object.values(terms), "ipfs:input");
+        .withArgs(jobIdOf(terms as never), client, provider, Object.values(terms), "ipfs:input");
     });
 
     it("takes the price from the client's balance and locks the provider's stake", async () => {
@@ -74,17 +76,24 @@ describe("InferenceMarket", () => {
       expect(await staking.lockedOf(provider)).to.equal(POOL_LOCK + OFFER.stake);
       expect(await market.market.statusOf(terms.id)).to.equal(STATUS.requested);
       expect(await market.market.phaseEndOf(terms.id)).to.equal(terms.executionDeadline);
-      expect(await market.market.matches(terms, ZeroHash)).to.equal(true);
+      expect(await market.market.idOf(terms)).to.equal(terms.id);
+      expect(await market.market.hasOutput(terms.id, ZeroHash)).to.equal(false);
       await expectBooksExact(market, { prices: OFFER.price });
     });
 
-    it("I24 gets the next id, never one that was used", async () => {
+    it("I24 has the hash of its terms as id, which no other job has, even in the same block", async () => {
       const market = await load();
-      const first = await requestJob(market);
-      await market.market.connect(market.operator).decline(first);
-      const second = await requestJob(market);
-      expect([first.id, second.id]).to.deep.equal([1n, 2n]);
-      expect((await market.market.parameters()).lastJobId).to.equal(2n);
+      const { client, operator } = market;
+      const data = market.market.interface.encodeFunctionData("request", [requestOf(market)]);
+      const sent = await market.market.connect(client).multicall([data, data]);
+      const logs = (await sent.wait())?.logs ?? [];
+      const [first, second] = logs.map((log) => termsOf(market, [log])) as [Terms, Terms];
+      expect(first.executionDeadline).to.equal(second.executionDeadline);
+      expect(second.nonce).to.equal(BigInt(first.nonce) + 1n);
+      await market.market.connect(operator).decline(first);
+      const third = await requestJob(market);
+      for (const terms of [first, second, third]) expect(terms.id).to.equal(jobIdOf(terms as never));
+      expect(new Set([first.id, second.id, third.id]).size).to.equal(3);
     });
 
     for (const [what, changes, error, values] of [
@@ -147,9 +156,9 @@ describe("InferenceMarket", () => {
       const { providers, provider, modelId, payToken, escrow, stranger } = market;
       await providers.connect(provider).setOffer(modelId, payToken, 0n, OFFER.stake, 60n);
       const terms = await requestJob({ ...market, client: stranger });
-      const output = await submitJob(market, terms);
+      await submitJob(market, terms);
       await afterPhase(market, terms);
-      await market.market.finalise(terms, output);
+      await market.market.finalise(terms);
       await market.market.collect({ ...terms });
       expect(await escrow.balanceOf(payToken, provider)).to.equal(0n);
       await expectAllSettled(market);
@@ -174,7 +183,7 @@ describe("InferenceMarket", () => {
       const bad = own.multicall([encode(), encode({ maxPrice: 0n })]);
       await refused(bad, market.market, "InferenceMarket_PriceAboveMax", OFFER.price, 0n);
       await own.multicall([encode(), encode(), encode()]);
-      expect((await market.market.parameters()).lastJobId).to.equal(3n);
+      expect(await market.market.queryFilter(market.market.filters.JobRequested())).to.have.length(3);
       expect(await market.escrow.balanceOf(market.payToken, client)).to.equal(PREPAID - 3n * OFFER.price);
       const theirs = market.market.connect(stranger).multicall([encode()]);
       const error = "PaymentEscrow_InsufficientBalance";
@@ -194,8 +203,8 @@ describe("InferenceMarket", () => {
         .withArgs(terms.id, provider, id("output"), time + WINDOW, "ipfs:output");
       expect(await market.market.statusOf(terms.id)).to.equal(STATUS.submitted);
       expect(await market.market.phaseEndOf(terms.id)).to.equal(time + WINDOW);
-      expect(await market.market.matches(terms, id("output"))).to.equal(true);
-      expect(await market.market.matches(terms, ZeroHash)).to.equal(false);
+      expect(await market.market.hasOutput(terms.id, id("output"))).to.equal(true);
+      expect(await market.market.hasOutput(terms.id, id("other"))).to.equal(false);
     });
 
     it("B17 B03 comes from the provider or its operator, whoever else brings the same result", async () => {
@@ -210,11 +219,13 @@ describe("InferenceMarket", () => {
           () => own.submitAndFinaliseDue(terms, id("output"), "", []),
           () => own.decline(terms),
         ]) {
-          await refused(call(), market.market, "InferenceMarket_NotProvider", terms.id, caller);
+          await refused(call(), market.market, "InferenceMarket_NotProvider", provider, caller);
         }
         // Terms that name the caller are not the terms of the job.
-        const forged = own.submit({ ...terms, operator: caller.address }, id("output"), "");
-        await refused(forged, market.market, "InferenceMarket_TermsMismatch", terms.id);
+        const forged = { ...terms, operator: caller.address };
+        const call = own.submit(forged, id("output"), "");
+        const { none, requested } = STATUS;
+        await refused(call, market.market, "InferenceMarket_WrongStatus", jobIdOf(forged as never), none, requested);
       }
       await submitJob({ ...market, operator: provider }, terms);
       await submitJob({ ...market, operator }, await requestJob(market));
@@ -259,8 +270,8 @@ describe("InferenceMarket", () => {
         const own = market.market.connect(caller);
         for (const call of [
           () => own.openDispute(terms, output),
-          () => own.closeDispute(terms, output, true),
-          () => own.closeDispute(terms, output, false),
+          () => own.closeDispute(terms, true),
+          () => own.closeDispute(terms, false),
         ]) {
           await refused(call(), market.market, "InferenceMarket_NotDisputes", caller);
         }
@@ -270,9 +281,9 @@ describe("InferenceMarket", () => {
     it("close a dispute that is open, once", async () => {
       const market = await load();
       const court = await asCourt(market);
-      const wrongStatus = (terms: Terms, output: string, upheld: boolean, current: bigint) =>
+      const wrongStatus = (terms: Terms, upheld: boolean, current: bigint) =>
         refused(
-          court.closeDispute(terms, output, upheld),
+          court.closeDispute(terms, upheld),
           market.market,
           "InferenceMarket_WrongStatus",
           terms.id,
@@ -282,10 +293,10 @@ describe("InferenceMarket", () => {
       for (const upheld of [true, false]) {
         const terms = await requestJob(market);
         const output = await submitJob(market, terms);
-        await wrongStatus(terms, output, upheld, STATUS.submitted);
+        await wrongStatus(terms, upheld, STATUS.submitted);
         await court.openDispute(terms, output);
-        await court.closeDispute(terms, output, upheld);
-        for (const again of [true, false]) await wrongStatus(terms, output, again, STATUS.settled);
+        await court.closeDispute(terms, upheld);
+        for (const again of [true, false]) await wrongStatus(terms, again, STATUS.settled);
       }
       expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(PREPAID - OFFER.price);
     });
@@ -294,11 +305,11 @@ describe("InferenceMarket", () => {
       const market = await load();
       const court = await asCourt(market);
       const terms = await requestJob(market);
-      const output = await submitJob(market, terms);
+      await submitJob(market, terms);
       await afterPhase(market, terms);
-      await market.market.finalise(terms, output);
+      await market.market.finalise(terms);
       const { settled, disputed } = STATUS;
-      const call = court.closeDispute(terms, output, true);
+      const call = court.closeDispute(terms, true);
       await refused(call, market.market, "InferenceMarket_WrongStatus", terms.id, settled, disputed);
     });
   });

@@ -21,7 +21,6 @@ const OUTPUT = id("output");
 
 /** A share of an amount, rounded up. */
 const ceilShare = (amount: bigint, bps: bigint) => (amount * bps + 9_999n) / 10_000n;
-const settlement = (terms: Terms) => ({ terms, outputCommitment: OUTPUT });
 
 describe("Earnings of the InferenceMarket", () => {
   const load = () => networkHelpers.loadFixture(openMarket);
@@ -51,7 +50,7 @@ describe("Earnings of the InferenceMarket", () => {
       const market = await load();
       const { provider, payToken, stranger, staking } = market;
       const terms = await dueJob(market);
-      await expect(market.market.connect(stranger).finalise(terms, OUTPUT))
+      await expect(market.market.connect(stranger).finalise(terms))
         .to.emit(market.market, "JobPaid")
         .withArgs(terms.id, provider, payToken, OFFER.price);
       expect(await market.market.earnedOf({ ...terms })).to.deep.equal([OFFER.price, OFFER.stake]);
@@ -62,11 +61,11 @@ describe("Earnings of the InferenceMarket", () => {
     it("B18 happens once", async () => {
       const market = await load();
       const terms = await dueJob(market);
-      await market.market.finalise(terms, OUTPUT);
+      await market.market.finalise(terms);
       const { settled, finalisable } = STATUS;
-      const again = market.market.finalise(terms, OUTPUT);
+      const again = market.market.finalise(terms);
       await refused(again, market.market, "InferenceMarket_WrongStatus", terms.id, settled, finalisable);
-      expect(await market.market.finaliseDue.staticCall([settlement(terms)])).to.equal(0n);
+      expect(await market.market.finaliseDue.staticCall([terms])).to.equal(0n);
       expect((await market.market.earnedOf({ ...terms })).amount).to.equal(OFFER.price);
     });
 
@@ -76,16 +75,7 @@ describe("Earnings of the InferenceMarket", () => {
       const running = await requestJob(market);
       const young = await requestJob(market);
       await submitJob(market, young, OUTPUT);
-      const due = [
-        settlement(first),
-        settlement(first),
-        settlement(running),
-        settlement(young),
-        settlement({ ...second, price: 0n }),
-        { terms: second, outputCommitment: id("other") },
-        settlement({ ...second, id: 99n }),
-        settlement(second),
-      ];
+      const due = [first, first, running, young, { ...second, price: 0n }, { ...second, nonce: 99n }, second];
       expect(await market.market.finaliseDue.staticCall(due)).to.equal(2n);
       await market.market.finaliseDue(due);
       expect(await market.market.earnedOf({ ...first })).to.deep.equal([2n * OFFER.price, 2n * OFFER.stake]);
@@ -99,7 +89,7 @@ describe("Earnings of the InferenceMarket", () => {
       const due = await dueJob(market);
       const next = await requestJob(market);
       const own = market.market.connect(market.operator);
-      await expect(own.submitAndFinaliseDue(next, OUTPUT, "ipfs:next", [settlement(due), settlement(next)]))
+      await expect(own.submitAndFinaliseDue(next, OUTPUT, "ipfs:next", [due, next]))
         .to.emit(market.market, "ResultSubmitted")
         .and.to.emit(market.market, "JobPaid")
         .withArgs(due.id, market.provider, market.payToken, OFFER.price);
@@ -127,7 +117,7 @@ describe("Earnings of the InferenceMarket", () => {
       const { provider, providers, modelId, modelOwner, payToken, treasury, stranger, escrow } = market;
       await providers.connect(provider).setPayout(stranger);
       const terms = await dueJob(market);
-      await market.market.finalise(terms, OUTPUT);
+      await market.market.finalise(terms);
       const [fee, royalty] = [ceilShare(OFFER.price, 250n), ceilShare(OFFER.price, 500n)];
       const rest = OFFER.price - fee - royalty;
       await expect(market.market.collect({ ...terms }))
@@ -142,7 +132,7 @@ describe("Earnings of the InferenceMarket", () => {
     it("happens once for many jobs, and not again before the next", async () => {
       const market = await load();
       const jobs = await dueJobs(market, 3);
-      await market.market.finaliseDue(jobs.map(settlement));
+      await market.market.finaliseDue(jobs);
       const key = { ...(jobs[0] as Terms) };
       await market.market.collect(key);
       expect(await market.escrow.balanceOf(market.payToken, market.treasury)).to.equal(
@@ -156,7 +146,7 @@ describe("Earnings of the InferenceMarket", () => {
     it("finds nothing under another key", async () => {
       const market = await load();
       const terms = await dueJob(market);
-      await market.market.finalise(terms, OUTPUT);
+      await market.market.finalise(terms);
       for (const changes of [
         { provider: market.stranger.address },
         { modelId: 2n },
@@ -188,7 +178,7 @@ describe("Earnings of the InferenceMarket", () => {
         await escrow.connect(client).withdraw(payToken, client, await escrow.balanceOf(payToken, client));
         if (price > 0n) await escrow.connect(client).deposit(payToken, client, price);
         const terms = await dueJob(market, { modelId, maxPrice: price });
-        await market.market.finalise(terms, OUTPUT);
+        await market.market.finalise(terms);
         await market.market.collect({ ...terms });
         const fee = ceilShare(price, 250n);
         const royalty = ceilShare(price, royaltyBps) > price - fee ? price - fee : ceilShare(price, royaltyBps);
@@ -219,10 +209,10 @@ describe("Earnings of the InferenceMarket", () => {
       const first = await dueJob(market, { maxPrice: MAX });
       await fund();
       const second = await dueJob(market, { maxPrice: MAX });
-      await market.market.finalise(first, OUTPUT);
-      await expect(market.market.finalise(second, OUTPUT)).to.be.revertedWithPanic(0x11);
+      await market.market.finalise(first);
+      await expect(market.market.finalise(second)).to.be.revertedWithPanic(0x11);
       await market.market.collect({ ...first });
-      await market.market.finalise(second, OUTPUT);
+      await market.market.finalise(second);
       await expect(market.market.collect({ ...second })).to.be.revertedWithPanic(0x11);
       const earned = await escrow.balanceOf(payToken, provider);
       await escrow.connect(provider).withdraw(payToken, provider, earned);

@@ -34,7 +34,7 @@ describe("InferenceMarket with tokens that misbehave", () => {
     const terms = await requestJob(market);
     await submitJob(market, terms, OUTPUT);
     await afterPhase(market, terms);
-    await market.market.finalise(terms, OUTPUT);
+    await market.market.finalise(terms);
     await market.market.collect({ ...terms });
     return terms;
   }
@@ -90,10 +90,7 @@ describe("InferenceMarket with tokens that misbehave", () => {
       await submitJob(market, terms, OUTPUT);
       await afterPhase(market, terms);
       const { interface: abi } = market.market;
-      const calls = [
-        abi.encodeFunctionData("finalise", [terms, OUTPUT]),
-        abi.encodeFunctionData("collect", [{ ...terms }]),
-      ];
+      const calls = [abi.encodeFunctionData("finalise", [terms]), abi.encodeFunctionData("collect", [{ ...terms }])];
       await arm(tokens.reentrant, market.market, "multicall", calls);
       await escrow.connect(client).withdraw(payToken, client, 1n);
       expect(await escrow.balanceOf(payToken, provider)).to.equal((OFFER.price * 9_250n) / 10_000n);

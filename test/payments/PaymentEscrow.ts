@@ -196,6 +196,18 @@ describe("PaymentEscrow", () => {
       expect(await escrow.balanceOf(token, stranger)).to.equal(600n);
     });
 
+    it("numbers what it holds of an account in a token, whatever comes in between", async () => {
+      const { escrow, token, client, controller } = await load();
+      const own = escrow.connect(controller);
+      for (const number of [1n, 2n, 3n]) {
+        expect(await own.hold.staticCall(token, client, 10n)).to.equal(number);
+        await own.hold(token, client, 10n);
+        await own.credit(token, client, 10n);
+        await escrow.connect(client).withdraw(token, client, 10n);
+      }
+      expect(await own.hold.staticCall(token, controller, 0n)).to.equal(1n);
+    });
+
     it("holds no more than is there", async () => {
       const { escrow, controller, token, client } = await load();
       const call = escrow.connect(controller).hold(token, client, 1_001n);

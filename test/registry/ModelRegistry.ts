@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { id, ZeroAddress, ZeroHash } from "ethers";
 
+import { ModelRegistry__factory } from "../../sdk/src/typechain/index.js";
 import type { Market } from "../support/fixture.js";
 import {
   afterPhase,
@@ -118,18 +119,33 @@ describe("ModelRegistry", () => {
     await refused(models.requireActive(modelId), models, "ModelRegistry_Deprecated", modelId);
   });
 
+  it("tells the registry of providers that its deployer named, once, what is closed", async () => {
+    const { providers, modelId, deployer, stranger } = await load();
+    for (const caller of [stranger, deployer]) {
+      const close = providers.connect(caller).closeModel(modelId);
+      await refused(close, providers, "ProviderRegistry_NotModels", caller);
+    }
+    expect(await providers.modelClosed(modelId)).to.equal(false);
+    const fresh = await new ModelRegistry__factory(deployer).deploy();
+    await refused(fresh.connect(stranger).linkProviders(providers), fresh, "ModelRegistry_NotDeployer", stranger);
+    await refused(fresh.linkProviders(ZeroAddress), fresh, "ModelRegistry_ZeroAddress");
+    await expect(fresh.linkProviders(providers)).to.emit(fresh, "ProvidersLinked").withArgs(providers);
+    await refused(fresh.linkProviders(stranger), fresh, "ModelRegistry_AlreadyLinked", providers);
+  });
+
   it("takes no new jobs and no new offers for a deprecated model, but running jobs finish", async () => {
     const market = await load();
     const { models, modelId, providers, provider, payToken } = market;
     const terms = await requestJob(market);
     await models.deprecate(modelId);
-    await refused(requestJob(market), models, "ModelRegistry_Deprecated", modelId);
+    await refused(requestJob(market), providers, "ProviderRegistry_ModelClosed", modelId);
+    expect(await providers.modelClosed(modelId)).to.equal(true);
     const offer = providers.connect(provider).setOffer(modelId, payToken, 1n, OFFER.stake, 60n);
     await refused(offer, models, "ModelRegistry_Deprecated", modelId);
 
-    const output = await submitJob(market, terms);
+    await submitJob(market, terms);
     await afterPhase(market, terms);
-    await market.market.finalise(terms, output);
+    await market.market.finalise(terms);
     expect(await market.market.statusOf(terms.id)).to.equal(STATUS.settled);
     expect((await market.market.earnedOf({ ...terms })).amount).to.equal(OFFER.price);
   });
@@ -169,10 +185,10 @@ describe("ModelRegistry", () => {
     const market = await load();
     const { models, modelOwner, modelId, stranger, payToken, escrow } = market;
     const terms = await requestJob(market);
-    const output = await submitJob(market, terms);
+    await submitJob(market, terms);
     await models.connect(modelOwner).transferFrom(modelOwner, stranger, modelId);
     await afterPhase(market, terms);
-    await market.market.finalise(terms, output);
+    await market.market.finalise(terms);
     await market.market.collect({ ...terms });
     expect(await escrow.balanceOf(payToken, modelOwner)).to.equal(0n);
     expect(await escrow.balanceOf(payToken, stranger)).to.equal((OFFER.price * 500n) / 10_000n);

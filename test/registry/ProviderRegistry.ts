@@ -187,10 +187,10 @@ describe("ProviderRegistry", () => {
     expect([changed.price, removed.price]).to.deep.equal([OFFER.price, 1n]);
 
     await at(BigInt(changed.executionDeadline));
-    const output = await submitJob(market, changed);
+    await submitJob(market, changed);
     await market.market.expire(removed);
     await afterPhase(market, changed);
-    await market.market.finalise(changed, output);
+    await market.market.finalise(changed);
     expect(await market.market.earnedOf({ ...changed })).to.deep.equal([OFFER.price, OFFER.stake]);
   });
 
@@ -200,12 +200,12 @@ describe("ProviderRegistry", () => {
     const [byOld, byProvider] = [await requestJob(market), await requestJob(market)];
     await providers.connect(provider).setOperator(stranger);
     const early = submitJob({ ...market, operator: stranger }, byOld);
-    await refused(early, market.market, "InferenceMarket_NotProvider", byOld.id, stranger);
+    await refused(early, market.market, "InferenceMarket_NotProvider", provider, stranger);
     await submitJob({ ...market, operator }, byOld);
     await submitJob({ ...market, operator: provider }, byProvider);
 
     const later = await requestJob(market);
-    await refused(submitJob(market, later), market.market, "InferenceMarket_NotProvider", later.id, operator);
+    await refused(submitJob(market, later), market.market, "InferenceMarket_NotProvider", provider, operator);
     await submitJob({ ...market, operator: stranger }, later);
     for (const { id } of [byOld, byProvider, later]) {
       expect(await market.market.statusOf(id)).to.equal(STATUS.submitted);
@@ -216,9 +216,9 @@ describe("ProviderRegistry", () => {
     const market = await load();
     const { providers, provider, stranger, escrow, payToken } = market;
     const terms = await requestJob(market);
-    const output = await submitJob(market, terms);
+    await submitJob(market, terms);
     await afterPhase(market, terms);
-    await market.market.finalise(terms, output);
+    await market.market.finalise(terms);
     await providers.connect(provider).setPayout(stranger);
     await market.market.collect({ ...terms });
     expect(await escrow.balanceOf(payToken, provider)).to.equal(0n);

@@ -25,8 +25,9 @@ describe("AssayClient", () => {
     const delivery = await client.waitForDelivery(terms);
     expect(delivery.outputCommitment).to.equal(id("output"));
     await networkHelpers.time.increase(WINDOW + 1n);
-    await client.finalise(await client.termsOf(terms.id), delivery.outputCommitment);
-    expect(await market.market.statusOf(terms.id)).to.equal(6n);
+    await client.finalise(await client.termsOf(terms.id));
+    expect(await client.outcomeOf(terms.id)).to.equal("paid");
+    expect(await client.outcomeOf(1n)).to.equal(undefined);
   });
 
   it("names the contract's refusal, its values and the way out", async () => {

@@ -101,6 +101,7 @@ export async function assemble(variation: Variation = {}) {
   for (const [family, Verifier] of VERIFIERS.entries()) {
     await court.setVerifier(family + 1, await new Verifier(deployer).deploy());
   }
+  await models.linkProviders(providers);
   await escrow.setControllers([disputes, court]);
   await staking.setControllers([disputes, jury]);
   await market.linkDisputes(disputes);

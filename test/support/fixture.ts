@@ -23,7 +23,8 @@ export const connection = await network.create();
 export const { ethers, networkHelpers, ignition } = connection;
 
 export type Signer = Awaited<ReturnType<typeof ethers.getSigners>>[number];
-export type Terms = JobTermsStruct;
+/** A job's terms as they were emitted, and its id. */
+export type Terms = JobTermsStruct & { id: bigint };
 
 /** What `deployAssay` sets up unless a test says otherwise. */
 export const OFFER = { price: parseEther("2"), stake: parseEther("10"), maxDuration: 600n };
@@ -38,7 +39,8 @@ export const STATUS = {
   submitted: 3n,
   finalisable: 4n,
   disputed: 5n,
-  settled: 6n,
+  // The slot of a settled job is empty again.
+  settled: 0n,
 };
 
 /** The accounts of the test chain, by what they do in most tests. */
@@ -189,7 +191,8 @@ export function termsOf(market: Pick<Assay, "market">, logs: readonly (EventLog 
   for (const log of logs) {
     const parsed = market.market.interface.parseLog(log);
     if (parsed?.name === "JobRequested") {
-      return (parsed.args.getValue("terms") as { toObject(): Terms }).toObject();
+      const terms = (parsed.args.getValue("terms") as { toObject(): JobTermsStruct }).toObject();
+      return { id: parsed.args.getValue("jobId") as bigint, ...terms };
     }
   }
   throw new Error("no JobRequested in the logs");

@@ -290,12 +290,17 @@ describe("A task that cannot do what it is asked", function () {
       /DeadlineTooLate.*the provider takes longer/,
     ],
     ["a job that cannot be paid", "job:request", job, /InsufficientBalance.*deposit into the escrow first$/],
-    ["a job nobody requested", "job:show", () => ({ job: 9n }), /^no job 9 was requested since block 0: see job:list$/],
+    [
+      "a job nobody requested",
+      "job:show",
+      () => ({ job: 9n }),
+      /^no job 0x0{63}9 was requested since block 0: see job:list$/,
+    ],
     [
       "a status that does not exist",
       "job:list",
       () => ({ status: "Lost" }),
-      /^--status is "Lost": give one of None, Requested/,
+      /^--status is "Lost": give one of Settled, Requested/,
     ],
     [
       "a case nobody opened",
@@ -351,9 +356,9 @@ describe("A task that cannot do what it is asked", function () {
 
   it("job:result tells that there is no result yet", async () => {
     await json("escrow:deposit", { amount: "2", token: "pay", account: CLIENT });
-    await json("job:request", job());
-    expect(await refusal("job:result", { job: 1n })).to.equal(
-      "job 1 is Requested: it was not delivered, so there is no result",
+    const { job: id } = await json("job:request", job());
+    expect(await refusal("job:result", { job: BigInt(String(id)) })).to.equal(
+      `job ${String(id)} is Requested: it was not delivered, so there is no result`,
     );
   });
 

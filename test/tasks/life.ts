@@ -3,7 +3,7 @@ import path from "node:path";
 
 import { ChildRunner } from "@assay/provider-worker";
 import type { JobTerms } from "@assay/sdk";
-import { contentHash, fromNumbers, packBundle, toTerms, unpackBundle } from "@assay/sdk";
+import { contentHash, fromNumbers, jobIdText, packBundle, toTerms, unpackBundle } from "@assay/sdk";
 import { expect } from "chai";
 import type { Result } from "ethers";
 import { formatEther, id, parseEther } from "ethers";
@@ -49,10 +49,20 @@ describe("The tasks over the life of a market", function () {
       account: CLIENT,
     });
 
+  /** The id of the job requested as the first, second, ... of this life. */
+  async function nth(number: number): Promise<bigint> {
+    const { market } = chain.contracts;
+    const event = (await market.queryFilter(market.filters.JobRequested())).at(number - 1);
+    if (!event) throw new Error(`fewer than ${number} jobs were requested`);
+    return event.args.jobId;
+  }
+  const textOf = async (...numbers: number[]) =>
+    Promise.all(numbers.map(async (number) => jobIdText(await nth(number))));
+
   async function termsOf(job: bigint): Promise<JobTerms> {
     const { market } = chain.contracts;
     const [event] = await market.queryFilter(market.filters.JobRequested(job));
-    if (!event) throw new Error(`no job ${job}`);
+    if (!event) throw new Error(`no job ${jobIdText(job)}`);
     return toTerms(event.args.terms as unknown as Result);
   }
 
@@ -195,22 +205,23 @@ describe("The tasks over the life of a market", function () {
 
     it("requests a job: the input goes to the provider, the price is held", async () => {
       const requested = await request();
-      expect(requested).to.include({ job: 1, price: "2.0", stake: "10.0", protocolFee: "2.5" });
+      const [job] = await textOf(1);
+      expect(requested).to.include({ job, price: "2.0", stake: "10.0", protocolFee: "2.5" });
       expect(await store.store.get("tensors", String(requested.inputCommitment))).not.to.equal(undefined);
       expect(await balanceOf(CLIENT, "pay")).to.equal("48.0");
-      const shown = await json("job:show", { job: 1n });
+      const shown = await json("job:show", { job: await nth(1) });
       expect(shown).to.include({ status: "Requested", outcome: null, outputCommitment: null, case: null });
       expect(shown.executionDeadline).to.equal(shown.phaseEnd);
       expect(await json("stake:show", { account: PROVIDER })).to.include({ locked: "10.0", free: "80.0" });
     });
 
     it("gets the result, checked against what was delivered, and saves it", async () => {
-      const outputCommitment = await deliver(1n);
-      const result = await json("job:result", { job: 1n, save: file("output") });
+      const outputCommitment = await deliver(await nth(1));
+      const result = await json("job:result", { job: await nth(1), save: file("output") });
       expect(result).to.include({ outputCommitment, verified: true, saved: file("output") });
       expect(labelIn(result)).to.deep.equal([1]);
       expect(unpackBundle(readFileSync(file("output"))).root).to.equal(outputCommitment);
-      expect(await json("job:show", { job: 1n })).to.include({ status: "Submitted", outputCommitment });
+      expect(await json("job:show", { job: await nth(1) })).to.include({ status: "Submitted", outputCommitment });
     });
 
     it("refuses a result that is not what the provider committed to", async () => {
@@ -219,8 +230,8 @@ describe("The tasks over the life of a market", function () {
       const planted = packBundle(new Map([["label", fromNumbers("int64", [1], [7])]]), ["label"]);
       await store.store.putTensors(planted.bytes);
       const market = chain.contracts.market.connect(chain.signer(OPERATOR));
-      await market.submit(await termsOf(2n), wrong, `${store.endpoint}/tensors/${planted.root}`);
-      expect(await refusal("job:result", { job: 2n })).to.match(
+      await market.submit(await termsOf(await nth(2)), wrong, `${store.endpoint}/tensors/${planted.root}`);
+      expect(await refusal("job:result", { job: await nth(2) })).to.match(
         /holds 0x[0-9a-f]{64}, not 0x[0-9a-f]{64} as delivered/,
       );
     });
@@ -234,17 +245,21 @@ describe("The tasks over the life of a market", function () {
         wait: true,
         account: CLIENT,
       });
-      while ((await chain.contracts.market.statusOf(3n)) === 0n) await new Promise((done) => setTimeout(done, 50));
-      await deliver(3n);
+      const { market } = chain.contracts;
+      const requested = async () => (await market.queryFilter(market.filters.JobRequested())).length;
+      while ((await requested()) < 3) await new Promise((done) => setTimeout(done, 50));
+      await deliver(await nth(3));
       const bought = await waiting;
-      expect(bought).to.include({ job: 3, status: "Submitted", verified: true });
+      const [job] = await textOf(3);
+      expect(bought).to.include({ job, status: "Submitted", verified: true });
       expect(labelIn(bought)).to.deep.equal([1]);
     });
 
     it("says how long it waited for a result that did not come", async () => {
       const sent = { model: MODEL, provider: chain.addressOf(PROVIDER), token: "pay", input: SAMPLE_FILE };
       const message = await refusal("job:request", { ...sent, wait: true, timeout: "1", account: CLIENT });
-      expect(message).to.equal("job 4 was not delivered within 1 s: see job:show 4");
+      const [job] = await textOf(4);
+      expect(message).to.equal(`job ${job} was not delivered within 1 s: see job:show ${job}`);
     });
 
     it("names a place for the input instead, which must be in the form that workers read", async () => {
@@ -261,21 +276,21 @@ describe("The tasks over the life of a market", function () {
         inputUri: "https://inputs.example/packed",
         account: CLIENT,
       });
-      const shown = await json("job:show", { job: BigInt(requested.job as number) });
+      const shown = await json("job:show", { job: BigInt(requested.job as string) });
       expect(shown).to.include({ inputUri: "https://inputs.example/packed", inputCommitment: packed.inputCommitment });
     });
 
     it("lists jobs by client, provider and status", async () => {
       const client = chain.addressOf(CLIENT);
       const ids = async (filter: Record<string, string>) => (await rows("job:list", filter)).map(({ job }) => job);
-      expect(await ids({ client })).to.deep.equal([1, 2, 3, 4, 5]);
-      expect(await ids({ client, status: "submitted" })).to.deep.equal([1, 2, 3]);
-      expect(await ids({ provider: chain.addressOf(PROVIDER), status: "Requested" })).to.deep.equal([4, 5]);
+      expect(await ids({ client })).to.deep.equal(await textOf(1, 2, 3, 4, 5));
+      expect(await ids({ client, status: "submitted" })).to.deep.equal(await textOf(1, 2, 3));
+      expect(await ids({ provider: chain.addressOf(PROVIDER), status: "Requested" })).to.deep.equal(await textOf(4, 5));
       expect(await ids({ provider: client })).to.deep.equal([]);
     });
 
     it("is refunded when the provider declines", async () => {
-      expect(await json("job:decline", { job: 5n, account: OPERATOR })).to.include({
+      expect(await json("job:decline", { job: await nth(5), account: OPERATOR })).to.include({
         status: "Settled",
         outcome: "refunded",
         price: "2.0",
@@ -284,29 +299,31 @@ describe("The tasks over the life of a market", function () {
     });
 
     it("is refunded when nobody delivers, and not before the deadline", async () => {
-      expect(await refusal("job:expire", { job: 4n })).to.equal(
-        "job 4 is Requested, and this takes one that is Expired: see job:show 4",
+      const [job] = await textOf(4);
+      expect(await refusal("job:expire", { job: await nth(4) })).to.equal(
+        `job ${job} is Requested, and this takes one that is Expired: see job:show ${job}`,
       );
       await json("dev:advance", { seconds: String(DURATION + 1) });
-      expect(await json("job:show", { job: 4n })).to.include({ status: "Expired" });
-      expect(await json("job:expire", { job: 4n })).to.include({ status: "Settled", outcome: "refunded" });
+      expect(await json("job:show", { job: await nth(4) })).to.include({ status: "Expired" });
+      expect(await json("job:expire", { job: await nth(4) })).to.include({ status: "Settled", outcome: "refunded" });
       expect(await balanceOf(CLIENT, "pay")).to.equal("44.0");
     });
   });
 
   describe("settlement", () => {
     it("pays after the challenge window and not before, splits the earnings, and releases the stake", async () => {
-      expect(await refusal("job:finalise", { job: 1n })).to.equal(
-        "job 1 is Submitted, and this takes one that is Finalisable: see job:show 1",
+      const [first] = await textOf(1);
+      expect(await refusal("job:finalise", { job: await nth(1) })).to.equal(
+        `job ${first} is Submitted, and this takes one that is Finalisable: see job:show ${first}`,
       );
-      expect(await refusal("job:collect", { job: 1n })).to.contain(
+      expect(await refusal("job:collect", { job: await nth(1) })).to.contain(
         "the job is not paid, or its earnings were collected",
       );
       await json("dev:advance", { seconds: String(WINDOW + 1) });
-      for (const job of [1n, 2n, 3n]) {
+      for (const job of [await nth(1), await nth(2), await nth(3)]) {
         expect(await json("job:finalise", { job })).to.include({ status: "Settled", outcome: "paid" });
       }
-      expect(await json("job:collect", { job: 1n })).to.include({
+      expect(await json("job:collect", { job: await nth(1) })).to.include({
         earned: "5.55",
         royalty: "0.3",
         fee: "0.15",
@@ -351,16 +368,17 @@ describe("The tasks over the life of a market", function () {
       await fund(CHALLENGER, "5", "stake");
       await json("escrow:deposit", { amount: "5", token: "stake", account: CHALLENGER });
       await request();
-      await chain.contracts.market.connect(chain.signer(OPERATOR)).submit(await termsOf(6n), wrong, "");
+      await chain.contracts.market.connect(chain.signer(OPERATOR)).submit(await termsOf(await nth(6)), wrong, "");
     });
 
     it("opens a case for a bond", async () => {
       expect((await rows("jury:pool", { model: MODEL })).length).to.equal(3);
-      const opened = await json("dispute:challenge", { job: 6n, account: CHALLENGER });
+      const opened = await json("dispute:challenge", { job: await nth(6), account: CHALLENGER });
       expect(opened).to.include({ case: 1, bond: "1.0", slashCap: "10.0", outputCommitment: wrong });
-      expect(await json("job:show", { job: 6n })).to.include({ status: "Disputed", case: 1 });
+      expect(await json("job:show", { job: await nth(6) })).to.include({ status: "Disputed", case: 1 });
+      const [job] = await textOf(6);
       expect(await rows("dispute:list")).to.deep.equal([
-        { case: 1, job: 6, challenger: chain.addressOf(CHALLENGER), ruling: "None", juryPhase: "Draw" },
+        { case: 1, job, challenger: chain.addressOf(CHALLENGER), ruling: "None", juryPhase: "Draw" },
       ]);
       expect(await balanceOf(CHALLENGER, "stake")).to.equal("4.0");
     });
@@ -396,7 +414,7 @@ describe("The tasks over the life of a market", function () {
       const paid = (await json("jury:pay", { case: 1n })).paid as Json[];
       const total = paid.reduce((sum, { amount }) => sum + parseEther(String(amount)), 0n);
       expect(total).to.equal(parseEther("0.5"));
-      expect(await json("job:show", { job: 6n })).to.include({ status: "Settled", outcome: "refunded" });
+      expect(await json("job:show", { job: await nth(6) })).to.include({ status: "Settled", outcome: "refunded" });
       expect(await json("dispute:show", { case: 1n })).to.include({ ruling: "Upheld", juryPhase: "Closed" });
     });
 
@@ -407,9 +425,9 @@ describe("The tasks over the life of a market", function () {
 
     it("asks for a new seed when nobody drew while the last one was known", async () => {
       await request();
-      await chain.contracts.market.connect(chain.signer(OPERATOR)).submit(await termsOf(7n), wrong, "");
+      await chain.contracts.market.connect(chain.signer(OPERATOR)).submit(await termsOf(await nth(7)), wrong, "");
       await json("escrow:deposit", { amount: "1", token: "stake", account: CHALLENGER });
-      await json("dispute:challenge", { job: 7n, account: CHALLENGER });
+      await json("dispute:challenge", { job: await nth(7), account: CHALLENGER });
       await chain.provider.send("hardhat_mine", ["0x110"]);
       expect(await json("jury:draw", { case: 2n })).to.include({ drawn: false });
       await json("dev:advance", { seconds: "1" });
@@ -505,12 +523,12 @@ describe("The tasks over the life of a market", function () {
 
   describe("output for people", () => {
     it("has the same facts as key and value, or as a table", async () => {
-      const shown = await run("job:show", { job: 1n });
-      expect(shown).to.match(/^job +1\nstatus +Settled\noutcome +paid\n/);
+      const shown = await run("job:show", { job: await nth(1) });
+      expect(shown).to.match(/^job +0x[0-9a-f]{64}\nstatus +Settled\noutcome +paid\n/);
       expect(shown).to.match(/^price +2\.0 TUSD$/m);
       const [, head, , first] = (await run("job:list")).split("\n");
       expect(head).to.match(/job.*status.*phase end.*model.*client.*provider.*price/);
-      expect(first).to.match(/1 .*Settled.*2\.0 TUSD/);
+      expect(first).to.match(/0x[0-9a-f]{64} .*Settled.*2\.0 TUSD/);
     });
 
     it("says that there is nothing to list", async () => {

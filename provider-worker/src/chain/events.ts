@@ -1,4 +1,4 @@
-import { INTERFACES } from "@assay/sdk";
+import { INTERFACES, jobIdText } from "@assay/sdk";
 import type { Log, ParamType, Result } from "ethers";
 
 import type { ChainEvent } from "../jobs/journal.js";
@@ -34,11 +34,12 @@ export function decodeEvent(log: Log): ChainEvent | undefined {
   return undefined;
 }
 
-/** A decoded value as plain JSON: bigints as decimal strings, structs as objects, arrays as arrays. */
+/** A decoded value as plain JSON: ids of jobs as their text, other bigints as decimal strings, structs as objects, arrays as arrays. */
 function plain(value: unknown, type: ParamType): unknown {
   if (type.isArray()) return (value as unknown[]).map((item) => plain(item, type.arrayChildren));
   if (type.isTuple()) return named(value as Result, type.components);
-  return typeof value === "bigint" ? value.toString() : value;
+  if (typeof value !== "bigint") return value;
+  return type.name === "jobId" ? jobIdText(value) : value.toString();
 }
 
 function named(values: Result, types: readonly ParamType[]): Record<string, unknown> {

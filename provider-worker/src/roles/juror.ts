@@ -5,7 +5,7 @@ import { hexlify, ZeroHash } from "ethers";
 import type { Outcome } from "../chain/submitter.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Role, RoleContext } from "./role.js";
-import { findRequest, isHopeless, Phase, requestOf, sameAddress, TaskPool, workOf } from "./role.js";
+import { isHopeless, Phase, requestOf, sameAddress, TaskPool } from "./role.js";
 
 /** Seconds before the end of the commit period in which a juror that still cannot execute the job abstains. */
 const LAST_CALL = 60;
@@ -88,8 +88,7 @@ export class Juror implements Role {
   async #vote(event: ChainEvent, time: boolean): Promise<{ output: string; salt: string }> {
     const { journal, executor, signal, log } = this.context;
     const job = String(event.args.jobId);
-    const work = findRequest(journal, job);
-    const seat = `case ${event.key}, round ${String(event.args.round)}, job ${work ? workOf(work.terms) : job}`;
+    const seat = `case ${event.key}, round ${String(event.args.round)}, job ${job}`;
     const known = journal.voteOf(seat);
     if (known) return known;
     let output: string = ZeroHash;

@@ -32,11 +32,7 @@ export class Resolve implements Role {
     const [ruling] = await contracts.jury.rulingOf(caseId);
     if (ruling === Ruling.None) return this.#count(caseId);
     const { terms } = requestOf(journal, String(args.jobId));
-    const data = contracts.disputes.interface.encodeFunctionData("resolve", [
-      caseId,
-      terms,
-      String(args.outputCommitment),
-    ]);
+    const data = contracts.disputes.interface.encodeFunctionData("resolve", [caseId, terms]);
     const outcome = await submitter.send({
       purpose: `resolve ${caseId}`,
       to: await contracts.disputes.getAddress(),

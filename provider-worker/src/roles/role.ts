@@ -52,11 +52,6 @@ export function requestOf(journal: Journal, job: string): JobOrder {
   return found;
 }
 
-/** A job with what determines its output: after a reorganisation its id alone may mean another job. */
-export function workOf({ id, modelId, inputCommitment }: JobTerms): string {
-  return `${id} of model ${modelId} on input ${inputCommitment}`;
-}
-
 /** Whether a job that failed with this error fails again however often it is tried. */
 export function isHopeless(error: unknown): boolean {
   return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
@@ -106,14 +101,11 @@ export class TaskPool {
 }
 
 /** Delivered jobs whose window is over and that nobody settled. */
-export function dueSettlements(context: RoleContext, now: number, limit: number) {
+export function dueSettlements(context: RoleContext, now: number, limit: number): JobTerms[] {
   return context.journal
     .openEvents("ResultSubmitted", ["JobPaid", "JobRefunded", "JobDisputed"])
     .filter((event) => isOurs(context, event) && Number(event.args.challengeableUntil) < now)
-    .flatMap(({ key, args }) => {
-      const request = findRequest(context.journal, key);
-      return request ? [{ terms: request.terms, outputCommitment: String(args.outputCommitment) }] : [];
-    })
+    .flatMap(({ key }) => findRequest(context.journal, key)?.terms ?? [])
     .slice(0, limit);
 }
 

@@ -1,7 +1,7 @@
-import { JobStatus } from "@assay/sdk";
+import { jobIdText, JobStatus } from "@assay/sdk";
 
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isHopeless, isOurs, requestOf, TaskPool, workOf } from "./role.js";
+import { dueSettlements, isHopeless, isOurs, requestOf, TaskPool } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
@@ -35,7 +35,7 @@ export class Serve implements Role {
     const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
     if (!(await wanted())) return;
 
-    const output = journal.resultOf(workOf(terms)) ?? (await this.#execute(job));
+    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job));
     const to = await contracts.market.getAddress();
     if (output === undefined) {
       const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
@@ -60,7 +60,7 @@ export class Serve implements Role {
     const { terms, inputUri } = requestOf(journal, job);
     try {
       const { root } = await executor.execute(terms, inputUri);
-      journal.bindResult(workOf(terms), root);
+      journal.bindResult(jobIdText(terms.id), root);
       return root;
     } catch (error) {
       if (signal.aborted || !isHopeless(error)) throw error;

@@ -45,7 +45,7 @@ describe("Auditing", () => {
     delivered(1, WRONG);
     await tick();
     const [call] = scene.sent;
-    assert.deepEqual([call?.name, call?.purpose, call?.args[1]], ["challenge", "challenge 1", WRONG]);
+    assert.deepEqual([call?.name, call?.purpose, call?.args[1]], ["challenge", `challenge ${scene.id(1)}`, WRONG]);
     assert.equal((await scene.metrics.challenges.get()).values[0]?.value, 1);
   });
 

@@ -29,7 +29,7 @@ describe("Serving", () => {
     await tick();
     const [call] = scene.sent;
     assert.equal(call?.name, "submit");
-    assert.equal(call?.purpose, "submit 7");
+    assert.equal(call?.purpose, `submit ${scene.id(7)}`);
     assert.equal(call?.args[1], hash(0xf00d + 7));
     assert.equal(await count("delivered"), 1);
   });
@@ -63,7 +63,7 @@ describe("Serving", () => {
         ["decline"],
       );
       assert.equal(await count("declined"), 1);
-      scene.status.set("7", JobStatus.Settled);
+      scene.status.set("7", JobStatus.None);
       await tick();
       assert.equal(scene.sent.length, 1);
     });
@@ -106,13 +106,13 @@ describe("Serving", () => {
     await tick();
     scene.submitted(7, hash(0xf00d + 7));
     scene.reorganise(2);
-    scene.requested(7, { executionDeadline: BigInt(NOW + 900) });
+    scene.requested(7);
     await tick();
     assert.deepEqual(scene.executed, ["7"]);
     assert.equal(scene.calls("submit").length, 2);
   });
 
-  it("never sends one job's result for another that has its id after a reorganisation", async () => {
+  it("never sends one job's result for the job that a reorganisation put in its place", async () => {
     scene.requested(7);
     scene.outcome = () => "superseded";
     await tick();
@@ -123,7 +123,7 @@ describe("Serving", () => {
     assert.equal(scene.calls("submit").at(-1)?.args[1], hash(8));
   });
 
-  for (const status of [JobStatus.None, JobStatus.Expired, JobStatus.Submitted, JobStatus.Settled]) {
+  for (const status of [JobStatus.None, JobStatus.Expired, JobStatus.Submitted]) {
     it(`executes nothing for a job of status ${status}`, async () => {
       scene.requested(7);
       scene.status.set("7", status);
@@ -187,10 +187,10 @@ describe("Serving", () => {
     scene.requested(3);
     await tick();
     const [call] = scene.calls("submitAndFinaliseDue");
-    const due = call?.args[3] as [bigint[], string][];
+    const due = call?.args[3] as bigint[][];
     assert.deepEqual(
-      due.map(([terms, output]) => [terms[0], output]),
-      [[1n, hash(11)]],
+      due.map(([nonce]) => nonce),
+      [1n],
     );
   });
 

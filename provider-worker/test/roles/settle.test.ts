@@ -23,7 +23,7 @@ describe("Settling", () => {
     await calm();
   };
   const due = (call: { args: readonly unknown[] } | undefined) =>
-    (call?.args[0] as [bigint[], string][]).map(([terms]) => Number(terms[0]));
+    (call?.args[0] as bigint[][]).map(([nonce]) => Number(nonce));
   const delivered = (job: number, until: number, provider = PROVIDER) => {
     scene.requested(job, { provider });
     scene.submitted(job, hash(job), { provider, until });

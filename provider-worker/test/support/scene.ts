@@ -1,5 +1,5 @@
 import type { AssayContracts, Deployment, JobTerms } from "@assay/sdk";
-import { CONTRACT_NAMES, connect, JobStatus, Ruling } from "@assay/sdk";
+import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, Ruling } from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import pino from "pino";
 
@@ -70,6 +70,9 @@ export class Scene {
   outcome: (call: SentCall) => Outcome | Promise<Outcome> = () => "mined";
 
   #block = 0;
+  /** The tests number jobs; terms and events have their real ids, and a number means the job requested last. */
+  readonly #numbers = new Map<bigint, string>();
+  readonly #ids = new Map<string, string>();
 
   get context(): RoleContext {
     return {
@@ -91,8 +94,8 @@ export class Scene {
   }
 
   terms(job: number, more: Partial<JobTerms> = {}): JobTerms {
-    return {
-      id: BigInt(job),
+    const terms = {
+      nonce: BigInt(job),
       client: address(0xc11e),
       provider: PROVIDER,
       operator: OPERATOR,
@@ -106,12 +109,22 @@ export class Scene {
       protocolFeeBps: 250n,
       ...more,
     };
+    const id = jobIdOf(terms);
+    this.#numbers.set(id, String(job));
+    return { id, ...terms };
+  }
+
+  /** The id of the job that a test gave this number. */
+  id(job: number | string): string {
+    return this.#ids.get(String(job)) ?? String(job);
   }
 
   /** A log of the chain, read by the worker in a block of its own. */
-  happened(name: string, key: number, args: Record<string, unknown> = {}): void {
+  happened(name: string, number: number, values: Record<string, unknown> = {}): void {
     const block = ++this.#block;
-    const event = { block, blockHash: hash(block), logIndex: 0, name, key: String(key), args };
+    const args = "jobId" in values ? { ...values, jobId: this.id(String(values.jobId)) } : values;
+    const key = /^(Job|Result)/.test(name) ? this.id(number) : String(number);
+    const event = { block, blockHash: hash(block), logIndex: 0, name, key, args };
     this.journal.advance([event], { block, hash: hash(block) }, 0);
   }
 
@@ -124,6 +137,7 @@ export class Scene {
 
   requested(job: number, more: Partial<JobTerms> = {}): JobTerms {
     const terms = this.terms(job, more);
+    this.#ids.set(String(job), jobIdText(terms.id));
     const plain = Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, String(value)]));
     this.happened("JobRequested", job, { jobId: String(job), provider: terms.provider, terms: plain, inputUri: "" });
     this.status.set(String(job), JobStatus.Requested);
@@ -137,9 +151,9 @@ export class Scene {
     this.status.set(String(job), JobStatus.Submitted);
   }
 
-  async #execute({ id }: JobTerms): Promise<{ root: string }> {
-    this.executed.push(String(id));
-    return { root: await this.execute(String(id)) };
+  async #execute({ nonce }: JobTerms): Promise<{ root: string }> {
+    this.executed.push(String(nonce));
+    return { root: await this.execute(String(nonce)) };
   }
 
   async #send({ purpose, to, data, stillWanted }: Call): Promise<Outcome> {
@@ -163,7 +177,7 @@ export class Scene {
     return {
       market: {
         ...basics(market),
-        statusOf: (job: bigint) => answer(this.status.get(String(job)) ?? JobStatus.None),
+        statusOf: (job: bigint) => answer(this.status.get(this.#numbers.get(job) ?? "") ?? JobStatus.None),
         earnedOf: () => answer({ amount: this.earned, stake: this.earnedStake ?? this.earned }),
         finaliseDue: { staticCall: () => answer(this.finalisable) },
       },

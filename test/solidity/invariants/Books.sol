@@ -46,11 +46,14 @@ abstract contract Books is Cast {
 
     struct Job {
         JobTerms terms;
+        uint256 id;
         Stage stage;
         bytes32 output;
         uint256 phaseEnd;
         /// What the market said it was after the last action.
         JobStatus seen;
+        /// The market knew it once and does not any more.
+        bool gone;
         /// Terminal events the market emitted about it.
         uint256 endings;
     }
@@ -132,6 +135,15 @@ abstract contract Books is Cast {
     mapping(uint256 token => uint256) public pricesRefunded;
     mapping(uint256 token => uint256) public pricesEarned;
 
+    /// The ghost numbers jobs from one; their ids are of the market.
+    mapping(uint256 jobId => uint256 number) internal _numberOf;
+    /// How often an account's money in a token was held.
+    mapping(uint256 token => mapping(address account => uint64)) internal _holds;
+
+    function isOver(uint256 number) public view returns (bool) {
+        return _jobs[number].stage == Stage.Paid || _jobs[number].stage == Stage.Refunded;
+    }
+
     function jobCount() public view returns (uint256) {
         return _jobs.length - 1;
     }
@@ -144,8 +156,8 @@ abstract contract Books is Cast {
         return _pots.length;
     }
 
-    function jobOf(uint256 jobId) external view returns (Job memory) {
-        return _jobs[jobId];
+    function jobOf(uint256 number) external view returns (Job memory) {
+        return _jobs[number];
     }
 
     function caseOf(uint256 caseId) external view returns (Case memory) {
@@ -173,12 +185,12 @@ abstract contract Books is Cast {
     }
 
     /// What the rules and the clock say a job is.
-    function statusOf(uint256 jobId) public view returns (JobStatus) {
-        Job storage job = _jobs[jobId];
+    function statusOf(uint256 number) public view returns (JobStatus) {
+        Job storage job = _jobs[number];
         bool over = block.timestamp > job.phaseEnd;
         if (job.stage == Stage.Requested) return over ? JobStatus.Expired : JobStatus.Requested;
         if (job.stage == Stage.Submitted) return over ? JobStatus.Finalisable : JobStatus.Submitted;
-        return job.stage == Stage.Disputed ? JobStatus.Disputed : JobStatus.Settled;
+        return job.stage == Stage.Disputed ? JobStatus.Disputed : JobStatus.None;
     }
 
     /// What the rules and the clock say a case of the jury is.

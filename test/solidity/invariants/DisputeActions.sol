@@ -53,6 +53,7 @@ abstract contract DisputeActions is JobActions {
         if (!_call("disputes.challenge", who, address(disputes), data, expected)) return;
 
         if (_lastResult != _cases.length) ++idsOutOfOrder;
+        ++_holds[STAKE][who];
         _jobs[id].stage = Stage.Disputed;
         _lose(STAKE, who, BOND);
         held[STAKE] += BOND;
@@ -171,8 +172,8 @@ abstract contract DisputeActions is JobActions {
         JobTerms memory terms = _jobs[c.jobId].terms;
         bool late = block.timestamp > c.openedAt + MAX_RESOLUTION;
         bool expected = c.ruling == Ruling.None && (c.closed || late);
-        bytes memory data = abi.encodeCall(disputes.resolve, (id, terms, _jobs[c.jobId].output));
-        _jobAtHand = expected ? c.jobId : 0;
+        bytes memory data = abi.encodeCall(disputes.resolve, (id, terms));
+        _jobAtHand = expected ? _jobs[c.jobId].id : 0;
         _lowers(terms.provider);
         if (!_call("disputes.resolve", _passerBy(), address(disputes), data, expected)) return;
 

@@ -30,7 +30,7 @@ abstract contract Drain is TimeAndRules {
         for (uint256 id = 1; id < _jobs.length; ++id) {
             JobStatus status = statusOf(id);
             if (status == JobStatus.Expired) _expire(id);
-            if (status == JobStatus.Finalisable) _finalise(id, _jobs[id].output);
+            if (status == JobStatus.Finalisable) _finalise(id);
         }
     }
 
@@ -41,7 +41,7 @@ abstract contract Drain is TimeAndRules {
             if (!_cases[id].paid) _payJurors(id);
         }
         for (uint256 id = 1; id < _jobs.length; ++id) {
-            assertTrue(market.statusOf(id) == JobStatus.Settled, "I13: a job is not settled");
+            assertTrue(market.statusOf(_jobs[id].id) == JobStatus.None, "I13: a job is not settled");
         }
     }
 

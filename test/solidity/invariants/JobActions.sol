@@ -13,7 +13,7 @@ abstract contract JobActions is StakeActions {
         bool expected =
             _isAcceptable(job, offer) && balance[token][client] >= offer.price && free(job.provider) >= offer.stake;
         JobTerms memory terms = _termsNow(
-            _jobs.length,
+            _holds[token][client] + 1,
             client,
             job,
             _workers[job.provider].operator,
@@ -25,10 +25,14 @@ abstract contract JobActions is StakeActions {
         _lowers(client);
         if (!_call("market.request", client, address(market), abi.encodeCall(market.request, (job)), expected)) return;
 
-        if (_lastResult != terms.id) ++idsOutOfOrder;
-        _jobs.push();
-        Job storage opened = _jobs[terms.id];
-        (opened.terms, opened.stage, opened.phaseEnd) = (terms, Stage.Requested, terms.executionDeadline);
+        uint256 id = _idOf(terms);
+        if (_lastResult != id) ++unexpectedIds;
+        if (_numberOf[id] != 0) ++unexpectedIds;
+        _numberOf[id] = _jobs.length;
+        Job storage opened = _jobs.push();
+        (opened.id, opened.terms) = (id, terms);
+        (opened.stage, opened.phaseEnd) = (Stage.Requested, terms.executionDeadline);
+        ++_holds[token][client];
         locked[terms.provider] += terms.stake;
         _lose(token, client, terms.price);
         held[token] += terms.price;
@@ -50,7 +54,7 @@ abstract contract JobActions is StakeActions {
         if (id == 0) return;
         address who = _mostly(_workerOf(id));
         bytes32 output = keccak256(abi.encode("output", id));
-        (uint256[] memory ids, IInferenceMarket.Settlement[] memory due) = _someDeliveries();
+        (uint256[] memory ids, JobTerms[] memory due) = _someDeliveries();
         bytes memory data = abi.encodeCall(market.submitAndFinaliseDue, (_jobs[id].terms, output, "", due));
         if (!_call("market.submitAndFinaliseDue", who, address(market), data, _maySubmit(id, who))) return;
 
@@ -75,12 +79,11 @@ abstract contract JobActions is StakeActions {
     function finalise(uint256 seed) external acts(seed) {
         uint256 id = _jobThatIs(JobStatus.Finalisable);
         if (id == 0) return;
-        bytes32 output = _oneIn(12) ? keccak256("another") : _jobs[id].output;
-        _finalise(id, output);
+        _finalise(id);
     }
 
     function finaliseDue(uint256 seed) external acts(seed) {
-        (uint256[] memory ids, IInferenceMarket.Settlement[] memory due) = _someDeliveries();
+        (uint256[] memory ids, JobTerms[] memory due) = _someDeliveries();
         bytes memory data = abi.encodeCall(market.finaliseDue, (due));
         _call("market.finaliseDue", _passerBy(), address(market), data, true);
         uint256 reported = _lastResult;
@@ -100,9 +103,9 @@ abstract contract JobActions is StakeActions {
         if (_call("market.expire", _passerBy(), address(market), data, expected)) _refunded(id);
     }
 
-    function _finalise(uint256 id, bytes32 output) internal {
-        bytes memory data = abi.encodeCall(market.finalise, (_jobs[id].terms, output));
-        bool expected = statusOf(id) == JobStatus.Finalisable && output == _jobs[id].output;
+    function _finalise(uint256 id) internal {
+        bytes memory data = abi.encodeCall(market.finalise, (_jobs[id].terms));
+        bool expected = statusOf(id) == JobStatus.Finalisable;
         if (_call("market.finalise", _passerBy(), address(market), data, expected)) _paid(id);
     }
 
@@ -191,12 +194,12 @@ abstract contract JobActions is StakeActions {
     }
 
     /// Up to three delivered jobs, due or not, and perhaps one twice.
-    function _someDeliveries() private returns (uint256[] memory ids, IInferenceMarket.Settlement[] memory due) {
+    function _someDeliveries() private returns (uint256[] memory ids, JobTerms[] memory due) {
         ids = new uint256[](jobCount() == 0 ? 0 : _roll(4));
-        due = new IInferenceMarket.Settlement[](ids.length);
+        due = new JobTerms[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
             ids[i] = _jobThatIs(JobStatus.Finalisable);
-            due[i] = IInferenceMarket.Settlement(_jobs[ids[i]].terms, _jobs[ids[i]].output);
+            due[i] = _jobs[ids[i]].terms;
         }
     }
 

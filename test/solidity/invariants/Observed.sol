@@ -28,6 +28,8 @@ abstract contract Observed is Books, ITransferProbe {
     uint256 public unexplainedLosses;
     uint256 public forbiddenTransitions;
     uint256 public idsOutOfOrder;
+    /// Jobs whose id is not the hash of their terms, or that of another job.
+    uint256 public unexpectedIds;
     uint256 public wrongSplits;
     uint256 public slashesAboveStake;
     uint256 public exitsBelowLocks;
@@ -70,8 +72,7 @@ abstract contract Observed is Books, ITransferProbe {
         ids = new uint256[](jobCount());
         uint256 count = 0;
         for (uint256 id = 1; id < _jobs.length; ++id) {
-            bool settled = _jobs[id].seen == JobStatus.Settled;
-            if (!settled || (id + calls) % 7 == 0) ids[count++] = id;
+            if (!isOver(id) || (id + calls) % 7 == 0) ids[count++] = id;
         }
         assembly ("memory-safe") {
             mstore(ids, count)
@@ -138,7 +139,7 @@ abstract contract Observed is Books, ITransferProbe {
             _tryAgain(address(staking), abi.encodeCall(staking.withdraw, (address(this))));
         }
         if (!_covered(_indexOf(msg.sender))) ++uncoveredTransfers;
-        if (_jobAtHand != 0 && market.statusOf(_jobAtHand) != JobStatus.Settled) ++jobsInTransit;
+        if (_jobAtHand != 0 && market.statusOf(_jobAtHand) != JobStatus.None) ++jobsInTransit;
     }
 
     function _tryAgain(address target, bytes memory data) private {
@@ -174,13 +175,14 @@ abstract contract Observed is Books, ITransferProbe {
             if (logs[i].emitter != address(market)) continue;
             bytes32 topic = logs[i].topics[0];
             if (topic != IInferenceMarket.JobPaid.selector && topic != IInferenceMarket.JobRefunded.selector) continue;
-            ++_jobs[uint256(logs[i].topics[1])].endings;
+            ++_jobs[_numberOf[uint256(logs[i].topics[1])]].endings;
         }
     }
 
     function _watchJob(Job storage job) private {
-        JobStatus current = market.statusOf(job.terms.id);
-        if (!_isAllowed(job.seen, current)) ++forbiddenTransitions;
+        JobStatus current = market.statusOf(job.id);
+        if (job.gone ? current != JobStatus.None : !_isAllowed(job.seen, current)) ++forbiddenTransitions;
+        if (job.seen != JobStatus.None && current == JobStatus.None) job.gone = true;
         job.seen = current;
     }
 
@@ -189,12 +191,12 @@ abstract contract Observed is Books, ITransferProbe {
         if (from == to) return true;
         if (from == JobStatus.None) return to == JobStatus.Requested;
         if (from == JobStatus.Requested) {
-            return to == JobStatus.Submitted || to == JobStatus.Expired || to == JobStatus.Settled;
+            return to == JobStatus.Submitted || to == JobStatus.Expired || to == JobStatus.None;
         }
-        if (from == JobStatus.Expired) return to == JobStatus.Settled;
+        if (from == JobStatus.Expired) return to == JobStatus.None;
         if (from == JobStatus.Submitted) return to == JobStatus.Disputed || to == JobStatus.Finalisable;
-        if (from == JobStatus.Finalisable) return to == JobStatus.Settled;
-        return from == JobStatus.Disputed && to == JobStatus.Settled;
+        if (from == JobStatus.Finalisable) return to == JobStatus.None;
+        return from == JobStatus.Disputed && to == JobStatus.None;
     }
 
     function _watch(address account, uint256 kind, uint256 current) private {

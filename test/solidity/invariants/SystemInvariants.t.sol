@@ -63,7 +63,7 @@ contract SystemInvariantsTest is TestBase {
         invariant_I10_noForbiddenTransition();
         invariant_I17_jurorsAreOfThePoolAndSeatedOnce();
         invariant_I23_sharesAddUpToThePrice();
-        invariant_I24_idsCountUpByOne();
+        invariant_I24_noIdIsUsedTwice();
         invariant_I27_noTransferSeesAnythingHalfDone();
         if (_assay.calls() % _CALLS_PER_AUDIT == 0) _audit();
         // Last, for they go on from the state at hand until nothing is left.
@@ -151,7 +151,7 @@ contract SystemInvariantsTest is TestBase {
         uint256[] memory ids = _assay.watchedJobs();
         for (uint256 i = 0; i < ids.length; ++i) {
             uint256 id = ids[i];
-            bool settled = _market.statusOf(id) == JobStatus.Settled;
+            bool settled = _market.statusOf(_assay.jobOf(id).id) == JobStatus.None;
             assertEq(_assay.jobOf(id).endings, settled ? 1 : 0, "I08: JobPaid and JobRefunded of a job");
         }
     }
@@ -172,7 +172,7 @@ contract SystemInvariantsTest is TestBase {
         uint256[] memory ids = _assay.watchedJobs();
         for (uint256 i = 0; i < ids.length; ++i) {
             uint256 id = ids[i];
-            assertEq(uint256(_market.statusOf(id)), uint256(_assay.statusOf(id)), "I10: status");
+            assertEq(uint256(_market.statusOf(_assay.jobOf(id).id)), uint256(_assay.statusOf(id)), "I10: status");
         }
     }
 
@@ -198,8 +198,8 @@ contract SystemInvariantsTest is TestBase {
             bool submits = _could(worker, abi.encodeCall(_market.submit, (job.terms, keccak256("late"), "")));
             bool expires = _could(worker, abi.encodeCall(_market.expire, (job.terms)));
             bool disputed = _could(court, abi.encodeCall(_market.openDispute, (job.terms, job.output)));
-            bool finalises = _could(worker, abi.encodeCall(_market.finalise, (job.terms, job.output)));
-            bool resolves = _could(court, abi.encodeCall(_market.closeDispute, (job.terms, job.output, false)));
+            bool finalises = _could(worker, abi.encodeCall(_market.finalise, (job.terms)));
+            bool resolves = _could(court, abi.encodeCall(_market.closeDispute, (job.terms, false)));
 
             bool waits = job.stage == Books.Stage.Requested;
             bool delivered = job.stage == Books.Stage.Submitted;
@@ -230,8 +230,8 @@ contract SystemInvariantsTest is TestBase {
         for (uint256 i = 0; i < ids.length; ++i) {
             Books.Job memory job = _assay.jobOf(ids[i]);
             if (job.stage == Books.Stage.Paid || job.stage == Books.Stage.Refunded) continue;
-            assertTrue(_market.matches(job.terms, job.output), "I15: terms as they were requested");
-            assertEq(_market.phaseEndOf(ids[i]), job.phaseEnd, "I15: end of the phase as it was set");
+            assertTrue(_market.hasOutput(job.id, job.output) == (job.output != 0), "I15: output as it was delivered");
+            assertEq(_market.phaseEndOf(job.id), job.phaseEnd, "I15: end of the phase as it was set");
         }
     }
 
@@ -244,10 +244,9 @@ contract SystemInvariantsTest is TestBase {
         assertEq(_assay.wrongSplits(), 0, "I23: splits that lose or make a wei");
     }
 
-    function invariant_I24_idsCountUpByOne() public view {
-        assertEq(_assay.idsOutOfOrder(), 0, "I24: ids");
-        (uint64 lastJobId, , , , , ) = _market.parameters();
-        assertEq(lastJobId, _assay.jobCount(), "I24: last job");
+    function invariant_I24_noIdIsUsedTwice() public view {
+        assertEq(_assay.unexpectedIds(), 0, "I24: a job's id is the hash of its terms, and nobody else's");
+        assertEq(_assay.idsOutOfOrder(), 0, "I24: ids of models and cases");
         assertEq(_assay.disputes().lastCaseId(), _assay.caseCount(), "I24: last case");
     }
 
@@ -307,8 +306,8 @@ contract SystemInvariantsTest is TestBase {
     function _pricesOfOpenJobs(uint256 token) private view returns (uint256 sum) {
         uint256[] memory ids = _assay.watchedJobs();
         for (uint256 i = 0; i < ids.length; ++i) {
-            if (_market.statusOf(ids[i]) == JobStatus.Settled) continue;
             Books.Job memory job = _assay.jobOf(ids[i]);
+            if (_market.statusOf(job.id) == JobStatus.None) continue;
             if (job.terms.token == address(_assay.tokens(token))) sum += job.terms.price;
         }
     }

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
-import {JobTermsHash} from "../../../contracts/libraries/JobTermsHash.sol";
+import {JobId} from "../../../contracts/libraries/JobId.sol";
 import {MarketFactory} from "../../../contracts/market/MarketFactory.sol";
 import {DevToken} from "../../../contracts/mocks/DevToken.sol";
 import {JobStatus, JobTerms} from "../../../contracts/types/JobTypes.sol";
@@ -19,6 +19,7 @@ contract InferenceMarketTest is AssayFixture {
     address private immutable _OWNER = _person("owner");
     address private immutable _STRANGER = _person("stranger");
     uint256 private _modelId;
+    uint64 private _requests;
 
     /// The random part of a job.
     struct Deal {
@@ -38,8 +39,8 @@ contract InferenceMarketTest is AssayFixture {
         JobTerms memory terms = _request(deal);
         assertEq(_balance(_CLIENT), 0, "client");
         assertEq(staking.lockedOf(_PROVIDER), terms.stake, "locked");
-        assertEq(market.phaseEndOf(terms.id), terms.executionDeadline, "deadline");
-        assertTrue(market.matches(terms, 0), "terms");
+        assertEq(market.phaseEndOf(_idOf(terms)), terms.executionDeadline, "deadline");
+        assertTrue(market.statusOf(_idOf(terms)) == JobStatus.Requested, "terms");
     }
 
     function testFuzz_aRequestBeyondBalanceOrStakeIsRefused(Deal memory deal, bool poorClient) external {
@@ -71,7 +72,7 @@ contract InferenceMarketTest is AssayFixture {
         vm.warp(bound(uint256(block.timestamp) + wait, block.timestamp, terms.executionDeadline));
         assertTrue(!_goesThrough(_STRANGER, abi.encodeCall(market.expire, (terms))), "expire");
         assertTrue(_goesThrough(_OPERATOR, abi.encodeCall(market.submit, (terms, _OUTPUT, ""))), "submit");
-        assertEq(market.phaseEndOf(terms.id), block.timestamp + WINDOW, "window");
+        assertEq(market.phaseEndOf(_idOf(terms)), block.timestamp + WINDOW, "window");
     }
 
     function testFuzz_fromOneSecondLaterOnlyExpireIsPossible(Deal memory deal, uint32 late) external {
@@ -92,9 +93,9 @@ contract InferenceMarketTest is AssayFixture {
 
     function testFuzz_aJobIsFinalisedAfterItsWindowAndNoSecondBefore(Deal memory deal, uint48 wait) external {
         JobTerms memory terms = _submitted(deal);
-        uint256 end = market.phaseEndOf(terms.id);
+        uint256 end = market.phaseEndOf(_idOf(terms));
         vm.warp(bound(uint256(block.timestamp) + wait, block.timestamp, end));
-        bytes memory finalise = abi.encodeCall(market.finalise, (terms, _OUTPUT));
+        bytes memory finalise = abi.encodeCall(market.finalise, (terms));
         assertTrue(!_goesThrough(_STRANGER, finalise), "inside the window");
         vm.warp(end + 1);
         vm.prank(address(disputes));
@@ -102,13 +103,13 @@ contract InferenceMarketTest is AssayFixture {
         market.openDispute(terms, _OUTPUT);
         assertTrue(_goesThrough(_STRANGER, finalise), "after it");
         assertTrue(!_goesThrough(_STRANGER, finalise), "twice");
-        assertTrue(market.statusOf(terms.id) == JobStatus.Settled, "status");
+        assertTrue(market.statusOf(_idOf(terms)) == JobStatus.None, "status");
     }
 
     function testFuzz_thePotIsSplitToTheWeiAndTheLockReleased(Deal memory deal) external {
         JobTerms memory terms = _submitted(deal);
-        vm.warp(uint256(market.phaseEndOf(terms.id)) + 1);
-        market.finalise(terms, _OUTPUT);
+        vm.warp(uint256(market.phaseEndOf(_idOf(terms))) + 1);
+        market.finalise(terms);
         assertEq(staking.lockedOf(_PROVIDER), terms.stake, "locked until collected");
         if (terms.price + terms.stake > 0) market.collect(_keyOf(terms));
         assertEq(_balance(TREASURY), (uint256(terms.price) * FEE_BPS + 9_999) / 10_000, "fee");
@@ -118,15 +119,15 @@ contract InferenceMarketTest is AssayFixture {
 
     function testFuzz_noFieldOfTheTermsCanBeChanged(Deal memory deal, uint256 field, uint256 change) external {
         JobTerms memory terms = _submitted(deal);
-        vm.warp(uint256(market.phaseEndOf(terms.id)) + 1);
-        field = bound(field, 1, JobTermsHash.SIZE / 32 - 1);
+        vm.warp(uint256(market.phaseEndOf(_idOf(terms))) + 1);
+        field = bound(field, 0, JobId.SIZE / 32 - 1);
         change = bound(change, 1, type(uint16).max);
         assembly ("memory-safe") {
             let word := add(terms, mul(field, 32))
             mstore(word, xor(mload(word), change))
         }
-        assertTrue(!market.matches(terms, _OUTPUT), "matches");
-        assertTrue(!_goesThrough(_STRANGER, abi.encodeCall(market.finalise, (terms, _OUTPUT))), "finalise");
+        assertTrue(!market.hasOutput(_idOf(terms), _OUTPUT), "output");
+        assertTrue(!_goesThrough(_STRANGER, abi.encodeCall(market.finalise, (terms))), "finalise");
     }
 
     function testFuzz_onlyTheWorkerDelivers(Deal memory deal, address caller) external {
@@ -139,12 +140,12 @@ contract InferenceMarketTest is AssayFixture {
         count = uint8(bound(count, 1, 20));
         Deal memory deal = Deal(price, 1e18, 60);
         _makeOffer(deal);
-        IInferenceMarket.Settlement[] memory due = new IInferenceMarket.Settlement[](count);
-        for (uint256 i = 0; i < count; ++i) due[i] = IInferenceMarket.Settlement(_requestAgain(deal), _OUTPUT);
+        JobTerms[] memory due = new JobTerms[](count);
+        for (uint256 i = 0; i < count; ++i) due[i] = _requestAgain(deal);
         vm.warp(block.timestamp + WINDOW + 1);
         assertEq(market.finaliseDue(due), count, "paid");
         assertEq(market.finaliseDue(due), 0, "paid again");
-        market.collect(_keyOf(due[0].terms));
+        market.collect(_keyOf(due[0]));
         uint256 total = uint256(price) * count;
         assertEq(_balance(TREASURY), (total * FEE_BPS + 9_999) / 10_000, "fee of the whole");
         assertEq(_balance(_PROVIDER) + _balance(_OWNER) + _balance(TREASURY), total, "all of it");
@@ -204,7 +205,8 @@ contract InferenceMarketTest is AssayFixture {
         _fundDeal(deal);
         vm.prank(_CLIENT);
         uint256 id = market.request(_job());
-        terms = _termsNow(id, _CLIENT, _job(), _OPERATOR, deal.price, deal.stake, deal.maxDuration);
+        terms = _termsNow(++_requests, _CLIENT, _job(), _OPERATOR, deal.price, deal.stake, deal.maxDuration);
+        assertEq(id, _idOf(terms), "id");
     }
 
     /// Requested and delivered.
@@ -228,8 +230,8 @@ contract InferenceMarketTest is AssayFixture {
     function _assertRefunded(JobTerms memory terms) private view {
         assertEq(_balance(_CLIENT), terms.price, "refund");
         assertEq(staking.lockedOf(_PROVIDER), 0, "released");
-        assertTrue(market.statusOf(terms.id) == JobStatus.Settled, "status");
-        assertEq(market.phaseEndOf(terms.id), 0, "slot");
+        assertTrue(market.statusOf(_idOf(terms)) == JobStatus.None, "status");
+        assertEq(market.phaseEndOf(_idOf(terms)), 0, "slot");
     }
 
     function _balance(address account) private view returns (uint256) {

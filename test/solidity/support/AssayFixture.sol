@@ -95,6 +95,7 @@ abstract contract AssayFixture is TestBase {
             mstore(courts, 1)
         }
         escrow.setControllers(courts);
+        models.linkProviders(providers);
         market.linkDisputes(address(disputes));
         for (uint8 profile = 1; profile <= 4; ++profile) {
             disputes.setArbiter(IModelRegistry.Profile(profile), jury);
@@ -171,9 +172,14 @@ abstract contract AssayFixture is TestBase {
         job.deliverBy = type(uint48).max;
     }
 
+    /// The id of a job, taken without the library under test.
+    function _idOf(JobTerms memory terms) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(terms)));
+    }
+
     /// The terms a job of these parties gets now, from what the tests know rather than from the market's event.
     function _termsNow(
-        uint256 id,
+        uint64 nonce,
         address client,
         IInferenceMarket.JobRequest memory job,
         address operator,
@@ -181,7 +187,7 @@ abstract contract AssayFixture is TestBase {
         uint128 stake,
         uint32 maxDuration
     ) internal view returns (JobTerms memory terms) {
-        terms.id = id;
+        terms.nonce = nonce;
         terms.client = client;
         terms.provider = job.provider;
         terms.operator = operator;
