@@ -5,7 +5,7 @@ import {IArbiter} from "./IArbiter.sol";
 import {Ruling} from "../types/DisputeTypes.sol";
 
 /// @title Drawn re-execution
-/// @notice Jurors are providers of the model who enrolled with free stake. After a challenge some are drawn by stake
+/// @notice Jurors are providers of the model who enrolled with a deposit. After a challenge some are drawn by stake
 /// weight; each re-executes the job, commits to the output it found, then reveals. The majority of revealed weight
 /// decides. Sound only while most of the drawn weight is honest.
 interface IJuryArbiter is IArbiter {
@@ -38,6 +38,16 @@ interface IJuryArbiter is IArbiter {
         uint48 draw;
         uint48 commit;
         uint48 reveal;
+    }
+
+    /// @notice What a juror has at stake in the pool of a model.
+    struct Membership {
+        /// Locks of `JUROR_LOCK` that are left of its deposit.
+        uint8 locks;
+        /// Cases it sits in that are not closed. There is no most.
+        uint32 openSeats;
+        /// It left: what is left of its deposit is freed with its last open seat.
+        bool leaving;
     }
 
     /// @notice One juror's part in a case.
@@ -74,8 +84,10 @@ interface IJuryArbiter is IArbiter {
 
     /// @notice A provider may be drawn for a model.
     event JurorEnrolled(uint256 indexed modelId, address indexed juror, address indexed replaced);
-    /// @notice A provider may no longer be drawn for a model.
+    /// @notice A provider may no longer be drawn for a model: it left, or silence cost it its whole deposit.
     event JurorLeft(uint256 indexed modelId, address indexed juror);
+    /// @notice A juror that left has what was left of its deposit free again.
+    event JurorDepositFreed(uint256 indexed modelId, address indexed juror, uint128 amount);
     /// @notice A case waits for its seed. `pool` and `weights` are what `draw` needs.
     event JuryCaseOpened(
         uint256 indexed caseId,
@@ -106,7 +118,7 @@ interface IJuryArbiter is IArbiter {
         Vote vote,
         uint128 weight
     );
-    /// @notice A juror that drew a seat did not reveal.
+    /// @notice A juror that drew a seat did not reveal. `amount` is zero if nothing was left of its deposit.
     event JurorPenalised(uint256 indexed caseId, address indexed juror, uint128 amount);
     /// @notice The votes were counted.
     event JuryCaseClosed(
@@ -142,13 +154,14 @@ interface IJuryArbiter is IArbiter {
     error JuryArbiter_NotAllowed(address juror, address caller);
     error JuryArbiter_ZeroLock();
 
-    /// @notice Lets a provider with an offer for the model be drawn; locks `JUROR_LOCK` for each of its `SEATS`. The
-    /// provider or its operator. In a full pool it takes the place of the member with the least bonded stake, if that
-    /// has less.
+    /// @notice Lets a provider with an offer for the model be drawn, as often as there are cases; locks a deposit of
+    /// `SILENT_SEATS` times `JUROR_LOCK`, or what is missing to it. The provider or its operator. In a full pool it takes
+    /// the place of the member with the least bonded stake, if that has less; who is replaced keeps its deposit locked
+    /// until it leaves, and its seats in cases that were open.
     function enrol(uint256 modelId, address juror) external;
 
-    /// @notice Leaves the pool and frees the stake of seats not taken; that of a seat taken follows when its case is
-    /// closed. The provider or its operator.
+    /// @notice Leaves: no further draw. Frees what is left of the deposit, or if the juror still sits in a case, when
+    /// the last such case is closed. The provider or its operator.
     function leave(uint256 modelId, address juror) external;
 
     /// @notice Draws the jury once the seed is known. Anyone, with the pool as `JuryCaseOpened` emitted it.
@@ -164,7 +177,7 @@ interface IJuryArbiter is IArbiter {
     /// operator, from the last commitment or the end of the commit period on.
     function revealVote(uint256 caseId, address juror, bytes32 outputCommitment, bytes32 salt) external;
 
-    /// @notice Counts the votes, ends the jurors' locks and takes the penalties of those who did not reveal. Anyone.
+    /// @notice Counts the votes, ends the seats and takes a lock from each who did not reveal and has one left. Anyone.
     function close(uint256 caseId) external;
 
     /// @notice Shares reward and penalties of a resolved case among the jurors that earned them: those who voted with
@@ -191,10 +204,10 @@ interface IJuryArbiter is IArbiter {
     /// @notice Everyone who may be drawn for a model.
     function poolOf(uint256 modelId) external view returns (address[] memory);
 
-    /// @notice Seats a member of the pool may still take.
-    function seatsLeftOf(uint256 modelId, address juror) external view returns (uint8);
+    /// @notice What a juror has at stake in the pool of a model.
+    function membershipOf(uint256 modelId, address juror) external view returns (Membership memory);
 
-    /// @notice Stake locked for each seat, which a juror loses if it does not reveal.
+    /// @notice Stake that a juror loses for each seat in which it does not reveal, as long as its deposit lasts.
     // solhint-disable-next-line func-name-mixedcase
     function JUROR_LOCK() external view returns (uint128);
 }

@@ -2,13 +2,14 @@ import { expect } from "chai";
 import { id, MaxUint256, parseEther, Wallet, ZeroAddress } from "ethers";
 
 import { JuryArbiter__factory } from "../../sdk/src/typechain/index.js";
-import { HOUR, JUROR_LOCK, POOL_LOCK } from "../support/assemble.js";
+import { assemble, HOUR, JUROR_LOCK, POOL_LOCK } from "../support/assemble.js";
 import type { Market, Signer } from "../support/fixture.js";
 import {
   ethers,
   networkHelpers,
   OFFER,
   openMarket,
+  populate,
   refused,
   registerModel,
   requestJob,
@@ -17,7 +18,7 @@ import {
   STATUS,
   submitJob,
 } from "../support/fixture.js";
-import { openedCase } from "../support/jury.js";
+import { expectedJury, openedCase } from "../support/jury.js";
 
 const MAX_POOL = 32;
 
@@ -29,19 +30,30 @@ async function offering(market: Market, provider: Signer, amount: bigint, operat
   if (amount > 0n) await stake(market, provider, amount);
 }
 
-/** A market whose pool is full: the fifth member on has one, two, three ... units of stake more than its seats need. */
-async function fullPool() {
-  const market = await openMarket();
+/** Somebody new in the pool, with this much more stake than the deposit takes. */
+async function joinPool(market: Market, name: string, more: bigint): Promise<Signer> {
+  const { address } = new Wallet(id(name));
+  await networkHelpers.setBalance(address, parseEther("1"));
+  const member = await ethers.getImpersonatedSigner(address);
+  await offering(market, member, POOL_LOCK + more);
+  await market.jury.connect(member).enrol(market.modelId, member);
+  return member;
+}
+
+/** Fills a market's pool: the fifth member on has four, five, six ... units of stake more than its deposit takes. */
+async function filled<Opened extends Market>(market: Opened) {
   const members: Signer[] = [];
-  for (let i = 4; i < MAX_POOL; i++) {
-    const { address } = new Wallet(id(`member ${String(i)}`));
-    await networkHelpers.setBalance(address, parseEther("1"));
-    const member = await ethers.getImpersonatedSigner(address);
-    await offering(market, member, POOL_LOCK + BigInt(i));
-    await market.jury.connect(member).enrol(market.modelId, member);
-    members.push(member);
-  }
+  for (let i = 4; i < MAX_POOL; i++) members.push(await joinPool(market, `member ${String(i)}`, BigInt(i)));
   return { ...market, members };
+}
+
+async function fullPool() {
+  return filled(await openMarket());
+}
+
+/** The same, with juries so large that most of their members have little stake. */
+async function fullPoolOfLargeJuries() {
+  return filled(await populate(await assemble({ juryJudges: true, jurySize: 15n })));
 }
 
 describe("JurorPool", () => {
@@ -87,7 +99,7 @@ describe("JurorPool", () => {
       await refused(unregistered, jury, "JuryArbiter_NoOffer", stranger, market.modelId);
     });
 
-    it("locks free stake for four seats, to the unit", async () => {
+    it("locks a deposit for four silent seats, to the unit", async () => {
       const market = await load();
       const { jury, staking, modelId, stranger } = market;
       await offering(market, stranger, POOL_LOCK - 1n);
@@ -95,6 +107,9 @@ describe("JurorPool", () => {
       await refused(enrol(), staking, "ProviderStaking_InsufficientFree", stranger, POOL_LOCK - 1n, POOL_LOCK);
       await stake(market, stranger, 1n);
       await expect(enrol()).to.emit(jury, "JurorEnrolled");
+      expect(await staking.lockedOf(stranger)).to.equal(POOL_LOCK);
+      expect(await jury.SILENT_SEATS()).to.equal(4n);
+      expect(await jury.membershipOf(modelId, stranger)).to.deep.equal([4n, 0n, false]);
     });
 
     it("happens once, and so does leaving", async () => {
@@ -120,6 +135,49 @@ describe("JurorPool", () => {
       const pool = await jury.poolOf(modelId);
       expect(pool).to.have.length(MAX_POOL).and.to.include(stranger.address);
       expect(pool).not.to.include(least.address);
+    });
+
+    it("keeps the deposit of who was displaced until it leaves, and frees it then", async () => {
+      const market = await networkHelpers.loadFixture(fullPool);
+      const { jury, staking, modelId } = market;
+      const [least] = market.members as [Signer];
+      await joinPool(market, "richer", 100n);
+      expect(await jury.poolOf(modelId)).not.to.include(least.address);
+      expect(await staking.lockedOf(least)).to.equal(POOL_LOCK);
+      await expect(jury.connect(least).leave(modelId, least))
+        .to.emit(jury, "JurorDepositFreed")
+        .withArgs(modelId, least, POOL_LOCK);
+      expect(await staking.lockedOf(least)).to.equal(0n);
+      await refused(jury.connect(least).leave(modelId, least), jury, "JuryArbiter_NotEnrolled", least, modelId);
+    });
+
+    it("takes back who was displaced for the deposit it has", async () => {
+      const market = await networkHelpers.loadFixture(fullPool);
+      const { jury, staking, modelId } = market;
+      const [least] = market.members as [Signer];
+      await joinPool(market, "richer", 100n);
+      await stake(market, least, 100n);
+      await jury.connect(least).enrol(modelId, least);
+      expect(await jury.poolOf(modelId)).to.include(least.address);
+      expect(await staking.lockedOf(least)).to.equal(POOL_LOCK);
+    });
+
+    it("lets nobody change the jury of an open case by displacing who is drawn", async () => {
+      const market = await networkHelpers.loadFixture(fullPoolOfLargeJuries);
+      const { jury, randomness, modelId, members } = market;
+      const { caseId, pool, weights } = await openedCase(market);
+      await networkHelpers.mine(3);
+      const [seed] = await randomness.seedOf((await jury.juryCaseOf(caseId)).seedRequest);
+      const expected = expectedJury(seed, caseId, pool, weights, 15);
+      const poorest = members.findIndex(({ address }) => expected.includes(address));
+      for (let i = 0; i <= poorest; i++) await joinPool(market, `richer ${String(i)}`, 100n);
+      const drawnAndDisplaced = members[poorest]?.address;
+      expect(await jury.poolOf(modelId)).not.to.include(drawnAndDisplaced);
+      await jury.draw(caseId, pool, weights);
+      const { jurors } = await jury.juryCaseOf(caseId);
+      expect([...jurors])
+        .to.deep.equal(expected)
+        .and.to.include(drawnAndDisplaced);
     });
 
     it("I26 is drawn from within the gas of a block", async () => {

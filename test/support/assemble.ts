@@ -51,7 +51,7 @@ const VERIFIERS = [
 export const MAX_RESOLUTION = 7n * DAY;
 /** Most that an arbiter may take: an hour is left to carry its ruling out. */
 export const LONGEST_ARBITER = MAX_RESOLUTION - HOUR;
-/** What a provider has locked for each pool that it sits in: four seats. */
+/** What a provider has locked for each pool that it is in: the deposit, for four silent seats. */
 export const POOL_LOCK = 4n * JUROR_LOCK;
 
 /** The system of the Ignition module without its roles, put together by hand so that its parts can vary. */

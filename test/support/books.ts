@@ -44,18 +44,21 @@ export async function expectBooksExact(assay: Books, { prices = 0n, bonds = 0n }
   }
 }
 
-/** What stays locked while an account sits in jury pools: the stake of the seats it may take. */
-async function lockedForSeats({ models, jury }: Books, account: Addressable): Promise<bigint> {
+/** What an account has at stake in jury pools: the locks left of its deposits, and its open seats. */
+async function dutiesOf({ models, jury }: Books, account: Addressable) {
   const last = Number(await models.lastModelId());
-  const lock = await jury.JUROR_LOCK();
-  return sum(Array.from({ length: last }, async (_, i) => (await jury.seatsLeftOf(i + 1, account)) * lock));
+  const all = await Promise.all(Array.from({ length: last }, (_, i) => jury.membershipOf(i + 1, account)));
+  const total = (of: (membership: (typeof all)[number]) => bigint) => all.reduce((sum, one) => sum + of(one), 0n);
+  return { deposits: total(({ locks }) => locks) * (await jury.JUROR_LOCK()), seats: total((one) => one.openSeats) };
 }
 
-/** Expects exact books and nothing under way: no lock but for seats of jury pools, and nothing held for a job, a case or a jury. */
+/** Expects exact books and nothing under way: no lock but for deposits of jurors, and nothing held for a job, a case or a jury. */
 export async function expectAllSettled(assay: Books): Promise<void> {
   await expectBooksExact(assay);
   for (const account of await holders(assay)) {
-    expect(await assay.staking.lockedOf(account)).to.equal(await lockedForSeats(assay, account));
+    const { deposits, seats } = await dutiesOf(assay, account);
+    expect(await assay.staking.lockedOf(account)).to.equal(deposits);
+    expect(seats, "seats in cases that are not closed").to.equal(0n);
   }
   for (const contract of [assay.market, assay.disputes, assay.jury]) {
     for (const token of [assay.payToken, assay.stakeToken]) {

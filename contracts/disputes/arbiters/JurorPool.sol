@@ -9,24 +9,24 @@ import {CaseFacts} from "../../types/DisputeTypes.sol";
 
 /// @title Who may be drawn for a model
 /// @notice Pools are small, so that a draw is one short loop; a full one keeps the members with the most bonded stake. What
-/// a member stands to lose is locked when it enrols: later nobody can use that stake up by buying jobs from it, and so
-/// keep it off a jury.
+/// a member stands to lose is locked when it enrols, and sitting uses none of it up: neither jobs bought from it nor
+/// cases brought before it keep it off a jury.
 abstract contract JurorPool is IJuryArbiter {
     using EnumerableSet for EnumerableSet.AddressSet;
 
     /// @notice Most members of a model's pool.
     uint256 public constant MAX_POOL = 32;
-    /// @notice Juries of one model that a member can sit on at the same time.
-    uint8 public constant SEATS = 4;
+    /// @notice Silent seats that the deposit of a member pays for.
+    uint8 public constant SILENT_SEATS = 4;
 
     IProviderRegistry public immutable PROVIDERS;
     IProviderStaking public immutable STAKING;
     /// @inheritdoc IJuryArbiter
     uint128 public immutable JUROR_LOCK;
 
+    /// @dev Whoever is in a pool has locks left and is not leaving.
     mapping(uint256 modelId => EnumerableSet.AddressSet) private _pools;
-    /// @dev Seats a member may still take; the stake for each is locked.
-    mapping(uint256 modelId => mapping(address juror => uint8)) private _seatsLeft;
+    mapping(uint256 modelId => mapping(address juror => Membership)) private _memberships;
 
     modifier onlyJurorKey(address juror) {
         if (msg.sender != juror && msg.sender != PROVIDERS.operatorOf(juror)) {
@@ -50,20 +50,27 @@ abstract contract JurorPool is IJuryArbiter {
 
         address replaced = pool.length() == MAX_POOL ? _displace(modelId, pool, STAKING.bondedOf(juror)) : address(0);
         pool.add(juror);
-        _seatsLeft[modelId][juror] = SEATS;
+        Membership storage member = _memberships[modelId][juror];
+        // Who was displaced or still sits somewhere has a deposit already.
+        uint8 missing = SILENT_SEATS - member.locks;
+        (member.locks, member.leaving) = (SILENT_SEATS, false);
 
         emit JurorEnrolled(modelId, juror, replaced);
 
-        STAKING.lock(juror, SEATS * JUROR_LOCK);
+        STAKING.lock(juror, missing * JUROR_LOCK);
     }
 
     /// @inheritdoc IJuryArbiter
     function leave(uint256 modelId, address juror) external onlyJurorKey(juror) {
-        if (!_pools[modelId].remove(juror)) revert JuryArbiter_NotEnrolled(juror, modelId);
+        Membership storage member = _memberships[modelId][juror];
+        if (member.locks == 0 || member.leaving) revert JuryArbiter_NotEnrolled(juror, modelId);
+
+        _pools[modelId].remove(juror);
+        member.leaving = true;
 
         emit JurorLeft(modelId, juror);
 
-        _unlock(modelId, juror);
+        _freeDeposit(modelId, juror);
     }
 
     /// @inheritdoc IJuryArbiter
@@ -72,12 +79,12 @@ abstract contract JurorPool is IJuryArbiter {
     }
 
     /// @inheritdoc IJuryArbiter
-    function seatsLeftOf(uint256 modelId, address juror) external view returns (uint8) {
-        return _seatsLeft[modelId][juror];
+    function membershipOf(uint256 modelId, address juror) external view returns (Membership memory) {
+        return _memberships[modelId][juror];
     }
 
-    /// @dev Members that may judge a case, with their bonded stake: no party to it, still serving the model, with a seat
-    /// left and something bonded.
+    /// @dev Members that may judge a case, with their bonded stake: no party to it, still serving the model, with
+    /// something bonded. How many cases they sit in does not count.
     function _eligible(
         CaseFacts calldata facts
     ) internal view returns (address[] memory members, uint128[] memory weights) {
@@ -86,7 +93,7 @@ abstract contract JurorPool is IJuryArbiter {
         uint256 count = 0;
         for (uint256 i = 0; i < members.length; ++i) {
             uint128 bonded = STAKING.bondedOf(members[i]);
-            if (bonded == 0 || !_canSit(facts.modelId, members[i]) || _isParty(members[i], facts)) continue;
+            if (bonded == 0 || _isParty(members[i], facts)) continue;
             if (PROVIDERS.offerCountOf(members[i], facts.modelId) == 0) continue;
             (members[count], weights[count]) = (members[i], bonded);
             ++count;
@@ -98,23 +105,25 @@ abstract contract JurorPool is IJuryArbiter {
         }
     }
 
-    /// @dev Takes one of the member's seats. Who left since the case was opened, or has none left, sits with free stake;
-    /// false if there is none either.
+    /// @dev Seats who has something to lose and did not leave since the case was opened. Who was displaced since still
+    /// sits: others must not choose the jury of an open case by enrolling.
     function _takeSeat(uint256 modelId, address juror) internal returns (bool) {
-        if (!_canSit(modelId, juror)) return false;
-        if (_seatsLeft[modelId][juror] > 0) _seatsLeft[modelId][juror] -= 1;
-        else STAKING.lock(juror, JUROR_LOCK);
+        Membership storage member = _memberships[modelId][juror];
+        if (member.locks == 0 || member.leaving) return false;
+        member.openSeats += 1;
         return true;
     }
 
-    /// @dev Ends a seat without penalty. Whoever left in the meantime gets the stake back.
-    function _giveSeatBack(uint256 modelId, address juror) internal {
-        if (_pools[modelId].contains(juror) && _seatsLeft[modelId][juror] < SEATS) _seatsLeft[modelId][juror] += 1;
-        else STAKING.release(juror, JUROR_LOCK);
-    }
+    /// @dev Ends a seat. Silence costs a lock while there is one; without any a member is drawn no more.
+    function _endSeat(uint256 modelId, address juror, bool silent) internal returns (uint128 penalty) {
+        Membership storage member = _memberships[modelId][juror];
+        bool pays = silent && member.locks > 0;
+        member.openSeats -= 1;
+        if (pays) member.locks -= 1;
+        if (member.locks == 0 && _pools[modelId].remove(juror)) emit JurorLeft(modelId, juror);
 
-    function _canSit(uint256 modelId, address juror) private view returns (bool) {
-        return _seatsLeft[modelId][juror] > 0 || STAKING.freeOf(juror) >= JUROR_LOCK;
+        if (member.leaving) _freeDeposit(modelId, juror);
+        if (pays) penalty = STAKING.slash(juror, JUROR_LOCK, JUROR_LOCK, address(this));
     }
 
     /// @dev A member or its key that is the client, the challenger or the provider. The provider's operator does not
@@ -140,13 +149,17 @@ abstract contract JurorPool is IJuryArbiter {
         }
         if (least >= newcomer) revert JuryArbiter_PoolFull(modelId, least);
         pool.remove(replaced);
-        _unlock(modelId, replaced);
     }
 
-    /// @dev Frees the stake of the seats that a former member does not hold.
-    function _unlock(uint256 modelId, address juror) private {
-        uint8 left = _seatsLeft[modelId][juror];
-        delete _seatsLeft[modelId][juror];
-        if (left > 0) STAKING.release(juror, left * JUROR_LOCK);
+    /// @dev Frees what is left of the deposit of who is leaving, once no seat can cost any of it.
+    function _freeDeposit(uint256 modelId, address juror) private {
+        Membership storage member = _memberships[modelId][juror];
+        if (member.openSeats > 0) return;
+        uint128 amount = member.locks * JUROR_LOCK;
+        delete _memberships[modelId][juror];
+
+        emit JurorDepositFreed(modelId, juror, amount);
+
+        STAKING.release(juror, amount);
     }
 }

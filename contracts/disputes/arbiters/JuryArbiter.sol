@@ -171,13 +171,10 @@ contract JuryArbiter is JurorPool {
         uint128 penalties = 0;
         for (uint256 i = 0; i < case_.jurors.length; ++i) {
             address juror = case_.jurors[i];
-            if (_seats[caseId][juror].vote != Vote.None) {
-                _giveSeatBack(case_.modelId, juror);
-            } else {
-                uint128 taken = STAKING.slash(juror, JUROR_LOCK, JUROR_LOCK, address(this));
-                penalties += taken;
-                emit JurorPenalised(caseId, juror, taken);
-            }
+            bool silent = _seats[caseId][juror].vote == Vote.None;
+            uint128 penalty = _endSeat(case_.modelId, juror, silent);
+            penalties += penalty;
+            if (silent) emit JurorPenalised(caseId, juror, penalty);
         }
         case_.penalties = penalties;
 
@@ -252,18 +249,20 @@ contract JuryArbiter is JurorPool {
             );
     }
 
-    /// @dev Draws without replacement, each seat by the weight of who is left. Who has no seat left is passed over.
+    /// @dev Draws without replacement, each seat by the weight of who is left. The seat of who can no longer sit stays
+    /// empty: a member that leaves once the seed is known must not choose who sits in its place.
     function _seat(uint256 caseId, bytes32 seed, address[] memory pool, uint128[] memory weights) private {
         uint256 total = 0;
         for (uint256 i = 0; i < weights.length; ++i) total += weights[i];
-        address[] storage jurors = _cases[caseId].jurors;
-        for (uint256 nonce = 0; total > 0 && jurors.length < JURY_SIZE; ++nonce) {
+        JuryCase storage case_ = _cases[caseId];
+        // At least as many as there are seats, and each weighs something: `openCase` made sure.
+        for (uint256 nonce = 0; nonce < JURY_SIZE; ++nonce) {
             uint256 picked = _pick(weights, uint256(keccak256(abi.encode(seed, caseId, nonce))) % total);
             (address juror, uint128 weight) = (pool[picked], weights[picked]);
             total -= weight;
             weights[picked] = 0;
-            if (!_takeSeat(_cases[caseId].modelId, juror)) continue;
-            jurors.push(juror);
+            if (!_takeSeat(case_.modelId, juror)) continue;
+            case_.jurors.push(juror);
             _seats[caseId][juror].weight = weight;
         }
     }
