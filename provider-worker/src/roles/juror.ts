@@ -14,6 +14,8 @@ const LAST_CALL = 60;
 export class Juror implements Role {
   readonly name = "juror";
   readonly #tasks: TaskPool;
+  /** Models in whose pool it was seen, and whether it was there at the last look. */
+  readonly #isIn = new Map<bigint, boolean>();
 
   constructor(
     private readonly context: RoleContext,
@@ -39,10 +41,20 @@ export class Juror implements Role {
     return Promise.resolve();
   }
 
+  /** Enrols once. Who left or was put out for silence in this run stays out: each return is another deposit to lose. */
   async #enrol(modelId: bigint): Promise<void> {
-    const { contracts, provider } = this.context;
+    const { contracts, provider, log } = this.context;
     const pool = await contracts.jury.poolOf(modelId);
-    if (pool.some((member) => sameAddress(member, provider))) return;
+    const wasIn = this.#isIn.get(modelId);
+    if (pool.some((member) => sameAddress(member, provider))) {
+      this.#isIn.set(modelId, true);
+      return;
+    }
+    if (wasIn) {
+      this.#isIn.set(modelId, false);
+      log.warn({ model: String(modelId) }, "out of the jury pool: enrols again after a restart");
+    }
+    if (wasIn !== undefined) return;
     await this.#send(`enrol ${modelId}`, contracts.jury.interface.encodeFunctionData("enrol", [modelId, provider]));
   }
 

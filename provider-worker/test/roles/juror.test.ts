@@ -56,6 +56,19 @@ describe("A juror", () => {
       await tick();
       assert.equal(scene.sent.length, 2);
     });
+
+    it("not again in the same run when it left or was put out, but after a restart", async () => {
+      juror = new Juror(scene.context, [1n]);
+      scene.pool = [PROVIDER];
+      await tick();
+      scene.pool = [STRANGER];
+      await tick();
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      juror = new Juror(scene.context, [1n]);
+      await tick();
+      assert.deepEqual(purposes(), ["enrol 1"]);
+    });
   });
 
   describe("draws", () => {
