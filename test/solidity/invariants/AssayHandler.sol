@@ -28,7 +28,7 @@ contract AssayHandler is RegistryActions, Drain {
         return _actions;
     }
 
-    /// A model, five of the six providers with stake, offers and seats in its pool, and money for those who pay.
+    /// A model, five of the six providers with stake, offers and deposits in its pool, and money for those who pay.
     function _openForBusiness() private {
         _models.push(Model(_owners[0], ROYALTY_BPS, false, false));
         _registerModel(_owners[0], ROYALTY_BPS);
@@ -48,8 +48,8 @@ contract AssayHandler is RegistryActions, Drain {
         vm.prank(provider);
         jury.enrol(1, provider);
         _enrolled[1][provider] = true;
-        _seatsLeft[1][provider] = SEATS;
-        locked[provider] += SEATS * JUROR_LOCK;
+        _locks[1][provider] = SILENT_SEATS;
+        locked[provider] += SILENT_SEATS * JUROR_LOCK;
     }
 
     function _openAccount(uint256 token, address account, uint128 amount) private {

@@ -111,8 +111,8 @@ abstract contract Books is Cast {
     mapping(address provider => Worker) internal _workers;
     mapping(address provider => mapping(uint256 modelId => mapping(uint256 token => Offer))) internal _offers;
     mapping(uint256 modelId => mapping(address juror => bool)) internal _enrolled;
-    /// Seats that members of a pool may still take, with stake locked for each.
-    mapping(uint256 modelId => mapping(address juror => uint256)) internal _seatsLeft;
+    /// What is left of the deposits of jurors, in locks, whether they still are in the pool or only in open cases.
+    mapping(uint256 modelId => mapping(address juror => uint256)) internal _locks;
     mapping(uint256 caseId => mapping(address juror => Seat)) internal _seats;
 
     /// Balances in the escrow.
@@ -204,6 +204,22 @@ abstract contract Books is Cast {
         if (c.committed < seats && block.timestamp <= c.commitEnd) return IJuryArbiter.Phase.Commit;
         if (c.revealed < seats && block.timestamp <= c.commitEnd + JURY_PERIOD) return IJuryArbiter.Phase.Reveal;
         return IJuryArbiter.Phase.Count;
+    }
+
+    /// Cases of a model that are not closed and in which a juror sits, counted anew.
+    function openSeatsOf(uint256 modelId, address juror) public view returns (uint256 count) {
+        for (uint256 id = 1; id < _cases.length; ++id) {
+            bool open = !_cases[id].closed && _jobs[_cases[id].jobId].terms.modelId == modelId;
+            if (open && _seats[id][juror].weight > 0) ++count;
+        }
+    }
+
+    function locksOf(uint256 modelId, address juror) external view returns (uint256) {
+        return _locks[modelId][juror];
+    }
+
+    function modelCount() external view returns (uint256) {
+        return _models.length - 1;
     }
 
     /// The verdict of the revealed votes: more weight wins, if more than half of the seats voted.

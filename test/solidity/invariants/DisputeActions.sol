@@ -9,18 +9,21 @@ import {JobActions} from "./JobActions.sol";
 
 /// Challenges, juries and what follows from their verdicts.
 abstract contract DisputeActions is JobActions {
-    /// Seats given to somebody outside the pool, or given twice.
+    /// Seats given to somebody outside the pool, without a deposit or that left, or given twice.
     uint256 public strangeJurors;
+    /// Seats left empty although nobody that could be drawn had left or lost its deposit.
+    uint256 public missingJurors;
 
     function enrol(uint256 seed) external acts(seed) {
         (uint256 modelId, address juror, address who) = _jurorAndCaller(false);
-        uint256 reserve = SEATS * JUROR_LOCK;
-        bool able = _offerCount(juror, modelId) > 0 && free(juror) >= reserve && !_enrolled[modelId][juror];
+        uint256 missing = (SILENT_SEATS - _locks[modelId][juror]) * JUROR_LOCK;
+        bool able = _offerCount(juror, modelId) > 0 && free(juror) >= missing && !_enrolled[modelId][juror];
         bytes memory data = abi.encodeCall(jury.enrol, (modelId, juror));
         if (_call("jury.enrol", who, address(jury), data, able && _isJurorKey(juror, who))) {
+            if (openSeatsOf(modelId, juror) > 0) _note("enrol.seated");
             _enrolled[modelId][juror] = true;
-            _seatsLeft[modelId][juror] = SEATS;
-            locked[juror] += reserve;
+            _locks[modelId][juror] = SILENT_SEATS;
+            locked[juror] += missing;
         }
     }
 
@@ -33,8 +36,8 @@ abstract contract DisputeActions is JobActions {
         if (!_call("jury.leave", who, address(jury), data, expected)) return;
 
         _enrolled[modelId][juror] = false;
-        locked[juror] -= _seatsLeft[modelId][juror] * JUROR_LOCK;
-        _seatsLeft[modelId][juror] = 0;
+        if (openSeatsOf(modelId, juror) > 0) _note("leave.seated");
+        else _freeDeposit(modelId, juror);
     }
 
     function challenge(uint256 seed) external acts(seed) {
@@ -153,15 +156,7 @@ abstract contract DisputeActions is JobActions {
 
         c.closed = true;
         for (uint256 i = 0; i < c.jurors.length; ++i) {
-            address juror = c.jurors[i];
-            if (_seats[id][juror].revealed) {
-                _giveSeatBack(_jobs[c.jobId].terms.modelId, juror);
-                continue;
-            }
-            locked[juror] -= JUROR_LOCK;
-            _note("slash.juror");
-            _checkSlash(juror, JUROR_LOCK);
-            c.reward += _slash(juror, JUROR_LOCK);
+            c.reward += _endSeat(id, c.jurors[i]);
         }
         _enter(STAKE, address(jury), c.reward);
         owned[STAKE][address(jury)] += c.reward;
@@ -256,27 +251,50 @@ abstract contract DisputeActions is JobActions {
         (c.pool, c.weights, c.seedBlock) = (pool, weights, block.number + 2);
     }
 
-    /// Who sits is chance, and so read from the jury; that each is in the pool, once, is checked.
+    /// Who sits is chance, and so read from the jury; that each is in the pool, once, is checked, and that no seat is
+    /// empty but for who is gone.
     function _seatJurors(uint256 id) private {
         Case storage c = _cases[id];
+        mapping(address juror => bool) storage enrolled = _enrolled[_jobs[c.jobId].terms.modelId];
+        uint256 gone = 0;
+        for (uint256 i = 0; i < c.pool.length; ++i) {
+            if (!enrolled[c.pool[i]]) ++gone;
+        }
         address[] memory jurors = jury.juryCaseOf(id).jurors;
+        if (jurors.length + gone < JURY_SIZE) ++missingJurors;
+        if (jurors.length < JURY_SIZE) _note("draw.emptySeat");
         for (uint256 i = 0; i < jurors.length; ++i) {
             uint256 weight = _weightIn(c, jurors[i]);
-            if (weight == 0 || _seats[id][jurors[i]].weight != 0) ++strangeJurors;
+            if (!enrolled[jurors[i]] || weight == 0 || _seats[id][jurors[i]].weight != 0) ++strangeJurors;
             _seats[id][jurors[i]].weight = weight;
             c.jurors.push(jurors[i]);
-            _takeSeat(_jobs[c.jobId].terms.modelId, jurors[i]);
         }
     }
 
-    function _takeSeat(uint256 modelId, address juror) private {
-        if (_seatsLeft[modelId][juror] > 0) --_seatsLeft[modelId][juror];
-        else locked[juror] += JUROR_LOCK;
+    /// Silence costs a lock, as long as there is one; the last one costs the place in the pool. Nothing else does.
+    function _endSeat(uint256 id, address juror) private returns (uint256 penalty) {
+        uint256 modelId = _jobs[_cases[id].jobId].terms.modelId;
+        bool silent = !_seats[id][juror].revealed;
+        if (silent && _locks[modelId][juror] == 0) _note("silence.beyondDeposit");
+        if (silent && _locks[modelId][juror] > 0) {
+            --_locks[modelId][juror];
+            locked[juror] -= JUROR_LOCK;
+            _note("slash.juror");
+            _checkSlash(juror, JUROR_LOCK);
+            penalty = _slash(juror, JUROR_LOCK);
+        }
+        if (_enrolled[modelId][juror] && _locks[modelId][juror] == 0) {
+            _enrolled[modelId][juror] = false;
+            _note("juror.putOut");
+        }
+        if (_enrolled[modelId][juror] || openSeatsOf(modelId, juror) > 0 || _locks[modelId][juror] == 0) return penalty;
+        _note("deposit.freedByClose");
+        _freeDeposit(modelId, juror);
     }
 
-    function _giveSeatBack(uint256 modelId, address juror) private {
-        if (_enrolled[modelId][juror] && _seatsLeft[modelId][juror] < SEATS) ++_seatsLeft[modelId][juror];
-        else locked[juror] -= JUROR_LOCK;
+    function _freeDeposit(uint256 modelId, address juror) internal {
+        locked[juror] -= _locks[modelId][juror] * JUROR_LOCK;
+        _locks[modelId][juror] = 0;
     }
 
     function _weightIn(Case storage c, address juror) private view returns (uint256) {
@@ -296,12 +314,8 @@ abstract contract DisputeActions is JobActions {
         (members, weights) = (new address[](pool.length), new uint128[](pool.length));
         uint256 count = 0;
         for (uint256 i = 0; i < pool.length; ++i) {
-            bool seat = _seatsLeft[terms.modelId][pool[i]] > 0 || free(pool[i]) >= JUROR_LOCK;
             bool able =
-                _enrolled[terms.modelId][pool[i]] &&
-                    seat &&
-                    bonded[pool[i]] > 0 &&
-                    _offerCount(pool[i], terms.modelId) > 0;
+                _enrolled[terms.modelId][pool[i]] && bonded[pool[i]] > 0 && _offerCount(pool[i], terms.modelId) > 0;
             if (!able || _isParty(pool[i], terms, challenger)) continue;
             (members[count], weights[count]) = (pool[i], uint128(bonded[pool[i]]));
             ++count;

@@ -50,8 +50,7 @@ abstract contract Drain is TimeAndRules {
             if (!_enrolled[id][who]) continue;
             _must(who, address(jury), abi.encodeCall(jury.leave, (id, who)), "leaving a jury pool");
             _enrolled[id][who] = false;
-            locked[who] -= _seatsLeft[id][who] * JUROR_LOCK;
-            _seatsLeft[id][who] = 0;
+            _freeDeposit(id, who);
         }
     }
 

@@ -52,7 +52,7 @@ abstract contract StakeActions is PaymentActions {
         _withdrawStake(who, who);
     }
 
-    /// Stake behind open jobs, uncollected pots and jury seats, summed up anew.
+    /// Stake behind open jobs, uncollected pots and jurors' deposits, summed up anew.
     function obligationsOf(address provider) public view returns (uint256 sum) {
         for (uint256 id = 1; id < _jobs.length; ++id) {
             bool open = _jobs[id].stage != Stage.Paid && _jobs[id].stage != Stage.Refunded;
@@ -61,10 +61,7 @@ abstract contract StakeActions is PaymentActions {
         for (uint256 i = 0; i < _pots.length; ++i) {
             if (_pots[i].key.provider == provider) sum += _pots[i].stake;
         }
-        for (uint256 id = 1; id < _cases.length; ++id) {
-            if (!_cases[id].closed && _seats[id][provider].weight > 0) sum += JUROR_LOCK;
-        }
-        for (uint256 id = 1; id < _models.length; ++id) sum += _seatsLeft[id][provider] * JUROR_LOCK;
+        for (uint256 id = 1; id < _models.length; ++id) sum += _locks[id][provider] * JUROR_LOCK;
     }
 
     function _dueOf(address who) internal view returns (uint256 due) {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
+import {IJuryArbiter} from "../../../contracts/interfaces/IJuryArbiter.sol";
 import {InferenceMarket} from "../../../contracts/market/InferenceMarket.sol";
 import {PaymentEscrow} from "../../../contracts/payments/PaymentEscrow.sol";
 import {ProviderStaking} from "../../../contracts/staking/ProviderStaking.sol";
@@ -235,9 +236,10 @@ contract SystemInvariantsTest is TestBase {
         }
     }
 
-    /// Seats are of the pool that was fixed when the case opened, each juror once.
+    /// Seats are of the pool that was fixed when the case opened, each juror once; other cases take none of them.
     function invariant_I17_jurorsAreOfThePoolAndSeatedOnce() public view {
         assertEq(_assay.strangeJurors(), 0, "I17: jurors");
+        assertEq(_assay.missingJurors(), 0, "I17: empty seats");
     }
 
     function invariant_I23_sharesAddUpToThePrice() public view {
@@ -279,6 +281,11 @@ contract SystemInvariantsTest is TestBase {
         assertEq(_staking.bondedOf(who), _assay.bonded(who), "I02: bonded");
         assertEq(_staking.unbondingOf(who), _assay.unbonding(who), "I02: unbonding");
         assertEq(_staking.lockedOf(who), _assay.locked(who), "I02: locked");
+        for (uint256 id = 1; id <= _assay.modelCount(); ++id) {
+            IJuryArbiter.Membership memory member = _assay.jury().membershipOf(id, who);
+            assertEq(member.locks, _assay.locksOf(id, who), "I02: locks of a juror");
+            assertEq(member.openSeats, _assay.openSeatsOf(id, who), "I02: open seats of a juror");
+        }
     }
 
     function _checkBalances(address who) private view {

@@ -27,7 +27,7 @@ abstract contract AssayFixture is TestBase {
     uint128 internal constant BOND = 10e18;
     uint128 internal constant JUROR_LOCK = 1e18;
     uint8 internal constant JURY_SIZE = 3;
-    uint8 internal constant SEATS = 4;
+    uint8 internal constant SILENT_SEATS = 4;
     uint48 internal constant UNBONDING = 21 days;
     uint48 internal constant JURY_PERIOD = 1 hours;
     uint32 internal constant PARAMETER_DELAY = 2 days;
