@@ -26,10 +26,10 @@ export const leave = action(async (session, given: SeatArguments) => {
 export const pool = action(async (session, { model }: { model: bigint }) => {
   const { jury, staking } = session.contracts;
   const token = await session.stakeToken();
-  const rows = (await jury.poolOf(model)).map(async (juror) => ({
-    juror,
-    freeStake: token.show(await staking.freeOf(juror)),
-  }));
+  const rows = (await jury.poolOf(model)).map(async (juror) => {
+    const { locks, openSeats } = await jury.membershipOf(model, juror);
+    return { juror, weight: token.show(await staking.bondedOf(juror)), locks, openSeats };
+  });
   return new Listing("jurors", await Promise.all(rows));
 });
 

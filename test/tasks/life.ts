@@ -372,7 +372,9 @@ describe("The tasks over the life of a market", function () {
     });
 
     it("opens a case for a bond", async () => {
-      expect((await rows("jury:pool", { model: MODEL })).length).to.equal(3);
+      const pool = await rows("jury:pool", { model: MODEL });
+      expect(pool.length).to.equal(3);
+      for (const juror of pool) expect(juror).to.include({ locks: 4, openSeats: 0 });
       const opened = await json("dispute:challenge", { job: await nth(6), account: CHALLENGER });
       expect(opened).to.include({ case: 1, bond: "1.0", slashCap: "10.0", outputCommitment: wrong });
       expect(await json("job:show", { job: await nth(6) })).to.include({ status: "Disputed", case: 1 });
