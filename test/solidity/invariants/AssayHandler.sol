@@ -95,6 +95,7 @@ contract AssayHandler is RegistryActions, Drain {
         _list(this.leave.selector, 2);
         _list(this.challenge.selector, 8);
         _list(this.draw.selector, 8);
+        _list(this.flood.selector, 1);
         _list(this.requestSeedAgain.selector, 2);
         _list(this.commitVote.selector, 10);
         _list(this.revealVote.selector, 10);

@@ -5,76 +5,50 @@ import {IJuryArbiter} from "../../../contracts/interfaces/IJuryArbiter.sol";
 import {Ruling} from "../../../contracts/types/DisputeTypes.sol";
 import {JobStatus, JobTerms} from "../../../contracts/types/JobTypes.sol";
 import {MAX_RESOLUTION} from "../../../contracts/types/Limits.sol";
-import {JobActions} from "./JobActions.sol";
+import {JurorActions} from "./JurorActions.sol";
 
 /// Challenges, juries and what follows from their verdicts.
-abstract contract DisputeActions is JobActions {
+abstract contract DisputeActions is JurorActions {
     /// Seats given to somebody outside the pool, without a deposit or that left, or given twice.
     uint256 public strangeJurors;
     /// Seats left empty although nobody that could be drawn had left or lost its deposit.
     uint256 public missingJurors;
 
-    function enrol(uint256 seed) external acts(seed) {
-        (uint256 modelId, address juror, address who) = _jurorAndCaller(false);
-        uint256 missing = (SILENT_SEATS - _locks[modelId][juror]) * JUROR_LOCK;
-        bool able = _offerCount(juror, modelId) > 0 && free(juror) >= missing && !_enrolled[modelId][juror];
-        bytes memory data = abi.encodeCall(jury.enrol, (modelId, juror));
-        if (_call("jury.enrol", who, address(jury), data, able && _isJurorKey(juror, who))) {
-            if (openSeatsOf(modelId, juror) > 0) _note("enrol.seated");
-            _enrolled[modelId][juror] = true;
-            _locks[modelId][juror] = SILENT_SEATS;
-            locked[juror] += missing;
-        }
-    }
-
-    function leave(uint256 seed) external acts(seed) {
-        (uint256 modelId, address juror, address who) = _jurorAndCaller(true);
-        // Most stay, so that juries can be drawn.
-        if (!_oneIn(3)) return;
-        bool expected = _enrolled[modelId][juror] && _isJurorKey(juror, who);
-        bytes memory data = abi.encodeCall(jury.leave, (modelId, juror));
-        if (!_call("jury.leave", who, address(jury), data, expected)) return;
-
-        _enrolled[modelId][juror] = false;
-        if (openSeatsOf(modelId, juror) > 0) _note("leave.seated");
-        else _freeDeposit(modelId, juror);
-    }
-
     function challenge(uint256 seed) external acts(seed) {
-        uint256 id = _jobThatIs(JobStatus.Submitted);
-        if (id == 0) return;
-        address who = _oneIn(4) ? _anybody() : _pick(_challengers);
-        bytes32 output = _oneIn(12) ? keccak256("another") : _jobs[id].output;
-        (address[] memory pool, uint128[] memory weights) = _eligible(id, who);
-        bool expected =
-            statusOf(id) == JobStatus.Submitted &&
-                output == _jobs[id].output &&
-                balance[STAKE][who] >= BOND &&
-                pool.length >= JURY_SIZE;
-        bytes memory data = abi.encodeCall(disputes.challenge, (_jobs[id].terms, output));
-        _lowers(who);
-        if (!_call("disputes.challenge", who, address(disputes), data, expected)) return;
-
-        if (_lastResult != _cases.length) ++idsOutOfOrder;
-        ++_holds[STAKE][who];
-        _jobs[id].stage = Stage.Disputed;
-        _lose(STAKE, who, BOND);
-        held[STAKE] += BOND;
-        bondsPosted += BOND;
-        _openCase(id, who, pool, weights);
+        _challengeAny();
     }
 
     function draw(uint256 seed) external acts(seed) {
         uint256 id = _caseIn(IJuryArbiter.Phase.Draw);
-        if (id == 0) return;
-        Case storage c = _cases[id];
-        bool ready = block.number > c.seedBlock && block.number - c.seedBlock <= 256;
-        bool expected = phaseOf(id) == IJuryArbiter.Phase.Draw && ready;
-        bytes memory data = abi.encodeCall(jury.draw, (id, c.pool, c.weights));
-        if (!_call("jury.draw", _passerBy(), address(jury), data, expected)) return;
+        if (id != 0) _draw(id);
+    }
 
-        c.commitEnd = block.timestamp + JURY_PERIOD;
-        _seatJurors(id);
+    /// More cases at once than a deposit pays for; jurors answer some and are silent in the others, and come and go.
+    function flood(uint256 seed) external acts(seed) {
+        uint256 first = _cases.length;
+        for (uint256 i = 0; i < 2 * SILENT_SEATS; ++i) {
+            _requestAny();
+            _observe();
+            _submitAny();
+            _observe();
+            _challengeAny();
+            _observe();
+        }
+        if (_oneIn(2)) _leaveAny();
+        _pass(36, 3);
+        for (uint256 id = first; id < _cases.length; ++id) _draw(id);
+        _leaveAny();
+        if (_oneIn(2)) _enrolAny();
+        for (uint256 id = first; id < _cases.length; ++id) {
+            for (uint256 i = _oneIn(3) ? 0 : JURY_SIZE; i < _cases[id].jurors.length; ++i) _commitNext(id);
+        }
+        _pass(JURY_PERIOD + 1, 1);
+        for (uint256 id = first; id < _cases.length; ++id) {
+            for (uint256 i = 0; i < _cases[id].committed; ++i) _revealNext(id);
+        }
+        _pass(JURY_PERIOD + 1, 1);
+        for (uint256 id = first; id < _cases.length; ++id) _close(id);
+        for (uint256 i = 0; i < JURY_SIZE; ++i) _enrolAny();
     }
 
     function requestSeedAgain(uint256 seed) external acts(seed) {
@@ -118,6 +92,41 @@ abstract contract DisputeActions is JobActions {
     function payJurors(uint256 seed) external acts(seed) {
         uint256 id = _caseToPay();
         if (id != 0) _payJurors(id);
+    }
+
+    function _challengeAny() private {
+        uint256 id = _jobThatIs(JobStatus.Submitted);
+        if (id == 0) return;
+        address who = _oneIn(4) ? _anybody() : _pick(_challengers);
+        bytes32 output = _oneIn(12) ? keccak256("another") : _jobs[id].output;
+        (address[] memory pool, uint128[] memory weights) = _eligible(id, who);
+        bool expected =
+            statusOf(id) == JobStatus.Submitted &&
+                output == _jobs[id].output &&
+                balance[STAKE][who] >= BOND &&
+                pool.length >= JURY_SIZE;
+        bytes memory data = abi.encodeCall(disputes.challenge, (_jobs[id].terms, output));
+        _lowers(who);
+        if (!_call("disputes.challenge", who, address(disputes), data, expected)) return;
+
+        if (_lastResult != _cases.length) ++idsOutOfOrder;
+        ++_holds[STAKE][who];
+        _jobs[id].stage = Stage.Disputed;
+        _lose(STAKE, who, BOND);
+        held[STAKE] += BOND;
+        bondsPosted += BOND;
+        _openCase(id, who, pool, weights);
+    }
+
+    function _draw(uint256 id) private {
+        Case storage c = _cases[id];
+        bool ready = block.number > c.seedBlock && block.number - c.seedBlock <= 256;
+        bool expected = phaseOf(id) == IJuryArbiter.Phase.Draw && ready;
+        bytes memory data = abi.encodeCall(jury.draw, (id, c.pool, c.weights));
+        if (!_call("jury.draw", _passerBy(), address(jury), data, expected)) return;
+
+        c.commitEnd = block.timestamp + JURY_PERIOD;
+        _seatJurors(id);
     }
 
     function _commitNext(uint256 id) private {
@@ -292,11 +301,6 @@ abstract contract DisputeActions is JobActions {
         _freeDeposit(modelId, juror);
     }
 
-    function _freeDeposit(uint256 modelId, address juror) internal {
-        locked[juror] -= _locks[modelId][juror] * JUROR_LOCK;
-        _locks[modelId][juror] = 0;
-    }
-
     function _weightIn(Case storage c, address juror) private view returns (uint256) {
         for (uint256 i = 0; i < c.pool.length; ++i) {
             if (c.pool[i] == juror) return c.weights[i];
@@ -364,23 +368,6 @@ abstract contract DisputeActions is JobActions {
     function _commitment(uint256 id, address juror, bytes32 found, bytes32 salt) private view returns (bytes32) {
         bytes32 tag = keccak256("assay.jury.vote.v1");
         return keccak256(abi.encode(tag, block.chainid, address(jury), id, _cases[id].round, juror, found, salt));
-    }
-
-    function _isJurorKey(address juror, address who) private view returns (bool) {
-        return who == juror || who == _workers[juror].operator;
-    }
-
-    function _offerCount(address provider, uint256 modelId) private view returns (uint256 count) {
-        if (_offers[provider][modelId][STAKE].maxDuration > 0) ++count;
-        if (_offers[provider][modelId][PAY].maxDuration > 0) ++count;
-    }
-
-    /// Somebody who is (or is not) in the pool of a model, if there is one.
-    function _jurorAndCaller(bool enrolled) private returns (uint256 modelId, address juror, address who) {
-        modelId = _oneIn(2) ? 1 : 1 + _roll(_models.length - 1);
-        juror = _pick(_provs);
-        for (uint256 i = 0; i < _provs.length && _enrolled[modelId][juror] != enrolled; ++i) juror = _provs[i];
-        who = _mostly(_oneIn(2) ? juror : _workers[juror].operator);
     }
 
     /// A case in this phase if there is one; sometimes, or if there is none, any case.

@@ -8,45 +8,11 @@ import {StakeActions} from "./StakeActions.sol";
 /// Jobs from request to settlement, and the pots they fill.
 abstract contract JobActions is StakeActions {
     function request(uint256 seed) external acts(seed) {
-        (IInferenceMarket.JobRequest memory job, Offer memory offer, uint256 token) = _randomRequest();
-        address client = _oneIn(8) ? _anybody() : _pick(_clients);
-        bool expected =
-            _isAcceptable(job, offer) && balance[token][client] >= offer.price && free(job.provider) >= offer.stake;
-        JobTerms memory terms = _termsNow(
-            _holds[token][client] + 1,
-            client,
-            job,
-            _workers[job.provider].operator,
-            offer.price,
-            offer.stake,
-            offer.maxDuration
-        );
-        (terms.challengeWindow, terms.protocolFeeBps) = (_params.window, _params.feeBps);
-        _lowers(client);
-        if (!_call("market.request", client, address(market), abi.encodeCall(market.request, (job)), expected)) return;
-
-        uint256 id = _idOf(terms);
-        if (_lastResult != id) ++unexpectedIds;
-        if (_numberOf[id] != 0) ++unexpectedIds;
-        _numberOf[id] = _jobs.length;
-        Job storage opened = _jobs.push();
-        (opened.id, opened.terms) = (id, terms);
-        (opened.stage, opened.phaseEnd) = (Stage.Requested, terms.executionDeadline);
-        ++_holds[token][client];
-        locked[terms.provider] += terms.stake;
-        _lose(token, client, terms.price);
-        held[token] += terms.price;
-        pricesPaidIn[token] += terms.price;
+        _requestAny();
     }
 
     function submit(uint256 seed) external acts(seed) {
-        uint256 id = _jobThatIs(JobStatus.Requested);
-        if (id == 0) return;
-        address who = _mostly(_workerOf(id));
-        bytes32 output = _oneIn(12) ? bytes32(0) : keccak256(abi.encode("output", id));
-        bytes memory data = abi.encodeCall(market.submit, (_jobs[id].terms, output, "ipfs://output"));
-        bool expected = _maySubmit(id, who) && output != 0;
-        if (_call("market.submit", who, address(market), data, expected)) _submitted(id, output);
+        _submitAny();
     }
 
     function submitAndFinaliseDue(uint256 seed) external acts(seed) {
@@ -95,6 +61,48 @@ abstract contract JobActions is StakeActions {
         uint256 index = _roll(_pots.length);
         for (uint256 i = 0; i < _pots.length && _isEmpty(_pots[index]); ++i) index = (index + 1) % _pots.length;
         _collect(index);
+    }
+
+    function _requestAny() internal {
+        (IInferenceMarket.JobRequest memory job, Offer memory offer, uint256 token) = _randomRequest();
+        address client = _oneIn(8) ? _anybody() : _pick(_clients);
+        bool expected =
+            _isAcceptable(job, offer) && balance[token][client] >= offer.price && free(job.provider) >= offer.stake;
+        JobTerms memory terms = _termsNow(
+            _holds[token][client] + 1,
+            client,
+            job,
+            _workers[job.provider].operator,
+            offer.price,
+            offer.stake,
+            offer.maxDuration
+        );
+        (terms.challengeWindow, terms.protocolFeeBps) = (_params.window, _params.feeBps);
+        _lowers(client);
+        if (!_call("market.request", client, address(market), abi.encodeCall(market.request, (job)), expected)) return;
+
+        uint256 id = _idOf(terms);
+        if (_lastResult != id) ++unexpectedIds;
+        if (_numberOf[id] != 0) ++unexpectedIds;
+        _numberOf[id] = _jobs.length;
+        Job storage opened = _jobs.push();
+        (opened.id, opened.terms) = (id, terms);
+        (opened.stage, opened.phaseEnd) = (Stage.Requested, terms.executionDeadline);
+        ++_holds[token][client];
+        locked[terms.provider] += terms.stake;
+        _lose(token, client, terms.price);
+        held[token] += terms.price;
+        pricesPaidIn[token] += terms.price;
+    }
+
+    function _submitAny() internal {
+        uint256 id = _jobThatIs(JobStatus.Requested);
+        if (id == 0) return;
+        address who = _mostly(_workerOf(id));
+        bytes32 output = _oneIn(12) ? bytes32(0) : keccak256(abi.encode("output", id));
+        bytes memory data = abi.encodeCall(market.submit, (_jobs[id].terms, output, "ipfs://output"));
+        bool expected = _maySubmit(id, who) && output != 0;
+        if (_call("market.submit", who, address(market), data, expected)) _submitted(id, output);
     }
 
     function _expire(uint256 id) internal {

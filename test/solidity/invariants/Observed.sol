@@ -154,7 +154,7 @@ abstract contract Observed is Books, ITransferProbe {
         return tokens[token].balanceOf(address(escrow)) >= claims;
     }
 
-    function _observe() private {
+    function _observe() internal {
         _countEndings();
         _watchJobs();
         for (uint256 i = 0; i < people.length; ++i) {
