@@ -91,17 +91,16 @@ interface IProofCourt is IArbiter {
     event DemandFeePaid(uint256 indexed caseId, address indexed to, uint128 amount);
     /// @notice The court's share of a slash or a bond went where it belongs.
     event RewardForwarded(uint256 indexed caseId, address indexed to, uint128 amount);
-    /// @notice A family of operators got its verifier, for good.
+    /// @notice A family of operators got its verifier, at deployment.
     event VerifierSet(uint8 indexed family, address indexed verifier);
 
     error ProofCourt_NotDisputes(address caller);
-    error ProofCourt_NotDeployer(address caller);
     error ProofCourt_ZeroAddress();
     error ProofCourt_PeriodsTooLong(uint256 total, uint256 cap);
     error ProofCourt_ZeroPeriod();
     error ProofCourt_ZeroFee();
     error ProofCourt_NoGraph(uint256 modelId);
-    error ProofCourt_VerifierAlreadySet(uint8 family, address verifier);
+    error ProofCourt_NoCode(uint8 family, address verifier);
     error ProofCourt_NoVerifier(uint16 operator);
     error ProofCourt_Over(uint256 caseId);
     error ProofCourt_NotOver(uint256 caseId);
@@ -181,10 +180,7 @@ interface IProofCourt is IArbiter {
     /// @notice Sends what the ruling gave the court on: from a lost bond to the provider, from a slash to the treasury.
     function forwardReward(uint256 caseId) external;
 
-    /// @notice Names the verifier of a family of operators, once. Only the deployer.
-    function setVerifier(uint8 family, IOperatorVerifier verifier) external;
-
-    /// @notice The verifier of a family.
+    /// @notice The verifier of a family of operators; zero if there is none. Fixed at deployment.
     function verifierOf(uint8 family) external view returns (IOperatorVerifier);
 
     /// @notice One case.

@@ -8,6 +8,9 @@ import type {
 const HOUR = 3600n;
 const DAY = 24n * HOUR;
 
+/** The court's verifiers by family of operators, from 1 on. */
+const VERIFIERS = ["IndexMaps", "Selection", "Elementwise", "Quantization", "IntegerDot"];
+
 /** A parameter, or a contract that the same deployment creates. */
 type StakeToken = ModuleParameterRuntimeValue<string> | NamedArtifactContractDeploymentFuture<string>;
 
@@ -74,16 +77,30 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: StakeToken) {
     m.getParameter("jurorLock", 10n ** 18n),
   ]);
 
+  const court = m.contract("ProofCourt", [
+    disputes,
+    models,
+    providers,
+    escrow,
+    stakeToken,
+    {
+      reply: m.getParameter("replyPeriod", HOUR),
+      claim: m.getParameter("claimPeriod", HOUR),
+    },
+    m.getParameter("demandFee", 10n ** 17n),
+    VERIFIERS.map((name) => m.contract(name)),
+  ]);
+
   m.call(models, "linkProviders", [providers]);
-  m.call(escrow, "setControllers", [[disputes]]);
+  m.call(escrow, "setControllers", [[disputes, court]]);
   m.call(staking, "setControllers", [[disputes, jury]]);
   m.call(market, "linkDisputes", [disputes]);
-  for (const profile of [1, 2, 3, 4]) {
-    m.call(disputes, "setArbiter", [profile, jury], { id: `setArbiter_${String(profile)}` });
+  for (const [profile, arbiter] of [court, jury, jury, jury].entries()) {
+    m.call(disputes, "setArbiter", [profile + 1, arbiter], { id: `setArbiter_${String(profile + 1)}` });
   }
   m.call(roles, "setUp", [authority, market, admin, guardian, delay]);
 
-  return { authority, models, providers, escrow, staking, market, disputes, randomness, jury };
+  return { authority, models, providers, escrow, staking, market, disputes, randomness, jury, court };
 }
 
 /** The system over a stake token that exists already. */

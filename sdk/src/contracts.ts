@@ -9,6 +9,7 @@ import {
   JuryArbiter__factory,
   ModelRegistry__factory,
   PaymentEscrow__factory,
+  ProofCourt__factory,
   ProviderRegistry__factory,
   ProviderStaking__factory,
 } from "./typechain/index.js";
@@ -25,6 +26,7 @@ export function connect(deployment: Deployment, runner: ContractRunner) {
     disputes: DisputeManager__factory.connect(deployment.disputes, runner),
     randomness: BlockhashRandomness__factory.connect(deployment.randomness, runner),
     jury: JuryArbiter__factory.connect(deployment.jury, runner),
+    court: ProofCourt__factory.connect(deployment.court, runner),
   };
 }
 

@@ -15,6 +15,7 @@ export const CONTRACT_NAMES = [
   "disputes",
   "randomness",
   "jury",
+  "court",
 ] as const;
 export type ContractName = (typeof CONTRACT_NAMES)[number];
 
@@ -31,6 +32,7 @@ const IGNITION_IDS: Record<ContractName, string> = {
   disputes: "DisputeManager",
   randomness: "BlockhashRandomness",
   jury: "JuryArbiter",
+  court: "ProofCourt",
 };
 
 /** Addresses of public networks by chain id. None yet. */

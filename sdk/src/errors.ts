@@ -42,6 +42,16 @@ const HINTS: Readonly<Record<string, string>> = {
   ProviderRegistry_NotRegistered: "register the provider first",
   ModelRegistry_Deprecated: "the model takes no new jobs: use the version that replaces it",
   JuryArbiter_TooFewJurors: "no jury can be drawn for this model now; nothing was charged",
+  ProofCourt_NoGraph: "the model has no graph commitment: its results cannot be judged by proof; nothing was charged",
+  ProofCourt_Over: "the case is decided: carry the ruling out with resolve",
+  ProofCourt_NotOver: "carry the ruling out with resolve first",
+  ProofCourt_NotProvider: "only the provider of the case or its operator key posts the trace",
+  ProofCourt_NoTrace: "the provider has not posted its trace yet; without one in time it is convicted",
+  ProofCourt_TooLate: "an answer would come too late in this case",
+  ProofCourt_AlreadyDemanded: "this part was asked for: its answer is in the events",
+  ProofCourt_AlreadyAnswered: "this part was shown: see the events",
+  ProofCourt_NotOverdue: "the provider may still answer: wait until the deadline has passed",
+  ProofCourt_NoContradiction: "the element follows from its operands",
   DisputeManager_NotYetRuled: "the arbiter has not decided yet",
 };
 

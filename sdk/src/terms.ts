@@ -2,7 +2,12 @@ import type { BytesLike, Log, Result } from "ethers";
 import { AbiCoder, id, keccak256, toBeHex } from "ethers";
 
 import { AssayError } from "./errors.js";
-import { DisputeManager__factory, InferenceMarket__factory, JuryArbiter__factory } from "./typechain/index.js";
+import {
+  DisputeManager__factory,
+  InferenceMarket__factory,
+  JuryArbiter__factory,
+  ProofCourt__factory,
+} from "./typechain/index.js";
 
 /** The terms of a job as the market fixed them; see `contracts/types/JobTypes.sol`. Times in seconds since 1970. */
 export interface JobTerms {
@@ -110,6 +115,7 @@ export const INTERFACES = {
   market,
   disputes: DisputeManager__factory.createInterface(),
   jury: JuryArbiter__factory.createInterface(),
+  court: ProofCourt__factory.createInterface(),
 } as const;
 
 /** Terms out of plain JSON, amounts and ids as decimal strings. */

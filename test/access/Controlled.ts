@@ -90,12 +90,12 @@ describe("Controlled", () => {
     });
   }
 
-  it("names market and court in the escrow, market, court and jury in the staking", async () => {
-    const { escrow, staking, market, disputes, jury } = await load();
+  it("names market, disputes and court in the escrow, market, disputes and jury in the staking", async () => {
+    const { escrow, staking, market, disputes, jury, court } = await load();
     const obeyed = async (ledger: typeof escrow | typeof staking) =>
-      Promise.all([market, disputes, jury].map((account) => ledger.isController(account)));
-    expect(await obeyed(escrow)).to.deep.equal([true, true, false]);
-    expect(await obeyed(staking)).to.deep.equal([true, true, true]);
+      Promise.all([market, disputes, jury, court].map((account) => ledger.isController(account)));
+    expect(await obeyed(escrow)).to.deep.equal([true, true, false, true]);
+    expect(await obeyed(staking)).to.deep.equal([true, true, true, false]);
   });
 
   it("lets the controllers move what they should", async () => {

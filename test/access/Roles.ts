@@ -135,18 +135,18 @@ describe("Roles of the deployment", () => {
 
   describe("I04 C21 the deployer", () => {
     it("cannot link again", async () => {
-      const { escrow, staking, models, providers, market, disputes, deployer, stranger, jury } = await load();
+      const { escrow, staking, models, providers, market, disputes, deployer, stranger, jury, court } = await load();
       const own = { escrow: escrow.connect(deployer), staking: staking.connect(deployer) };
       for (const ledger of Object.values(own)) {
         await refused(ledger.setControllers([jury]), ledger, "Controlled_AlreadyLinked");
       }
       const registry = models.connect(deployer).linkProviders(stranger);
       await refused(registry, models, "ModelRegistry_AlreadyLinked", providers);
-      const court = market.connect(deployer).linkDisputes(stranger);
-      await refused(court, market, "InferenceMarket_AlreadyLinked", disputes);
-      for (const profile of [1n, 2n, 3n, 4n]) {
-        const arbiter = disputes.connect(deployer).setArbiter(profile, stranger);
-        await refused(arbiter, disputes, "DisputeManager_ArbiterAlreadySet", profile, jury);
+      const link = market.connect(deployer).linkDisputes(stranger);
+      await refused(link, market, "InferenceMarket_AlreadyLinked", disputes);
+      for (const [i, arbiter] of [court, jury, jury, jury].entries()) {
+        const call = disputes.connect(deployer).setArbiter(i + 1, stranger);
+        await refused(call, disputes, "DisputeManager_ArbiterAlreadySet", i + 1, arbiter);
       }
     });
 

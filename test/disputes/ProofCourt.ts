@@ -1,6 +1,8 @@
 import { expect } from "chai";
+import { ZeroAddress } from "ethers";
 
-import { COURT_PERIOD, RULING } from "../support/assemble.js";
+import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
+import { COURT_PERIOD, DEMAND_FEE, RULING } from "../support/assemble.js";
 import { at, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
 import type { ProvenMarket, Run } from "../support/proofs.js";
 import {
@@ -37,6 +39,18 @@ describe("ProofCourt", function () {
     await at((quiet > windowEnd ? quiet : windowEnd) + 1n);
     await networkHelpers.mine();
   }
+
+  it("is not deployed with a verifier that has no code", async () => {
+    const { deployer, disputes, models, providers, escrow, stakeToken, stranger } = await load();
+    const deployed = new ProofCourt__factory(deployer).deploy(
+      ...([disputes, models, providers, escrow, stakeToken] as const),
+      { reply: COURT_PERIOD, claim: COURT_PERIOD },
+      DEMAND_FEE,
+      [stranger],
+    );
+    const court = ProofCourt__factory.connect(ZeroAddress, deployer);
+    await refused(deployed, court, "ProofCourt_NoCode", 1n, stranger.address);
+  });
 
   it("convicts a wrong byte in any tensor, whoever it is that proves it", async () => {
     const { model } = await preparedDigits();

@@ -9,7 +9,9 @@ import AssayModule from "../../ignition/modules/Assay.js";
 import LocalModule from "../../ignition/modules/Local.js";
 import {
   AccessManager__factory,
+  DisputeManager__factory,
   InferenceMarket__factory,
+  ProofCourt__factory,
   ProviderStaking__factory,
 } from "../../sdk/src/typechain/index.js";
 import { at, ethers, ignition, networkHelpers, now, refused } from "../support/fixture.js";
@@ -32,6 +34,9 @@ async function deployWith(people: { admin?: string; guardian?: string } = {}) {
     authority: AccessManager__factory.connect(await deployed.authority.getAddress(), deployer),
     market: InferenceMarket__factory.connect(await deployed.market.getAddress(), deployer),
     staking: ProviderStaking__factory.connect(await deployed.staking.getAddress(), deployer),
+    disputes: DisputeManager__factory.connect(await deployed.disputes.getAddress(), deployer),
+    court: ProofCourt__factory.connect(await deployed.court.getAddress(), deployer),
+    jury: await deployed.jury.getAddress(),
     stakeToken: await deployed.stakeToken.getAddress(),
     setup: await ethers.getContractAt("RoleSetup", await roleSetupOf(await deployed.authority.getAddress())),
   };
@@ -133,6 +138,21 @@ describe("The Ignition module", () => {
   it("deploys the system over the stake token that it is deployed with", async () => {
     const { staking, stakeToken } = await networkHelpers.loadFixture(deployByDefault);
     expect(await staking.STAKE_TOKEN()).to.equal(stakeToken);
+  });
+
+  it("lets the proof court judge exact models and the jury all others", async () => {
+    const { disputes, court, jury } = await networkHelpers.loadFixture(deployByDefault);
+    const arbiters = await Promise.all([1, 2, 3, 4].map((profile) => disputes.arbiterOf(profile)));
+    expect(arbiters).to.deep.equal([await court.getAddress(), jury, jury, jury]);
+  });
+
+  it("gives the court a verifier of its own for each family of exact operators, and for no other", async () => {
+    const { court } = await networkHelpers.loadFixture(deployByDefault);
+    const named = await court.queryFilter(court.filters.VerifierSet());
+    expect(named.map(({ args }) => args.family)).to.deep.equal([1n, 2n, 3n, 4n, 5n]);
+    expect(new Set(named.map(({ args }) => args.verifier)).size).to.equal(5);
+    for (const { args } of named) expect(await court.verifierOf(args.family)).to.equal(args.verifier);
+    expect(await court.verifierOf(6)).to.equal(ZeroAddress);
   });
 
   it("takes the example parameters of a public network, once the addresses are filled in", async () => {

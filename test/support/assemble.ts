@@ -29,7 +29,7 @@ export interface Variation {
   minJobStake?: bigint;
   periods?: { draw: bigint; commit: bigint; reveal: bigint };
   jurySize?: bigint;
-  /** Whether the jury judges every profile, as it does in the deployment; otherwise no arbiter is named. */
+  /** Whether the jury judges every profile but `Exact`; otherwise no arbiter is named. */
   juryJudges?: boolean;
 }
 
@@ -89,6 +89,8 @@ export async function assemble(variation: Variation = {}) {
     variation.jurySize ?? 3n,
     JUROR_LOCK,
   );
+  const verifiers: string[] = [];
+  for (const Verifier of VERIFIERS) verifiers.push(await (await new Verifier(deployer).deploy()).getAddress());
   const court = await new ProofCourt__factory(deployer).deploy(
     disputes,
     models,
@@ -97,15 +99,13 @@ export async function assemble(variation: Variation = {}) {
     stakeToken,
     { reply: COURT_PERIOD, claim: COURT_PERIOD },
     DEMAND_FEE,
+    verifiers,
   );
-  for (const [family, Verifier] of VERIFIERS.entries()) {
-    await court.setVerifier(family + 1, await new Verifier(deployer).deploy());
-  }
   await models.linkProviders(providers);
   await escrow.setControllers([disputes, court]);
   await staking.setControllers([disputes, jury]);
   await market.linkDisputes(disputes);
-  if (variation.juryJudges) for (const profile of [1, 2, 3, 4]) await disputes.setArbiter(profile, jury);
+  if (variation.juryJudges) for (const profile of [2, 3, 4]) await disputes.setArbiter(profile, jury);
 
   return {
     ...named,

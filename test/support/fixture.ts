@@ -15,6 +15,7 @@ import {
   JuryArbiter__factory,
   ModelRegistry__factory,
   PaymentEscrow__factory,
+  ProofCourt__factory,
   ProviderRegistry__factory,
   ProviderStaking__factory,
 } from "../../sdk/src/typechain/index.js";
@@ -80,6 +81,7 @@ export async function deployAssay() {
     disputes: DisputeManager__factory.connect(await at(deployed.disputes), stranger),
     randomness: BlockhashRandomness__factory.connect(await at(deployed.randomness), stranger),
     jury: JuryArbiter__factory.connect(await at(deployed.jury), stranger),
+    court: ProofCourt__factory.connect(await at(deployed.court), stranger),
     stakeToken: DevToken__factory.connect(stakeTokenAddress, stranger),
     payToken: DevToken__factory.connect(await at(tokens.payToken), stranger),
   };

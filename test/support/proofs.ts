@@ -32,8 +32,7 @@ import { parseEther } from "ethers";
 
 import { IndexMaps__factory } from "../../sdk/src/typechain/index.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
-import { assemble } from "./assemble.js";
-import { fundStakeBalance, OFFER, populate, registerModel, requestOf, termsOf } from "./fixture.js";
+import { deployAssay, fundStakeBalance, OFFER, populate, registerModel, requestOf, termsOf } from "./fixture.js";
 import type { Terms } from "./fixture.js";
 
 const MODELS = path.resolve(import.meta.dirname, "../../models");
@@ -60,9 +59,8 @@ async function prepareDigits(): Promise<{ model: CourtModel; sample: (index: num
 
 /** An open market with a model that the proof court judges. */
 export async function provenMarket() {
-  const market = await populate(await assemble());
+  const market = await populate(await deployAssay());
   const { model } = await preparedDigits();
-  await market.disputes.connect(market.deployer).setArbiter(EXACT, market.court);
   const modelId = await registerModel(market, { profile: EXACT, graphCommitment: model.commitment });
   await market.providers
     .connect(market.provider)

@@ -20,8 +20,6 @@ import {TraceDemands} from "./TraceDemands.sol";
 /// @title Conviction by one element that contradicts its operands
 contract ProofCourt is TraceDemands {
     IProviderRegistry public immutable PROVIDERS;
-    /// @dev Who names the verifiers, once each.
-    address private immutable _DEPLOYER;
 
     /// @inheritdoc IProofCourt
     mapping(uint8 family => IOperatorVerifier) public verifierOf;
@@ -34,10 +32,11 @@ contract ProofCourt is TraceDemands {
         IPaymentEscrow escrow,
         address stakeToken,
         Periods memory periods,
-        uint128 demandFee
+        uint128 demandFee,
+        IOperatorVerifier[] memory verifiers
     ) CourtLedger(disputes, models, periods) TraceDemands(escrow, stakeToken, demandFee) {
         PROVIDERS = providers;
-        _DEPLOYER = msg.sender;
+        for (uint8 i = 0; i < verifiers.length; ++i) _setVerifier(i + 1, verifiers[i]);
     }
 
     /// @inheritdoc IProofCourt
@@ -113,12 +112,9 @@ contract ProofCourt is TraceDemands {
         ESCROW.transfer(STAKE_TOKEN, to, case_.arbiterReward);
     }
 
-    /// @inheritdoc IProofCourt
-    function setVerifier(uint8 family, IOperatorVerifier verifier) external {
-        if (msg.sender != _DEPLOYER) revert ProofCourt_NotDeployer(msg.sender);
-        if (address(verifier) == address(0)) revert ProofCourt_ZeroAddress();
-        address current = address(verifierOf[family]);
-        if (current != address(0)) revert ProofCourt_VerifierAlreadySet(family, current);
+    /// @dev At deployment only: whoever names a verifier could convict anybody.
+    function _setVerifier(uint8 family, IOperatorVerifier verifier) private {
+        if (address(verifier).code.length == 0) revert ProofCourt_NoCode(family, address(verifier));
 
         verifierOf[family] = verifier;
 
