@@ -7,10 +7,13 @@ const actions = () => import("./actions/model.js");
 export const modelTasks = [
   marketTask("model:register", "registers an ONNX model and prints its id")
     .addPositionalArgument(text("file", "the .onnx file: its sha-256 is registered"))
+    .addOption(
+      optional("manifest", "manifest.json of model:prepare: graph, profile, inputs and outputs, checked first"),
+    )
     .addOption(optional("golden", "safetensors file with golden vectors: its sha-256 is registered"))
     .addOption(optional("input", "inputs in order, such as x:float32[1,64]; semicolons between them"))
     .addOption(optional("output", "outputs in order, in the same form"))
-    .addOption({ name: "profile", defaultValue: "Jury", description: "Exact, Canonical, Tolerance or Jury" })
+    .addOption(optional("profile", "Exact, Canonical, Tolerance or Jury; by default what the manifest says, else Jury"))
     .addOption({ name: "royalty", defaultValue: "0", description: "your share of each job's price, in percent" })
     .addOption(optional("workUnits", "multiply-accumulates of one inference"))
     .addOption({ name: "parent", defaultValue: "0", description: "id of the model that this one replaces" })
@@ -40,10 +43,5 @@ export const modelTasks = [
     .addOption(optional("modelUri", "where workers fetch the file"))
     .addOption(optional("goldenUri", "where workers fetch the golden vectors"))
     .setAction(lazy(actions, "setUris"))
-    .build(),
-  marketTask("model:commit-graph", "fills in the graph commitment of your model, once")
-    .addPositionalArgument(model)
-    .addPositionalArgument(text("commitment", "32 bytes as 0x…"))
-    .setAction(lazy(actions, "commitGraph"))
     .build(),
 ];

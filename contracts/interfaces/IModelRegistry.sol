@@ -26,7 +26,7 @@ interface IModelRegistry {
         bytes32 fileHash;
         /// sha-256 of the golden vectors that a worker reproduces before it serves the model.
         bytes32 goldenHash;
-        /// Commitment to graph and weights; zero while no proof court judges the model.
+        /// Commitment to graph and weights. Profile `Jury` may leave it zero: no other can be judged without.
         bytes32 graphCommitment;
         Profile profile;
         /// Multiply-accumulates of one inference.
@@ -62,8 +62,6 @@ interface IModelRegistry {
     event ModelDeprecated(uint256 indexed modelId, address indexed owner);
     /// @notice The file or the golden vectors moved; their hashes did not change.
     event ModelUrisChanged(uint256 indexed modelId, string modelUri, string goldenUri);
-    /// @notice The graph commitment was filled in.
-    event GraphCommitted(uint256 indexed modelId, bytes32 graphCommitment);
     /// @notice The provider registry was named, for good.
     event ProvidersLinked(address indexed providers);
 
@@ -71,10 +69,10 @@ interface IModelRegistry {
     error ModelRegistry_NotOwner(uint256 modelId, address caller, address owner);
     error ModelRegistry_EmptyFileHash();
     error ModelRegistry_NoProfile();
+    error ModelRegistry_NoGraph(Profile profile);
     error ModelRegistry_EmptySignature();
     error ModelRegistry_RoyaltyAboveCap(uint16 royaltyBps, uint16 cap);
     error ModelRegistry_Deprecated(uint256 modelId);
-    error ModelRegistry_GraphAlreadyCommitted(uint256 modelId, bytes32 graphCommitment);
     error ModelRegistry_NotDeployer(address caller);
     error ModelRegistry_AlreadyLinked(address providers);
     error ModelRegistry_ZeroAddress();
@@ -89,9 +87,6 @@ interface IModelRegistry {
 
     /// @notice Names new places to fetch the same bytes from. Only its owner.
     function setUris(uint256 modelId, string calldata modelUri, string calldata goldenUri) external;
-
-    /// @notice Fills in the graph commitment of a model registered without one, once. Only its owner.
-    function commitGraph(uint256 modelId, bytes32 graphCommitment) external;
 
     /// @notice Names the registry that is told of deprecations, once. Only the deployer.
     function linkProviders(IProviderRegistry providers) external;
@@ -108,7 +103,7 @@ interface IModelRegistry {
     /// @notice The facts a job needs.
     function factsOf(uint256 modelId) external view returns (ModelFacts memory);
 
-    /// @notice What the model's operators are for the proof court; zero if the owner did not commit to them.
+    /// @notice What the model's operators are for the proof court; zero for a model of profile `Jury` without any.
     function graphOf(uint256 modelId) external view returns (bytes32);
 
     /// @notice The owner's share of each job's price, in basis points. Fixed at registration.

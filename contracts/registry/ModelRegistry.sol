@@ -44,6 +44,9 @@ contract ModelRegistry is IModelRegistry, ERC721 {
     function register(ModelSpec calldata spec) external returns (uint256 modelId) {
         if (spec.fileHash == bytes32(0)) revert ModelRegistry_EmptyFileHash();
         if (spec.profile == Profile.None) revert ModelRegistry_NoProfile();
+        if (spec.profile != Profile.Jury && spec.graphCommitment == bytes32(0)) {
+            revert ModelRegistry_NoGraph(spec.profile);
+        }
         if (bytes(spec.inputSignature).length == 0 || bytes(spec.outputSignature).length == 0) {
             revert ModelRegistry_EmptySignature();
         }
@@ -88,16 +91,6 @@ contract ModelRegistry is IModelRegistry, ERC721 {
         _specs[modelId].goldenUri = goldenUri;
 
         emit ModelUrisChanged(modelId, modelUri, goldenUri);
-    }
-
-    /// @inheritdoc IModelRegistry
-    function commitGraph(uint256 modelId, bytes32 graphCommitment) external onlyModelOwner(modelId) {
-        bytes32 current = _specs[modelId].graphCommitment;
-        if (current != bytes32(0)) revert ModelRegistry_GraphAlreadyCommitted(modelId, current);
-
-        _specs[modelId].graphCommitment = graphCommitment;
-
-        emit GraphCommitted(modelId, graphCommitment);
     }
 
     /// @inheritdoc IModelRegistry

@@ -41,6 +41,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ProviderRegistry_Draining: "the provider takes no new jobs",
   ProviderRegistry_NotRegistered: "register the provider first",
   ModelRegistry_Deprecated: "the model takes no new jobs: use the version that replaces it",
+  ModelRegistry_NoGraph: "results of such a model are judged by its graph: register its commitment, or profile Jury",
   JuryArbiter_TooFewJurors: "no jury can be drawn for this model now; nothing was charged",
   ProofCourt_NoGraph: "the model has no graph commitment: its results cannot be judged by proof; nothing was charged",
   ProofCourt_Over: "the case is decided: carry the ruling out with resolve",

@@ -4,8 +4,9 @@ import { ZeroHash } from "ethers";
 
 import { UserError } from "../support/errors.js";
 import { readBytes } from "../support/files.js";
+import { preparedModel } from "../support/manifest.js";
 import { named, PROFILES } from "../support/names.js";
-import { basisPoints, hash, oneOf, required, whole } from "../support/parse.js";
+import { basisPoints, maybe, oneOf, required, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
 import { Listing, moment, orNone, percent } from "../support/report.js";
 import type { Session } from "../support/session.js";
@@ -15,10 +16,11 @@ import { parseSignature, requireFit } from "../support/signature.js";
 
 interface RegisterArguments {
   file: string;
+  manifest?: string;
   golden?: string;
   input?: string;
   output?: string;
-  profile: string;
+  profile?: string;
   royalty: string;
   workUnits?: string;
   parent: string;
@@ -29,10 +31,12 @@ interface RegisterArguments {
 
 export const register = action(async (session, given: RegisterArguments) => {
   const { models } = session.contracts;
-  const spec = specOf(given);
+  const spec = await specOf(given);
   const receipt = await session.send(() => models.register(spec));
   const model = emitted(receipt, models.interface, "ModelRegistered").modelId as bigint;
-  return { model, fileHash: spec.fileHash, goldenHash: spec.goldenHash, transaction: receipt.hash };
+  const { fileHash, goldenHash, graphCommitment } = spec;
+  const profile = named(PROFILES, BigInt(spec.profile));
+  return { model, profile, fileHash, goldenHash, graphCommitment, transaction: receipt.hash };
 });
 
 export const list = action(async (session) => {
@@ -78,23 +82,19 @@ export const setUris = action(async (session, { model, ...uris }: UriArguments) 
   return { model, modelUri, goldenUri, transaction: receipt.hash };
 });
 
-export const commitGraph = action(async (session, given: { model: bigint; commitment: string }) => {
-  const { model } = given;
-  const graphCommitment = hash("commitment", given.commitment);
-  const receipt = await session.send(() => session.contracts.models.commitGraph(model, graphCommitment));
-  return { model, graphCommitment, transaction: receipt.hash };
-});
-
-function specOf(given: RegisterArguments) {
-  const inputSignature = required("--input", given.input);
-  const outputSignature = required("--output", given.output);
+async function specOf(given: RegisterArguments) {
+  const file = readBytes("file", given.file);
   const golden = readBytes("--golden", required("--golden", given.golden));
+  const prepared = await maybe(given.manifest, async (manifest) => preparedModel(file, manifest, golden));
+  const profile = profileOf(given.profile, prepared?.profile.kind);
+  const inputSignature = required("--input", given.input ?? prepared?.input);
+  const outputSignature = required("--output", given.output ?? prepared?.output);
   requireGolden(golden, parseSignature("--input", inputSignature), parseSignature("--output", outputSignature));
   return {
-    fileHash: contentHash(readBytes("file", given.file)),
+    fileHash: contentHash(file),
     goldenHash: contentHash(golden),
-    graphCommitment: ZeroHash,
-    profile: oneOf("--profile", given.profile, PROFILES),
+    graphCommitment: prepared?.commitment ?? ZeroHash,
+    profile,
     workUnits: whole("--work-units", given.workUnits),
     royaltyBps: basisPoints("--royalty", given.royalty),
     parentId: whole("--parent", given.parent),
@@ -104,6 +104,17 @@ function specOf(given: RegisterArguments) {
     modelUri: required("--model-uri", given.modelUri),
     goldenUri: required("--golden-uri", given.goldenUri),
   };
+}
+
+/** What is asked for, or what the manifest says. What is judged by proof needs the graph that the manifest has. */
+function profileOf(given: string | undefined, prepared: string | undefined): number {
+  const profile = oneOf("--profile", given ?? prepared ?? "Jury", PROFILES);
+  const name = PROFILES[profile] ?? "";
+  if (name === "Jury" || name === prepared) return profile;
+  const reason = prepared ? `--manifest is of profile ${prepared}` : "such a model needs its graph";
+  throw new UserError(
+    `--profile is ${name}: ${reason}: give the --manifest that model:prepare writes for that profile`,
+  );
 }
 
 /** A worker refuses a model whose golden vectors do not fit, and what is registered cannot be mended. */

@@ -2,17 +2,16 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 
 import { ChildRuntime, goldenVectors, writeGolden } from "@assay/provider-worker";
-import type { CourtModel, PreparedModel } from "@assay/sdk";
-import { contentHash, dtypeFromOnnx, initHash, makeManifest, prepareModel, writeManifest } from "@assay/sdk";
+import type { PreparedModel } from "@assay/sdk";
+import { contentHash, initHash, makeManifest, prepareModel, writeManifest } from "@assay/sdk";
 
 import { presentable, UserError } from "../support/errors.js";
 import { readBytes, writeBytes } from "../support/files.js";
+import { RUN_LIMITS } from "../support/manifest.js";
 import { required, whole } from "../support/parse.js";
 import type { Report } from "../support/report.js";
 import { print } from "../support/report.js";
-
-/** Of each step in a child process. */
-const LIMITS = { timeoutMs: 120_000, memoryMb: 4000 };
+import { signatureOf } from "../support/signature.js";
 
 interface PrepareArguments {
   file?: string;
@@ -28,7 +27,7 @@ export async function prepare(given: PrepareArguments): Promise<Report> {
   try {
     await initHash();
     const folder = required("--out", given.out);
-    const runtime = new ChildRuntime(LIMITS);
+    const runtime = new ChildRuntime(RUN_LIMITS);
     const { stripSoftmax, argMaxOfLogits } = given;
     const options = { dims: dimsOf(given.dim), stripSoftmax, argMaxOfLogits };
     const prepared = await prepareModel(readBytes("--file", required("--file", given.file)), options, runtime);
@@ -69,15 +68,8 @@ function reportOf({ model, changes }: PreparedModel, goldenHash: string) {
     fileHash: graph.fileHash,
     goldenHash,
     nodes: graph.nodeCount,
-    input: signature(inputNames, graph.inputs),
-    output: signature(outputNames, graph.outputs),
+    input: signatureOf(inputNames, graph.inputs),
+    output: signatureOf(outputNames, graph.outputs),
     changes,
   };
-}
-
-/** As `model:register` takes it. */
-function signature(names: readonly string[], ports: CourtModel["graph"]["inputs"]): string {
-  return ports
-    .map(({ meta }, i) => `${names[i] ?? ""}:${dtypeFromOnnx(meta.dtype)}[${meta.dims.slice(0, meta.rank).join(",")}]`)
-    .join(";");
 }

@@ -1,5 +1,5 @@
-import type { DType, Tensor } from "@assay/sdk";
-import { isDType } from "@assay/sdk";
+import type { DType, Port as GraphPort, Tensor } from "@assay/sdk";
+import { dtypeFromOnnx, isDType } from "@assay/sdk";
 
 import { UserError } from "./errors.js";
 
@@ -31,4 +31,11 @@ export function requireFit({ name, dtype, dims }: Port, tensor: Tensor): void {
   if (tensor.dtype === dtype && fits) return;
   const wanted = dims.map((dim) => dim ?? "?").join(",");
   throw new UserError(`${name} is ${tensor.dtype}[${tensor.dims.join(",")}]: the model takes ${dtype}[${wanted}]`);
+}
+
+/** The signature that a graph's inputs or outputs have. */
+export function signatureOf(names: readonly string[], ports: readonly GraphPort[]): string {
+  return ports
+    .map(({ meta }, i) => `${names[i] ?? ""}:${dtypeFromOnnx(meta.dtype)}[${meta.dims.slice(0, meta.rank).join(",")}]`)
+    .join(";");
 }

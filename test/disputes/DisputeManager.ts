@@ -141,7 +141,7 @@ describe("DisputeManager", () => {
       const { disputes, models, modelOwner } = market;
       const terms = await requestJob(market);
       const output = await submitJob(market, terms);
-      await models.connect(modelOwner).register({ ...MODEL_SPEC, profile: 2 });
+      await models.connect(modelOwner).register({ ...MODEL_SPEC, profile: 2, graphCommitment: id("graph") });
       const noArbiter = disputes.challenge({ ...terms, modelId: 2n }, output);
       await refused(noArbiter, disputes, "DisputeManager_NoArbiter", 2n);
       const noModel = disputes.challenge({ ...terms, modelId: 3n }, output);

@@ -29,8 +29,6 @@ describe("ModelRegistry", () => {
   const ownerActions = {
     deprecate: (market: Market, modelId: bigint) => market.models.connect(market.stranger).deprecate(modelId),
     setUris: (market: Market, modelId: bigint) => market.models.connect(market.stranger).setUris(modelId, "a", "b"),
-    commitGraph: (market: Market, modelId: bigint) =>
-      market.models.connect(market.stranger).commitGraph(modelId, GRAPH),
   };
 
   it("registers what the owner states, under the next id, as a token of the owner", async () => {
@@ -38,7 +36,12 @@ describe("ModelRegistry", () => {
     const { models, modelOwner, modelId } = market;
     const time = (await now()) + 10n;
     await at(time);
-    const next = await registerModel(market, { royaltyBps: MAX_ROYALTY, parentId: modelId, profile: 1 });
+    const next = await registerModel(market, {
+      royaltyBps: MAX_ROYALTY,
+      parentId: modelId,
+      graphCommitment: GRAPH,
+      profile: 1,
+    });
     expect(next).to.equal(modelId + 1n);
     expect(await models.ownerOf(next)).to.equal(modelOwner.address);
     expect(await models.royaltyOf(next)).to.equal(MAX_ROYALTY);
@@ -65,6 +68,9 @@ describe("ModelRegistry", () => {
   for (const [what, changes, error, values] of [
     ["without a file hash", { fileHash: ZeroHash }, "EmptyFileHash", []],
     ["without a profile", { profile: 0 }, "NoProfile", []],
+    ["of exact integers without a graph", { profile: 1 }, "NoGraph", [1n]],
+    ["of canonical fp32 without a graph", { profile: 2 }, "NoGraph", [2n]],
+    ["of bounded fp32 without a graph", { profile: 3 }, "NoGraph", [3n]],
     ["without an input signature", { inputSignature: "" }, "EmptySignature", []],
     ["without an output signature", { outputSignature: "" }, "EmptySignature", []],
     [
@@ -161,24 +167,12 @@ describe("ModelRegistry", () => {
     expect(await models.tokenURI(modelId)).to.equal("ipfs:model");
   });
 
-  it("C11 fills in the graph commitment once", async () => {
-    const { models, modelId } = await load();
-    await expect(models.commitGraph(modelId, GRAPH)).to.emit(models, "GraphCommitted").withArgs(modelId, GRAPH);
-    expect((await models.specOf(modelId)).graphCommitment).to.equal(GRAPH);
-    await refused(
-      models.commitGraph(modelId, id("other")),
-      models,
-      "ModelRegistry_GraphAlreadyCommitted",
-      modelId,
-      GRAPH,
-    );
-  });
-
-  it("keeps a graph commitment that came with the registration", async () => {
+  it("C11 keeps the graph commitment that it was registered with", async () => {
     const market = await load();
-    const modelId = await registerModel(market, { graphCommitment: GRAPH });
-    const again = market.models.commitGraph(modelId, id("other"));
-    await refused(again, market.models, "ModelRegistry_GraphAlreadyCommitted", modelId, GRAPH);
+    for (const profile of [1, 2, 3, 4]) {
+      const modelId = await registerModel(market, { profile, graphCommitment: GRAPH });
+      expect(await market.models.graphOf(modelId)).to.equal(GRAPH);
+    }
   });
 
   it("credits royalties to whoever owns the token when they are collected", async () => {

@@ -1,4 +1,4 @@
-import { AssayClient, ContractRevertError, Ruling, voteCommitment } from "@assay/sdk";
+import { AssayClient, CONTRACT_NAMES, ContractRevertError, Ruling, voteCommitment } from "@assay/sdk";
 import { expect } from "chai";
 import { id } from "ethers";
 
@@ -6,8 +6,7 @@ import type { Market } from "../support/fixture.js";
 import { ethers, networkHelpers, OFFER, openMarket, requestOf, submitJob, WINDOW } from "../support/fixture.js";
 
 async function clientOf(market: Market) {
-  const names = ["authority", "models", "providers", "escrow", "staking", "market", "disputes", "randomness", "jury"];
-  const entries = names.map((name) => [name, (market as never)[name]] as const);
+  const entries = CONTRACT_NAMES.map((name) => [name, (market as never)[name]] as const);
   const deployment = Object.fromEntries(
     await Promise.all(
       entries.map(async ([name, contract]) => [name, await (contract as Market["market"]).getAddress()]),

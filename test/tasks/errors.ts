@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 
 import { expect } from "chai";
-import { fromFloat32Array, fromNumbers, packBundle } from "@assay/sdk";
+import { CONTRACT_NAMES, fromFloat32Array, fromNumbers, packBundle } from "@assay/sdk";
 
 import type { Chain } from "./support.js";
 import { json, MODEL_FILE, refusal, SAMPLE_FILE, startChain, startStore } from "./support.js";
@@ -206,10 +206,16 @@ describe("A task that cannot do what it is asked", function () {
       /NotOwner.*choose the owner with --account$/,
     ],
     [
-      "a commitment that is no hash",
-      "model:commit-graph",
-      () => ({ model: MODEL, commitment: "0x12", account: OWNER }),
-      /^commitment is "0x12": give 32 bytes as 0x…$/,
+      "a model to be judged by proof without its graph",
+      "model:register",
+      () => ({ ...registration, profile: "Exact" }),
+      /^--profile is Exact: such a model needs its graph: give the --manifest that model:prepare writes/,
+    ],
+    [
+      "a manifest that is none",
+      "model:register",
+      () => ({ ...registration, manifest: SAMPLE_FILE }),
+      /^--manifest does not fit file and --golden: the manifest is no JSON$/,
     ],
     [
       "a profile that does not exist",
@@ -338,8 +344,7 @@ describe("A task that cannot do what it is asked", function () {
 
   before(() => {
     writeFileSync(file("other.json"), "{}");
-    const names = ["authority", "models", "providers", "escrow", "staking", "market", "disputes", "randomness", "jury"];
-    const elsewhere = Object.fromEntries(names.map((name) => [name, `0x${"1".repeat(40)}`]));
+    const elsewhere = Object.fromEntries(CONTRACT_NAMES.map((name) => [name, `0x${"1".repeat(40)}`]));
     writeFileSync(file("elsewhere.json"), JSON.stringify(elsewhere));
     const bare = packBundle(new Map([["x", fromNumbers("float32", [1, 64], new Array<number>(64).fill(0))]]), ["x"]);
     // The same tensors in a file that does not say in what order they were committed.

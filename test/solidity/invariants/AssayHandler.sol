@@ -30,7 +30,7 @@ contract AssayHandler is RegistryActions, Drain {
 
     /// A model, five of the six providers with stake, offers and deposits in its pool, and money for those who pay.
     function _openForBusiness() private {
-        _models.push(Model(_owners[0], ROYALTY_BPS, false, false));
+        _models.push(Model(_owners[0], ROYALTY_BPS, false));
         _registerModel(_owners[0], ROYALTY_BPS);
         for (uint256 i = 0; i < 5; ++i) _openProvider(_provs[i], _operators[i]);
         for (uint256 i = 0; i < _clients.length; ++i) _openAccount(PAY, _clients[i], 60e18);
@@ -62,7 +62,6 @@ contract AssayHandler is RegistryActions, Drain {
         _list(this.registerModel.selector, 1);
         _list(this.deprecateModel.selector, 1);
         _list(this.setUris.selector, 1);
-        _list(this.commitGraph.selector, 1);
         _list(this.transferModel.selector, 1);
         _list(this.registerProvider.selector, 1);
         _list(this.setOperator.selector, 1);

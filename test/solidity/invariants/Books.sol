@@ -14,7 +14,6 @@ abstract contract Books is Cast {
         address owner;
         uint16 royaltyBps;
         bool deprecated;
-        bool graphCommitted;
     }
 
     struct Worker {

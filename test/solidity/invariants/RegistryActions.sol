@@ -12,7 +12,7 @@ abstract contract RegistryActions is Observed {
         if (!_call("models.register", owner, address(models), data, royaltyBps <= 2_000)) return;
 
         if (_lastResult != _models.length) ++idsOutOfOrder;
-        _models.push(Model(owner, royaltyBps, false, false));
+        _models.push(Model(owner, royaltyBps, false));
     }
 
     function deprecateModel(uint256 seed) external acts(seed) {
@@ -29,13 +29,6 @@ abstract contract RegistryActions is Observed {
         (uint256 id, address who) = _modelAndCaller();
         bytes memory data = abi.encodeCall(models.setUris, (id, "ipfs://model", "ipfs://golden"));
         _call("models.setUris", who, address(models), data, who == _models[id].owner);
-    }
-
-    function commitGraph(uint256 seed) external acts(seed) {
-        (uint256 id, address who) = _modelAndCaller();
-        bool expected = who == _models[id].owner && !_models[id].graphCommitted;
-        bytes memory data = abi.encodeCall(models.commitGraph, (id, keccak256("graph")));
-        if (_call("models.commitGraph", who, address(models), data, expected)) _models[id].graphCommitted = true;
     }
 
     /// The royalty goes with the token.
