@@ -1,3 +1,5 @@
+import type { TraceCommitment } from "@assay/sdk";
+import { decodeAccusation, explainClaim, toTypedArray } from "@assay/sdk";
 import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
@@ -67,6 +69,26 @@ describe("ProofCourt", function () {
       await market.disputes.resolve(caseId, terms);
       expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
       expect(await market.escrow.balanceOf(market.payToken, market.client)).to.equal(PREPAID);
+    }
+  });
+
+  it("tells claimed and right value of a conviction from its transaction alone", async () => {
+    const { model } = await preparedDigits();
+    for (let tensor = model.inputNames.length; tensor < model.tensors.length; tensor++) {
+      const market = await load();
+      const given = await run(3, { tensor, byte: 0 });
+      const { caseId } = await tracedCase(market, given);
+      const [accusation] = accusationsOf(given, await digDown(market, given, caseId));
+      if (!accusation) throw new Error(`nothing to say against tensor ${String(tensor)}`);
+      const sent = await accuse(market, caseId, accusation);
+      const { claim } = decodeAccusation(sent.data) ?? {};
+      expect(claim).to.deep.equal(accusation.claim);
+      const { element } = accusation.claim;
+      const valueIn = (trace: TraceCommitment) =>
+        trace.tensors[tensor] && toTypedArray(trace.tensors[tensor].tensor)[element];
+      const { claimed, correct } = explainClaim(accusation.claim);
+      expect([claimed, correct]).to.deep.equal([valueIn(given.posted), valueIn(given.honest)]);
+      expect(claimed).not.to.equal(correct);
     }
   });
 

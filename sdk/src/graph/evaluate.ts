@@ -19,7 +19,7 @@ export interface Shape {
 }
 
 /** An operand and its elements as numbers. */
-interface Values extends Shape {
+export interface Values extends Shape {
   readonly at: Elements;
 }
 
@@ -67,10 +67,22 @@ export function contradicts(
   return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);
 }
 
+/** One element of a node's output, cut to its type. */
+export function elementOf(
+  instruction: Instruction,
+  operands: readonly (Tensor | Values | undefined)[],
+  output: Shape,
+  element: number,
+): Scalar {
+  const out = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
+  store(out, 0, elementsOf(instruction, operands, output)(element));
+  return valuesOf(fromTypedArray(output.dtype, [], out as never)).at(0);
+}
+
 /** The elements of a node's output, each computed when it is asked for. Integers may still have to be cut to width. */
 export function elementsOf(
   instruction: Instruction,
-  operands: readonly (Tensor | undefined)[],
+  operands: readonly (Tensor | Values | undefined)[],
   output: Shape,
 ): Elements {
   const values = operands.map((operand) => (operand ? valuesOf(operand) : undefined));
@@ -350,7 +362,8 @@ function scalarOf(bytes: Hex, dtype: DType): Scalar {
   return valuesOf({ dtype, dims: [], data: fromHex(bytes) }).at(0);
 }
 
-function valuesOf(tensor: Tensor): Values {
+function valuesOf(tensor: Tensor | Values): Values {
+  if ("at" in tensor) return tensor;
   const array: AnyTypedArray = toTypedArray(tensor);
   return {
     dtype: tensor.dtype,

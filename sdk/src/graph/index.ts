@@ -1,6 +1,15 @@
 export type { Assembly, TraceTensor } from "./assemble.js";
 export * from "./encode.js";
-export { contradicts, elementsOf, evaluate, type Elements, type Scalar, type Shape } from "./evaluate.js";
+export {
+  contradicts,
+  elementOf,
+  elementsOf,
+  evaluate,
+  type Elements,
+  type Scalar,
+  type Shape,
+  type Values,
+} from "./evaluate.js";
 export { expose } from "./expose.js";
 export type { FrozenDims } from "./freeze.js";
 export { decodeInstruction, encodeInstruction, type Instruction, type OperatorName } from "./instruction.js";

@@ -111,7 +111,8 @@ export function decodeInstruction({ operator, attributes }: { operator: number; 
   return { operator: name, ...Object.fromEntries(fields) } as Instruction;
 }
 
-function plain(type: ParamType, value: unknown): unknown {
+/** A decoded value with numbers for integers and objects for structs. */
+export function plain(type: ParamType, value: unknown): unknown {
   if (typeof value === "bigint") return Number(value);
   if (type.isArray()) return Array.from(value as Result, (item: unknown) => plain(type.arrayChildren, item));
   if (type.isTuple()) {
