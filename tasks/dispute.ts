@@ -16,6 +16,11 @@ export const disputeTasks = [
     .addOption(fromBlock)
     .setAction(lazy(actions, "show"))
     .build(),
+  marketTask("dispute:explain", "explains a case: deadlines, demands and answers, and what convicted, value by value")
+    .addPositionalArgument(dispute)
+    .addOption(fromBlock)
+    .setAction(lazy(() => import("./actions/explain.js"), "explain"))
+    .build(),
   marketTask("dispute:list", "lists all cases").addOption(fromBlock).setAction(lazy(actions, "list")).build(),
   marketTask("dispute:resolve", "carries out the ruling of a case; anyone may")
     .addPositionalArgument(dispute)

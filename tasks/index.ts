@@ -1,5 +1,6 @@
 import type { NewTaskDefinition } from "hardhat/types/tasks";
 
+import { courtTasks } from "./court.js";
 import { devTasks } from "./dev.js";
 import { disputeTasks } from "./dispute.js";
 import { escrowTasks } from "./escrow.js";
@@ -19,6 +20,7 @@ export const tasks: NewTaskDefinition[] = [
   ...escrowTasks,
   ...jobTasks,
   ...disputeTasks,
+  ...courtTasks,
   ...juryTasks,
   ...marketTasks,
   ...devTasks,

@@ -1,7 +1,6 @@
-import { findCase } from "../support/cases.js";
+import { consequencesOf, findCase } from "../support/cases.js";
 import { findDelivered, findJob } from "../support/jobs.js";
 import { named, PHASES, RULINGS } from "../support/names.js";
-import type { Fields } from "../support/report.js";
 import { jobId, Listing, moment } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action, emitted } from "../support/session.js";
@@ -68,24 +67,6 @@ export const resolve = action(async (session, given: { case: bigint; fromBlock: 
     transaction: receipt.hash,
   };
 });
-
-/** Where a resolved case's money went; all of it are balances in the escrow. */
-async function consequencesOf(session: Session, caseId: bigint, fromBlock: number): Promise<Fields> {
-  const { disputes } = session.contracts;
-  const [resolved] = await disputes.queryFilter(disputes.filters.CaseResolved(caseId), fromBlock);
-  if (!resolved) return {};
-  const token = await session.stakeToken();
-  const { finder, slashed, finderReward, arbiterReward, treasuryAmount, bondReturned, bondToProvider } = resolved.args;
-  return {
-    finder,
-    slashed: token.show(slashed),
-    finderReward: token.show(finderReward),
-    arbiterReward: token.show(arbiterReward),
-    treasuryAmount: token.show(treasuryAmount),
-    bondReturned: token.show(bondReturned),
-    bondToProvider: token.show(bondToProvider),
-  };
-}
 
 async function phaseOf({ contracts: { jury } }: Session, caseId: bigint) {
   return named(PHASES, await jury.phaseOf(caseId));

@@ -1,4 +1,5 @@
 import { UserError } from "./errors.js";
+import type { Fields } from "./report.js";
 import type { Session } from "./session.js";
 
 /** A case by its id: the facts on chain and the output it is about. */
@@ -7,4 +8,22 @@ export async function findCase({ contracts: { disputes } }: Session, id: bigint,
   const [opened] = await disputes.queryFilter(disputes.filters.CaseOpened(id), fromBlock);
   if (!opened) throw new UserError(`case ${id} was not opened since block ${fromBlock}: give a lower --from-block`);
   return { facts, outputCommitment: opened.args.outputCommitment };
+}
+
+/** Where a resolved case's money went; all of it are balances in the escrow. */
+export async function consequencesOf(session: Session, caseId: bigint, fromBlock: number): Promise<Fields> {
+  const { disputes } = session.contracts;
+  const [resolved] = await disputes.queryFilter(disputes.filters.CaseResolved(caseId), fromBlock);
+  if (!resolved) return {};
+  const token = await session.stakeToken();
+  const { finder, slashed, finderReward, arbiterReward, treasuryAmount, bondReturned, bondToProvider } = resolved.args;
+  return {
+    finder,
+    slashed: token.show(slashed),
+    finderReward: token.show(finderReward),
+    arbiterReward: token.show(arbiterReward),
+    treasuryAmount: token.show(treasuryAmount),
+    bondReturned: token.show(bondReturned),
+    bondToProvider: token.show(bondToProvider),
+  };
 }

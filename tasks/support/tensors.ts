@@ -39,7 +39,7 @@ export function readInputs(option: string, file: string, signature: string): Bun
 /** What tensors hold: all values for machines, the first ones for people. */
 export function describeTensors(tensors: ReadonlyMap<string, Tensor>): Fields[] {
   return [...tensors].map(([name, tensor]) => {
-    const values = Array.from(toTypedArray(tensor) as Iterable<number | bigint>, plain);
+    const values = Array.from(toTypedArray(tensor) as Iterable<number | bigint>, plainScalar);
     const first = values.slice(0, SHOWN_VALUES).join(", ");
     const shown = values.length > SHOWN_VALUES ? `${first}, … (${values.length} values)` : first;
     return {
@@ -52,7 +52,7 @@ export function describeTensors(tensors: ReadonlyMap<string, Tensor>): Fields[] 
 }
 
 /** JSON has no NaN, no infinities and no integers beyond 2^53: those are strings. */
-function plain(value: number | bigint): number | string {
+export function plainScalar(value: number | bigint): number | string {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
 }

@@ -84,8 +84,10 @@ describe("ProofCourt", function () {
       const { claim } = decodeAccusation(sent.data) ?? {};
       expect(claim).to.deep.equal(accusation.claim);
       const { element } = accusation.claim;
-      const valueIn = (trace: TraceCommitment) =>
-        trace.tensors[tensor] && toTypedArray(trace.tensors[tensor].tensor)[element];
+      const valueIn = ({ tensors }: TraceCommitment) => {
+        const committed = tensors[tensor];
+        return committed && toTypedArray(committed.tensor)[element];
+      };
       const { claimed, correct } = explainClaim(accusation.claim);
       expect([claimed, correct]).to.deep.equal([valueIn(given.posted), valueIn(given.honest)]);
       expect(claimed).not.to.equal(correct);

@@ -1,0 +1,213 @@
+import { ChildRuntime } from "@assay/provider-worker";
+import type { Accusation, CourtModel, Part, TraceCommitment } from "@assay/sdk";
+import {
+  accusations,
+  answerDemand,
+  ContractRevertError,
+  decodeRevert,
+  Evidence,
+  firstDivergent,
+  MerkleTree,
+  metaHeader,
+  nodesTree,
+  runTrace,
+} from "@assay/sdk";
+
+import type { CourtCase } from "../support/courtCase.js";
+import { findCourtCase, postedRoots } from "../support/courtCase.js";
+import type { RunArguments } from "../support/courtModel.js";
+import { caseModel, caseRun, packTrace, readCourtModel } from "../support/courtModel.js";
+import { UserError } from "../support/errors.js";
+import { writeBytes } from "../support/files.js";
+import { RUN_LIMITS } from "../support/manifest.js";
+import { required, whole } from "../support/parse.js";
+import type { Fields } from "../support/report.js";
+import type { Session } from "../support/session.js";
+import { action, emitted, localAction } from "../support/session.js";
+import { readTensors } from "../support/tensors.js";
+
+interface CaseArguments {
+  case: bigint;
+  fromBlock: number;
+}
+
+/** Runs a model on this machine and keeps every tensor of the run. */
+export const run = localAction(async (given: { file?: string; input?: string; save?: string }) => {
+  const save = required("--save", given.save);
+  const inputs = readTensors("--input", required("--input", given.input));
+  const model = await readCourtModel(given.file);
+  const trace = await runTrace(model, inputs, new ChildRuntime(RUN_LIMITS));
+  writeBytes("--save", save, packTrace(trace));
+  return { saved: save, graphCommitment: model.commitment, tensors: trace.length };
+});
+
+export const postTrace = action(async (session, given: CaseArguments & RunArguments) => {
+  const { court } = session.contracts;
+  const found = await findCourtCase(session, given.case, given.fromBlock);
+  const model = await caseModel(session, found, given.file);
+  const roots = rootsOf(await caseRun(session, found, model, given));
+  const receipt = await session.send(() =>
+    court.postTrace(given.case, [...found.facts] as never, model.graph as never, roots),
+  );
+  const { traceRoot } = emitted(receipt, court.interface, "TracePosted");
+  return { case: given.case, traceRoot: String(traceRoot), tensors: roots.length, transaction: receipt.hash };
+});
+
+interface PartArguments {
+  tensor?: string;
+  level: string;
+  index: string;
+}
+
+export const demand = action(async (session, given: CaseArguments & PartArguments & { file?: string }) => {
+  const found = await findCourtCase(session, given.case, given.fromBlock);
+  const model = await caseModel(session, found, given.file);
+  const part = {
+    tensor: Number(whole("--tensor", given.tensor)),
+    level: Number(whole("--level", given.level)),
+    index: Number(whole("--index", given.index)),
+  };
+  return { case: given.case, ...(await sendDemand(session, found, model, part)) };
+});
+
+/** Answers every demand that nobody answered yet. */
+export const answer = action(async (session, given: CaseArguments & RunArguments) => {
+  const { court } = session.contracts;
+  const found = await findCourtCase(session, given.case, given.fromBlock);
+  const open = found.demands.filter((each) => !each.answer);
+  if (open.length === 0) throw new UserError(`no demand of case ${given.case} is open: nothing is left to do`);
+  const trace = await caseRun(session, found, await caseModel(session, found, given.file), given);
+  const tree = MerkleTree.fromHashes(rootsOf(trace));
+  const answered: Fields[] = [];
+  for (const { part } of open) {
+    const committed = tensorOf(trace, part.tensor);
+    const shown = answerDemand(committed, part);
+    const root = committed.header.merkleRoot;
+    const proofs: [string[], string, string[]] = [[...shown.proof], root, tree.proof(part.tensor)];
+    const receipt = await session.send(() =>
+      shown.kind === "leaf"
+        ? court.revealLeaf(given.case, part, shown.leaf, ...proofs)
+        : court.revealChildren(given.case, part, [...shown.children], ...proofs),
+    );
+    answered.push({ ...part, shown: shown.kind, transaction: receipt.hash });
+  }
+  return { case: given.case, answered };
+});
+
+/** One step towards a conviction: the proof, or with `--demand` the demand that it still needs. */
+export const prove = action(async (session, given: CaseArguments & RunArguments & { demand: boolean }) => {
+  const found = await findCourtCase(session, given.case, given.fromBlock);
+  const roots = postedRoots(found);
+  const model = await caseModel(session, found, given.file);
+  const honest = await caseRun(session, found, model, given);
+  const tensor = firstDivergent(honest, roots);
+  if (tensor === undefined)
+    throw new UserError(`the trace of case ${given.case} is that of your run: nothing to prove`);
+  const evidence = evidenceOf(found, tensor, honest);
+  const next = evidence.next();
+  if ("ask" in next) {
+    if (given.demand)
+      return { case: given.case, proven: false, ...(await sendDemand(session, found, model, next.ask)) };
+    throw new UserError(
+      `tensor ${tensor} differs, level ${next.ask.level} index ${next.ask.index} of it is not shown: ` +
+        `demand it with court:demand, or give --demand`,
+    );
+  }
+  const leaf = evidence.honestLeaf(next.found.index);
+  return {
+    case: given.case,
+    ...(await accuse(session, given.case, accusations({ model, honest, roots, tensor }, next.found, leaf))),
+  };
+});
+
+/** Convicts by the first demand that is overdue. */
+export const silence = action(async (session, given: CaseArguments) => {
+  const { court } = session.contracts;
+  const found = await findCourtCase(session, given.case, given.fromBlock);
+  const open = found.demands.filter((each) => !each.answer);
+  const [first] = open.sort((a, b) => Number(a.replyBy - b.replyBy));
+  if (!first) throw new UserError(`no demand of case ${given.case} is open: see dispute:explain ${given.case}`);
+  const receipt = await session.send(() => court.proveSilence(given.case, first.part));
+  return { case: given.case, finder: first.demander, ...first.part, transaction: receipt.hash };
+});
+
+/** Sends fees of demands and the court's reward where the ruling sends them; what is sent already is passed over. */
+export const collect = action(async (session, given: CaseArguments) => {
+  const { court } = session.contracts;
+  const found = await findCourtCase(session, given.case, given.fromBlock);
+  const token = await session.stakeToken();
+  const paid: Fields[] = [];
+  for (const { part } of found.demands) {
+    if ((await court.demandOf(given.case, part)).deadline === 0n) continue;
+    const receipt = await session.send(() => court.payDemandFee(given.case, part));
+    const { to, amount } = emitted(receipt, court.interface, "DemandFeePaid");
+    paid.push({ what: "demand", to: String(to), amount: token.show(amount as bigint), transaction: receipt.hash });
+  }
+  const [forwarded] = await court.queryFilter(court.filters.RewardForwarded(given.case), found.since);
+  if (!forwarded) {
+    const receipt = await session.send(() => court.forwardReward(given.case));
+    const { to, amount } = emitted(receipt, court.interface, "RewardForwarded");
+    paid.push({ what: "reward", to: String(to), amount: token.show(amount as bigint), transaction: receipt.hash });
+  }
+  return { case: given.case, paid };
+});
+
+async function sendDemand(session: Session, found: CourtCase, model: CourtModel, part: Part): Promise<Fields> {
+  const { court } = session.contracts;
+  const nodeIndex = part.tensor - model.inputNames.length;
+  const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
+  if (!node || !meta) {
+    const [first, last] = [model.inputNames.length, model.tensors.length - 1];
+    throw new UserError(`--tensor is ${part.tensor}: nodes write tensors ${first} to ${last}`);
+  }
+  const proof = nodesTree(model.nodes).proof(nodeIndex);
+  const receipt = await session.send(() =>
+    court.demand(found.id, part, node as never, proof, metaHeader(meta) as never),
+  );
+  const { replyBy } = emitted(receipt, court.interface, "PartDemanded");
+  return { demanded: { ...part }, replyBy: replyBy as bigint, transaction: receipt.hash };
+}
+
+/** Sends the first accusation that convicts: an element that honest processors compute differently does not. */
+async function accuse(session: Session, caseId: bigint, candidates: Iterable<Accusation>): Promise<Fields> {
+  const { court } = session.contracts;
+  for (const { kind, claim, provenance } of candidates) {
+    const prove = kind === "fraud" ? court.proveFraud : court.proveMalformedLeaf;
+    const words = [caseId, claim as never, provenance as never] as const;
+    if (!(await convicts(() => prove.staticCall(...words)))) continue;
+    const receipt = await session.send(() => prove(...words));
+    return { proven: true, kind, node: provenance.nodeIndex, element: claim.element, transaction: receipt.hash };
+  }
+  throw new UserError(`no element of what was shown in case ${caseId} contradicts its operands`);
+}
+
+async function convicts(call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await call();
+    return true;
+  } catch (error) {
+    const decoded = decodeRevert(error);
+    if (decoded instanceof ContractRevertError && decoded.error === "ProofCourt_NoContradiction") return false;
+    throw decoded;
+  }
+}
+
+function evidenceOf({ demands }: CourtCase, tensor: number, honest: TraceCommitment): Evidence {
+  const evidence = new Evidence(tensor, tensorOf(honest, tensor));
+  for (const { part, answer } of demands) {
+    if (part.tensor !== tensor || !answer) continue;
+    if (answer.children) evidence.addChildren(part, answer.children);
+    if (answer.leaf !== undefined) evidence.addLeaf(part.index, answer.leaf);
+  }
+  return evidence;
+}
+
+function tensorOf({ tensors }: TraceCommitment, index: number) {
+  const tensor = tensors[index];
+  if (!tensor) throw new UserError(`the trace has no tensor ${index}`);
+  return tensor;
+}
+
+function rootsOf({ tensors }: TraceCommitment): string[] {
+  return tensors.map(({ header }) => header.merkleRoot);
+}

@@ -1,0 +1,150 @@
+import type { ExplainedClaim } from "@assay/sdk";
+import { decodeAccusation, dtypeFromOnnx, explainClaim, Source } from "@assay/sdk";
+
+import { consequencesOf, findCase } from "../support/cases.js";
+import type { CourtCase } from "../support/courtCase.js";
+import { findCourtCase, toPart } from "../support/courtCase.js";
+import { findJob } from "../support/jobs.js";
+import { named, PHASES, PROFILES, RULINGS } from "../support/names.js";
+import type { Fields, Value } from "../support/report.js";
+import { moment, orNone, Shown } from "../support/report.js";
+import type { Session } from "../support/session.js";
+import { action } from "../support/session.js";
+import { plainScalar } from "../support/tensors.js";
+
+/** Elements of an operand that people are shown. */
+const SHOWN_ELEMENTS = 10;
+const UPHELD = 1n;
+
+/** A case from events and reads alone, so that one that ended is explained as well. */
+export const explain = action(async (session, given: { case: bigint; fromBlock: number }) => {
+  const { models, court } = session.contracts;
+  const { facts, outputCommitment } = await findCase(session, given.case, given.fromBlock);
+  const { terms } = await findJob(session, facts.jobId, given.fromBlock);
+  const { profile } = await models.factsOf(terms.modelId);
+  const byProof = facts.arbiter === (await court.getAddress());
+  return {
+    case: given.case,
+    job: facts.jobId,
+    model: terms.modelId,
+    profile: named(PROFILES, profile),
+    judgedBy: byProof ? "proof court" : "jury",
+    provider: terms.provider,
+    challenger: facts.challenger,
+    openedAt: moment(facts.openedAt),
+    inputCommitment: terms.inputCommitment,
+    outputCommitment,
+    ruling: named(RULINGS, facts.ruling),
+    ...(byProof ? await beforeCourt(session, given) : await beforeJury(session, given.case)),
+    ...(await consequencesOf(session, given.case, given.fromBlock)),
+  };
+});
+
+async function beforeJury({ contracts: { jury } }: Session, caseId: bigint): Promise<Fields> {
+  return { juryPhase: named(PHASES, await jury.phaseOf(caseId)), seats: `see jury:show ${caseId}` };
+}
+
+async function beforeCourt(session: Session, given: { case: bigint; fromBlock: number }): Promise<Fields> {
+  const { court } = session.contracts;
+  const found = await findCourtCase(session, given.case, given.fromBlock);
+  const [ruling] = await court.rulingOf(given.case);
+  const { posted } = found;
+  return {
+    courtRuling: named(RULINGS, ruling),
+    state: stateOf(found, ruling),
+    ...(await deadlinesOf(session, found)),
+    traceRoot: orNone(posted?.args.traceRoot),
+    tracePostedIn: orNone(posted?.transactionHash),
+    tensors: orNone(posted?.args.roots.length),
+    demands: await demandsOf(session, found),
+    proof: orNone(await proofOf(found)),
+  };
+}
+
+/** What the case is about now, in words. */
+function stateOf({ posted, demands, fraud, malformed, silence }: CourtCase, ruling: bigint): string {
+  if (fraud) return "convicted: an element contradicts its operands";
+  if (malformed) return "convicted: a leaf that no honest party commits to";
+  if (silence) return "convicted: a demand was not answered in time";
+  if (ruling === UPHELD) return "convicted: no trace in time";
+  if (ruling !== 0n) return "acquitted: nobody proved anything in time";
+  if (!posted) return "the provider has to post its trace";
+  const open = demands.filter(({ answer }) => !answer).length;
+  if (open > 0) return `the provider has to answer ${open} demand${open === 1 ? "" : "s"}`;
+  return "anyone may demand parts of the trace or prove it wrong";
+}
+
+async function deadlinesOf({ contracts: { court } }: Session, { id, replyBy }: CourtCase): Promise<Fields> {
+  const { windowEnd, latestRevealAt, pending } = await court.courtCaseOf(id);
+  const [reply, claim, depth] = [await court.REPLY_PERIOD(), await court.CLAIM_PERIOD(), await court.DEPTH()];
+  const quietUntil = latestRevealAt + claim > windowEnd ? latestRevealAt + claim : windowEnd;
+  return {
+    traceBy: moment(replyBy),
+    windowEnd: moment(windowEnd),
+    lastDemandAt: moment(windowEnd + depth * (reply + claim)),
+    acquittedAfter: moment(latestRevealAt === 0n || pending > 0n ? 0n : quietUntil),
+  };
+}
+
+async function demandsOf(session: Session, { demands }: CourtCase): Promise<Fields[]> {
+  const now = await session.now();
+  return demands.map(({ part, demander, replyBy, transaction, answer }) => ({
+    ...part,
+    demander,
+    replyBy: moment(replyBy),
+    demandedIn: transaction,
+    answer: answer ? (answer.children ? `${answer.children.length} hashes` : "leaf") : now > replyBy ? "late" : "open",
+    answeredIn: orNone(answer?.transaction),
+  }));
+}
+
+async function proofOf({ fraud, malformed, silence }: CourtCase): Promise<Fields | undefined> {
+  if (malformed) {
+    const { finder, tensor, leaf } = malformed.args;
+    return { kind: "malformed leaf", finder, tensor, leaf, transaction: malformed.transactionHash };
+  }
+  if (silence) {
+    const { finder, part } = silence.args;
+    return { kind: "silence", finder, ...toPart(part), transaction: silence.transactionHash };
+  }
+  if (!fraud) return undefined;
+  const { finder, nodeIndex, operator, element } = fraud.args;
+  const { data } = await fraud.getTransaction();
+  const accusation = decodeAccusation(data);
+  const common = { kind: "fraud", finder, node: nodeIndex, transaction: fraud.transactionHash };
+  // Through another contract the claim does not stand in the transaction as such.
+  if (!accusation) return { ...common, operator: `0x${operator.toString(16).padStart(4, "0")}`, element };
+  return { ...common, ...claimFields(explainClaim(accusation.claim)), element };
+}
+
+function claimFields({ instruction, index, operands, read, claimed, correct }: ExplainedClaim): Fields {
+  return {
+    operator: instruction.operator,
+    index: new Shown(`[${index.join(",")}]`, index),
+    claimed: scalar(claimed),
+    correct: scalar(correct),
+    operands: operands.map(({ source, tensor, header }, operand): Fields => {
+      if (source === Source.Absent) return { operand, from: "absent" };
+      const values = read.filter((each) => each.operand === operand);
+      const dims = header.dims.slice(0, header.rank);
+      return {
+        operand,
+        from: source === Source.Trace ? `tensor ${tensor}` : "constant",
+        dtype: dtypeFromOnnx(header.dtype),
+        dims: new Shown(`[${dims.join(",")}]`, dims),
+        read: elements(values),
+      };
+    }),
+  };
+}
+
+function elements(values: ExplainedClaim["read"]): Shown {
+  const first = values.slice(0, SHOWN_ELEMENTS).map(({ element, value }) => `[${element}] ${value}`);
+  const rest = values.length > SHOWN_ELEMENTS ? `, … (${values.length} elements)` : "";
+  const data = values.map(({ element, value }) => ({ element, value: plainScalar(value) }));
+  return new Shown(first.join(", ") + rest, data);
+}
+
+function scalar(value: number | bigint): Value {
+  return new Shown(String(value), plainScalar(value));
+}

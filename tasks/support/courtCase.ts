@@ -1,0 +1,66 @@
+import type { Part } from "@assay/sdk";
+
+import { UserError } from "./errors.js";
+import type { Session } from "./session.js";
+
+/** A part of a tensor that somebody asked for, and what the provider showed. */
+export interface Demanded {
+  readonly part: Part;
+  readonly demander: string;
+  readonly replyBy: bigint;
+  readonly transaction: string;
+  readonly answer: Answered | undefined;
+}
+
+interface Answered {
+  readonly children?: readonly string[];
+  readonly leaf?: string;
+  readonly transaction: string;
+}
+
+export type CourtCase = Awaited<ReturnType<typeof findCourtCase>>;
+
+/** A case before the proof court, from its events: they outlive the case. */
+export async function findCourtCase({ contracts: { court } }: Session, id: bigint, fromBlock: number) {
+  const [opened] = await court.queryFilter(court.filters.CourtCaseOpened(id), fromBlock);
+  if (!opened) {
+    throw new UserError(`case ${id} is not before the proof court since block ${fromBlock}: see dispute:list`);
+  }
+  const since = opened.blockNumber;
+  const [posted] = await court.queryFilter(court.filters.TracePosted(id), since);
+  const [fraud] = await court.queryFilter(court.filters.FraudProven(id), since);
+  const [malformed] = await court.queryFilter(court.filters.MalformedLeafProven(id), since);
+  const [silence] = await court.queryFilter(court.filters.SilenceProven(id), since);
+  const { facts, replyBy } = opened.args;
+  const demands = await demandsOf(court, id, since);
+  return { id, since, facts, replyBy, posted, demands, fraud, malformed, silence };
+}
+
+/** The roots that the provider posted. */
+export function postedRoots({ id, posted }: CourtCase): readonly string[] {
+  if (!posted) throw new UserError(`the provider of case ${id} has posted no trace yet: see dispute:explain ${id}`);
+  return [...posted.args.roots];
+}
+
+async function demandsOf(court: Session["contracts"]["court"], id: bigint, since: number): Promise<Demanded[]> {
+  const answers = new Map<string, Answered>();
+  for (const { args, transactionHash } of await court.queryFilter(court.filters.ChildrenRevealed(id), since)) {
+    answers.set(keyOf(toPart(args.part)), { children: [...args.children], transaction: transactionHash });
+  }
+  for (const { args, transactionHash } of await court.queryFilter(court.filters.LeafRevealed(id), since)) {
+    answers.set(keyOf(toPart(args.part)), { leaf: args.leaf, transaction: transactionHash });
+  }
+  const asked = await court.queryFilter(court.filters.PartDemanded(id), since);
+  return asked.map(({ args: { part, demander, replyBy }, transactionHash }) => {
+    const answer = answers.get(keyOf(toPart(part)));
+    return { part: toPart(part), demander, replyBy, transaction: transactionHash, answer };
+  });
+}
+
+export function toPart({ tensor, level, index }: Record<keyof Part, bigint>): Part {
+  return { tensor: Number(tensor), level: Number(level), index: Number(index) };
+}
+
+function keyOf({ tensor, level, index }: Part): string {
+  return `${tensor} ${level} ${index}`;
+}
