@@ -52,7 +52,7 @@ async function beforeCourt(session: Session, given: { case: bigint; fromBlock: n
   return {
     courtRuling: named(RULINGS, ruling),
     state: stateOf(found, ruling),
-    ...(await deadlinesOf(session, found)),
+    ...(await deadlinesOf(session, found, ruling === UPHELD)),
     traceRoot: orNone(posted?.args.traceRoot),
     tracePostedIn: orNone(posted?.transactionHash),
     tensors: orNone(posted?.args.roots.length),
@@ -74,7 +74,11 @@ function stateOf({ posted, demands, fraud, malformed, silence }: CourtCase, ruli
   return "anyone may demand parts of the trace or prove it wrong";
 }
 
-async function deadlinesOf({ contracts: { court } }: Session, { id, replyBy }: CourtCase): Promise<Fields> {
+async function deadlinesOf(
+  { contracts: { court } }: Session,
+  { id, replyBy }: CourtCase,
+  convicted: boolean,
+): Promise<Fields> {
   const { windowEnd, latestRevealAt, pending } = await court.courtCaseOf(id);
   const [reply, claim, depth] = [await court.REPLY_PERIOD(), await court.CLAIM_PERIOD(), await court.DEPTH()];
   const quietUntil = latestRevealAt + claim > windowEnd ? latestRevealAt + claim : windowEnd;
@@ -82,7 +86,7 @@ async function deadlinesOf({ contracts: { court } }: Session, { id, replyBy }: C
     traceBy: moment(replyBy),
     windowEnd: moment(windowEnd),
     lastDemandAt: moment(windowEnd + depth * (reply + claim)),
-    acquittedAfter: moment(latestRevealAt === 0n || pending > 0n ? 0n : quietUntil),
+    acquittedAfter: moment(latestRevealAt === 0n || pending > 0n || convicted ? 0n : quietUntil),
   };
 }
 

@@ -159,7 +159,7 @@ describe("The tasks of the proof court", function () {
     expect(await json("court:prove", mine)).to.include({ proven: true, kind: "fraud", element: 0 });
 
     const before = await json("dispute:explain", { case: id });
-    expect(before).to.include({ courtRuling: "Upheld", ruling: "None" });
+    expect(before).to.include({ courtRuling: "Upheld", ruling: "None", acquittedAfter: null });
     await json("dispute:resolve", { case: id });
     const paid = (await json("court:collect", { case: id })).paid as Json[];
     expect(paid.map(({ what, to }) => [what, to])).to.deep.equal([
