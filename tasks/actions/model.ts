@@ -1,6 +1,6 @@
 import { readGolden } from "@assay/provider-worker";
 import { contentHash } from "@assay/sdk";
-import { ZeroHash } from "ethers";
+import { ZeroAddress, ZeroHash } from "ethers";
 
 import { UserError } from "../support/errors.js";
 import { readBytes } from "../support/files.js";
@@ -49,9 +49,10 @@ export const show = action(async (session, { model }: { model: bigint }) => {
   const { models } = session.contracts;
   const { fileHash, goldenHash, graphCommitment, workUnits, parentId, modelUri, goldenUri } =
     await models.specOf(model);
-  const { registeredAt } = await models.factsOf(model);
+  const { registeredAt, profile } = await models.factsOf(model);
   return {
     ...(await summaryOf(session, model)),
+    judgedBy: await judgeOf(session, profile),
     fileHash,
     goldenHash,
     graphCommitment,
@@ -139,6 +140,14 @@ function golden(bytes: Uint8Array) {
   } catch (error) {
     throw new UserError(`--golden holds no golden vectors: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Who decides whether a result of the model is wrong, and what that is worth. */
+async function judgeOf({ contracts: { disputes }, deployment }: Session, profile: bigint): Promise<string> {
+  const arbiter = await disputes.arbiterOf(profile);
+  if (arbiter === deployment.court) return "proof court: one honest party is enough";
+  if (arbiter === deployment.jury) return "jury: sound under an honest majority of jurors only";
+  return arbiter === ZeroAddress ? "nobody: results cannot be challenged" : arbiter;
 }
 
 async function summaryOf({ contracts: { models } }: Session, model: bigint): Promise<Fields> {

@@ -113,6 +113,7 @@ describe("The tasks of the proof court", function () {
     expect(await json("model:show", { model: MODEL })).to.include({
       input: "x:float32[1,64]",
       output: "logits:float32[1,10];label:int64[1]",
+      judgedBy: "proof court: one honest party is enough",
     });
   });
 

@@ -103,6 +103,7 @@ describe("The tasks over the life of a market", function () {
         owner: chain.addressOf(OWNER),
         royalty: "5",
         profile: "Jury",
+        judgedBy: "jury: sound under an honest majority of jurors only",
         deprecated: false,
       });
     });
