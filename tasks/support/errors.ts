@@ -1,4 +1,4 @@
-import { AssayError, ContractRevertError, decodeRevert, jobIdText, TensorError } from "@assay/sdk";
+import { AssayError, ContractRevertError, decodeRevert, jobIdText, PreparationError, TensorError } from "@assay/sdk";
 import { isError } from "ethers";
 import { HardhatPluginError } from "hardhat/plugins";
 
@@ -7,8 +7,8 @@ import { printable } from "./printable.js";
 
 /** What a user can mend: Hardhat shows the message without a stack. */
 export class UserError extends HardhatPluginError {
-  constructor(message: string, cause?: Error) {
-    super("assay", printable(message), cause);
+  constructor(message: string | readonly string[], cause?: Error) {
+    super("assay", [message].flat().map(printable).join("\n"), cause);
   }
 }
 
@@ -52,7 +52,8 @@ const HINTS: Readonly<Record<string, string>> = {
   ProviderStaking_ZeroAmount: "give an amount above zero",
 };
 
-function foreseen(error: unknown): string | undefined {
+function foreseen(error: unknown): string | readonly string[] | undefined {
+  if (error instanceof PreparationError) return error.lines;
   if (error instanceof ContractRevertError) return withHint(error);
   if (error instanceof AssayError || error instanceof TensorError) return error.message;
   // By name: importing the worker for its classes would make every task start slower.

@@ -68,6 +68,10 @@ describe("model:prepare", () => {
   it("says everything that keeps a model from being judged", async () => {
     const message = await refused({ file: path.join(models, "digits_cnn_fp32.onnx"), stripSoftmax: false });
     for (const name of ["z1", "z2", "z3", "logits", "probabilities"]) expect(message).to.include(`"${name}"`);
+    const [first, ...problems] = message.split("\n");
+    expect(first).to.equal("the model cannot be judged by proof:");
+    for (const problem of problems) expect(problem).to.match(/^- \w+ ".+": /);
+    expect(problems).to.have.lengthOf.at.least(5);
   });
 
   it("says what is wrong with its options", async () => {

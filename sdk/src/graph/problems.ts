@@ -13,12 +13,16 @@ export interface Problem {
 /** Everything that keeps a model from being prepared, at once. */
 export class PreparationError extends AssayError {
   override name = "PreparationError";
+  /** The message, a line for each problem. */
+  readonly lines: readonly string[];
 
   constructor(readonly problems: readonly Problem[]) {
-    const lines = problems.map(
+    const list = problems.map(
       ({ where, what, reason, remedy }) => `- ${what} ${JSON.stringify(where)}: ${reason}. ${remedy}.`,
     );
-    super(`the model cannot be judged by proof:\n${lines.join("\n")}`);
+    const lines = ["the model cannot be judged by proof:", ...list];
+    super(lines.join("\n"));
+    this.lines = lines;
   }
 }
 
