@@ -7,7 +7,7 @@ import { findCourtCase, toPart } from "../support/courtCase.js";
 import { findJob } from "../support/jobs.js";
 import { named, PHASES, PROFILES, RULINGS } from "../support/names.js";
 import type { Fields, Value } from "../support/report.js";
-import { moment, orNone, Shown } from "../support/report.js";
+import { jobId, moment, orNone, Shown } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action } from "../support/session.js";
 import { plainScalar } from "../support/tensors.js";
@@ -25,7 +25,7 @@ export const explain = action(async (session, given: { case: bigint; fromBlock: 
   const byProof = facts.arbiter === (await court.getAddress());
   return {
     case: given.case,
-    job: facts.jobId,
+    job: jobId(facts.jobId),
     model: terms.modelId,
     profile: named(PROFILES, profile),
     judgedBy: byProof ? "proof court" : "jury",

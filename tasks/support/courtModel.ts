@@ -1,6 +1,6 @@
 import { ChildRuntime } from "@assay/provider-worker";
 import type { CourtModel, Tensor, TraceCommitment } from "@assay/sdk";
-import { commitTrace, initHash, readModel, runTrace, serialiseSafetensors } from "@assay/sdk";
+import { commitTrace, initHash, jobIdText, readModel, runTrace, serialiseSafetensors } from "@assay/sdk";
 
 import type { CourtCase } from "./courtCase.js";
 import { UserError } from "./errors.js";
@@ -41,7 +41,7 @@ export async function caseRun(
   const trace = commitTrace(model, await tensorsOf(session, facts.modelId, model, given));
   if (trace.inputRoot === facts.inputCommitment) return trace;
   const option = given.trace === undefined ? "--input" : "--trace";
-  throw new UserError(`${option} is not of job ${facts.jobId}, whose input is ${facts.inputCommitment}`);
+  throw new UserError(`${option} is not of job ${jobIdText(facts.jobId)}, whose input is ${facts.inputCommitment}`);
 }
 
 /** A trace as `court:run` saves it: tensor i has the name i. */

@@ -48,9 +48,9 @@ describe("The deposit of a juror", () => {
     for (const juror of jurors) await reveal(market, caseId, juror, OTHER);
   }
 
-  async function settle(market: Market, cases: { caseId: bigint; terms: Terms; output: string }[]): Promise<void> {
-    for (const { caseId, terms, output } of cases) {
-      await market.disputes.resolve(caseId, terms, output);
+  async function settle(market: Market, cases: { caseId: bigint; terms: Terms }[]): Promise<void> {
+    for (const { caseId, terms } of cases) {
+      await market.disputes.resolve(caseId, terms);
       await market.jury.payJurors(caseId);
     }
   }
@@ -69,7 +69,7 @@ describe("The deposit of a juror", () => {
     const honest = await drawnCase(market);
     expect(honest.seats).to.have.length(3);
     await vote(market, honest.caseId, honest.seats, [OTHER, OTHER, OTHER]);
-    await disputes.resolve(honest.caseId, honest.terms, honest.output);
+    await disputes.resolve(honest.caseId, honest.terms);
     expect((await disputes.caseOf(honest.caseId)).ruling).to.equal(RULING.upheld);
     await jury.payJurors(honest.caseId);
 
