@@ -6,6 +6,7 @@ import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
 import {ByteDot} from "../../libraries/ByteDot.sol";
 import {Claims} from "../../libraries/Claims.sol";
 import {DataTypes} from "../../libraries/DataTypes.sol";
+import {DotShapes} from "../../libraries/DotShapes.sol";
 import {MultiIndex} from "../../libraries/MultiIndex.sol";
 import {Operators} from "../../libraries/Operators.sol";
 import {Saturation} from "../../libraries/Saturation.sol";
@@ -19,14 +20,6 @@ import {TensorHeader} from "../../types/TensorTypes.sol";
 /// Matrix products read a, b, the multiplier; convolutions read w, then x in the order of the window, then the
 /// multiplier and the bias.
 contract IntegerDot is IOperatorVerifier {
-    struct Convolution {
-        uint32[] kernel;
-        uint32[] strides;
-        uint32[] dilations;
-        uint32[] padsBegin;
-        uint32 group;
-    }
-
     struct ZeroPoints {
         int32 a;
         int32 b;
@@ -72,8 +65,8 @@ contract IntegerDot is IOperatorVerifier {
         Claims.requireOperands(claim, 2);
         Claims.requireDtype(reading.output, DataTypes.INT32);
         ZeroPoints memory zeros;
-        Convolution memory convolution;
-        (convolution, zeros.a, zeros.b) = abi.decode(claim.node.attributes, (Convolution, int32, int32));
+        DotShapes.Convolution memory convolution;
+        (convolution, zeros.a, zeros.b) = abi.decode(claim.node.attributes, (DotShapes.Convolution, int32, int32));
         Claims.requireAttributes(claim, 12 + 4 * convolution.kernel.length);
         uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
         return _wrapped(_convolve(claim, reading, convolution, zeros, index));
@@ -81,9 +74,9 @@ contract IntegerDot is IOperatorVerifier {
 
     function _qLinearConv(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
         Claims.requireOperands(claim, 4);
-        (Convolution memory convolution, int32 zeroX, int32 zeroW, int32 zeroY) = abi.decode(
+        (DotShapes.Convolution memory convolution, int32 zeroX, int32 zeroW, int32 zeroY) = abi.decode(
             claim.node.attributes,
-            (Convolution, int32, int32, int32)
+            (DotShapes.Convolution, int32, int32, int32)
         );
         Claims.requireAttributes(claim, 13 + 4 * convolution.kernel.length);
         TensorHeader memory output = reading.output.header;
@@ -105,7 +98,12 @@ contract IntegerDot is IOperatorVerifier {
         if (a.header.layout != TensorLayout.ROWS) revert Claims.Claims_WrongLayout(0, a.header.layout);
         bool isReversed = _isReversed(b, TensorLayout.COLUMNS, TensorLayout.COLUMNS_REVERSED);
         uint256 length = a.along.length;
-        (uint256 row, uint256 column) = _rowAndColumn(a.header, b.header, reading.output.header, claim.element);
+        (uint256 row, uint256 column) = DotShapes.rowAndColumn(
+            a.header,
+            b.header,
+            reading.output.header,
+            claim.element
+        );
         if (b.along.length != length) revert Claims.Claims_WrongShape();
 
         uint256 bytesOfB = isReversed ? (length + 31) & ~uint256(31) : length;
@@ -121,7 +119,7 @@ contract IntegerDot is IOperatorVerifier {
     function _convolve(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Convolution memory convolution,
+        DotShapes.Convolution memory convolution,
         ZeroPoints memory zeros,
         uint256[8] memory index
     ) private pure returns (int256) {
@@ -129,12 +127,9 @@ contract IntegerDot is IOperatorVerifier {
         Claims.Tensor memory w = Claims.tensor(claim, 1);
         if (x.header.layout != TensorLayout.PIXELS) revert Claims.Claims_WrongLayout(0, x.header.layout);
         bool isReversed = _isReversed(w, TensorLayout.FILTERS, TensorLayout.FILTERS_REVERSED);
-        uint256 firstChannel = _requireConvolution(convolution, x.header, w.header, reading.output.header, index[1]);
-        Windows.Window memory window;
-        (window.kernel, window.strides) = (convolution.kernel, convolution.strides);
-        (window.dilations, window.padsBegin) = (convolution.dilations, convolution.padsBegin);
+        uint256 firstChannel = DotShapes.firstChannel(convolution, x.header, w.header, reading.output.header, index[1]);
         (uint256[] memory inImage, uint256[] memory inKernel) = Windows.places(
-            window,
+            DotShapes.windowOf(convolution),
             x.header,
             reading.output.header,
             index
@@ -155,63 +150,6 @@ contract IntegerDot is IOperatorVerifier {
             ByteDot.add(sums, pixel, filter, length);
         }
         return ByteDot.centred(sums, _zeroPoint(x, zeros.a), _zeroPoint(w, zeros.b));
-    }
-
-    /// @dev The leaf of a and that of b which meet in an element of the output.
-    function _rowAndColumn(
-        TensorHeader memory a,
-        TensorHeader memory b,
-        TensorHeader memory output,
-        uint256 element
-    ) private pure returns (uint256 row, uint256 column) {
-        uint256 rank = output.rank;
-        if (a.rank < 2 || b.rank < 2 || rank != (a.rank > b.rank ? a.rank : b.rank)) revert Claims.Claims_WrongShape();
-        uint256[8] memory index = MultiIndex.unravel(output, element);
-        for (uint256 axis; axis + 2 < rank; ++axis) {
-            (uint256 ofA, uint256 dimA) = _leading(a, rank, axis, index[axis]);
-            (uint256 ofB, uint256 dimB) = _leading(b, rank, axis, index[axis]);
-            uint256 dim = output.dims[axis];
-            bool fits = (dimA == dim && (dimB == dim || dimB == 1)) || (dimA == 1 && dimB == dim);
-            if (!fits) revert Claims.Claims_WrongShape();
-            (row, column) = (row * dimA + ofA, column * dimB + ofB);
-        }
-        (uint256 rows, uint256 columns) = (output.dims[rank - 2], output.dims[rank - 1]);
-        if (a.dims[a.rank - 2] != rows || b.dims[b.rank - 1] != columns) revert Claims.Claims_WrongShape();
-        return (row * rows + index[rank - 2], column * columns + index[rank - 1]);
-    }
-
-    /// @dev Length of one of the output's axes in an operand, which may have fewer axes, and the coordinate there.
-    function _leading(
-        TensorHeader memory operand,
-        uint256 rank,
-        uint256 axis,
-        uint256 coordinate
-    ) private pure returns (uint256 at, uint256 dim) {
-        uint256 missing = rank - operand.rank;
-        if (axis < missing) return (0, 1);
-        dim = operand.dims[axis - missing];
-        at = dim == 1 ? 0 : coordinate;
-    }
-
-    /// @return firstChannel the first channel of x that a filter reads
-    function _requireConvolution(
-        Convolution memory convolution,
-        TensorHeader memory x,
-        TensorHeader memory w,
-        TensorHeader memory output,
-        uint256 filter
-    ) private pure returns (uint256 firstChannel) {
-        uint256 group = convolution.group;
-        bool fits =
-            w.rank == convolution.kernel.length + 2 &&
-                w.rank == output.rank &&
-                w.dims[0] == output.dims[1] &&
-                group != 0 &&
-                uint256(w.dims[1]) * group == x.dims[1] &&
-                w.dims[0] % group == 0;
-        for (uint256 axis = 2; fits && axis < w.rank; ++axis) fits = w.dims[axis] == convolution.kernel[axis - 2];
-        if (!fits) revert Claims.Claims_WrongShape();
-        return (filter / (w.dims[0] / group)) * w.dims[1];
     }
 
     /// @dev Bytes of a tensor that begin at `start` in the calldata.

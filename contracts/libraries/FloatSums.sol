@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {F32, SoftFloat32} from "../disputes/verifiers/SoftFloat32.sol";
+import {Numeric} from "../types/GraphTypes.sol";
+
+/// @title Sums of float32 in the orders in which onnxruntime takes them
+/// @notice Specified in `docs/verifiers/FLOAT.md`. A term is a word with the bits of a number above those of its
+/// factor; in a plain sum every factor is one. Adding to -0 changes nothing: a sum that begins with it begins with its
+/// first term.
+library FloatSums {
+    /// @notice How terms that are not products are added up.
+    enum Order {
+        /// One after the other, or in blocks.
+        Sequence,
+        /// In four lanes, which are added up at the end; then what did not fill them.
+        Lanes,
+        /// In two times four lanes from the first address that is a multiple of 16 bytes; then what is before it and
+        /// behind them.
+        Packets
+    }
+
+    /// @notice What the blocks' sums begin with, and the sum of all blocks.
+    struct Start {
+        F32 block;
+        F32 total;
+    }
+
+    F32 internal constant MINUS_ZERO = F32.wrap(0x80000000);
+    uint256 private constant LANES = 4;
+
+    /// @notice The terms of a plain sum have this factor.
+    function term(uint256 bits) internal pure returns (uint256) {
+        return (bits << 32) | F32.unwrap(SoftFloat32.ONE);
+    }
+
+    /// @notice The bits of a float32 in the calldata, whose first byte is the lowest.
+    function load(uint256 position) internal pure returns (uint256 bits) {
+        assembly ("memory-safe") {
+            bits := shr(224, calldataload(position))
+            bits := or(and(shr(8, bits), 0x00ff00ff), shl(8, and(bits, 0x00ff00ff)))
+            bits := and(or(shr(16, bits), shl(16, bits)), 0xffffffff)
+        }
+    }
+
+    /// @notice The sum of all products, block by block.
+    function inBlocks(
+        uint256[] memory terms,
+        Numeric memory numeric,
+        Start memory start
+    ) internal pure returns (F32 total) {
+        total = start.total;
+        uint256 end;
+        for (uint256 from; from < terms.length; from = end) {
+            end = _endOfBlock(from, terms.length, numeric.block);
+            total = total.add(
+                numeric.fused ? _fused(terms, from, end, start.block) : _separate(terms, from, end, start.block)
+            );
+        }
+    }
+
+    /// @notice Term i of the whole fours goes into lane i % 4, which begins with zero.
+    function inLanes(uint256[] memory terms) internal pure returns (F32 total) {
+        F32[LANES] memory lanes;
+        unchecked {
+            uint256 whole = terms.length - (terms.length % LANES);
+            for (uint256 i; i < whole; ++i) lanes[i % LANES] = lanes[i % LANES].add(_number(terms[i]));
+            return _following(_folded(lanes), terms, whole, terms.length);
+        }
+    }
+
+    /// @notice As `Order.Packets`. `offset` of the first term from such an address, in elements.
+    function inPackets(uint256[] memory terms, uint256 offset) internal pure returns (F32) {
+        unchecked {
+            uint256 first = (LANES - (offset % LANES)) % LANES;
+            if (terms.length < first + LANES) return _following(MINUS_ZERO, terms, 0, terms.length);
+            uint256 packets = (terms.length - first) / LANES;
+            F32[LANES] memory even = _lanes(terms, first, packets / 2);
+            F32[LANES] memory odd = _lanes(terms, first + LANES, packets / 2);
+            uint256 last = first + (packets - 1) * LANES;
+            for (uint256 lane; lane < LANES; ++lane) {
+                even[lane] = even[lane].add(odd[lane]);
+                if (packets % 2 == 1) even[lane] = even[lane].add(_number(terms[last + lane]));
+            }
+            F32 total = _following(_folded(even), terms, 0, first);
+            return _following(total, terms, first + packets * LANES, terms.length);
+        }
+    }
+
+    /// @dev Three that remain of blocks of four are a pair and a single one: so the kernel for one row has it.
+    function _endOfBlock(uint256 from, uint256 length, uint256 block_) private pure returns (uint256) {
+        unchecked {
+            uint256 rest = length - from;
+            if (block_ == 0) return length;
+            if (block_ == LANES && rest == LANES - 1) return from + 2;
+            return rest < block_ ? length : from + block_;
+        }
+    }
+
+    function _fused(uint256[] memory terms, uint256 from, uint256 end, F32 sum) private pure returns (F32) {
+        unchecked {
+            for (uint256 i = from; i < end; ++i) {
+                uint256 both = _at(terms, i);
+                sum = F32.wrap(uint32(both >> 32)).fma(F32.wrap(uint32(both)), sum);
+            }
+        }
+        return sum;
+    }
+
+    function _separate(uint256[] memory terms, uint256 from, uint256 end, F32 sum) private pure returns (F32) {
+        unchecked {
+            for (uint256 i = from; i < end; ++i) {
+                uint256 both = _at(terms, i);
+                sum = sum.add(F32.wrap(uint32(both >> 32)).mul(F32.wrap(uint32(both))));
+            }
+        }
+        return sum;
+    }
+
+    /// @dev Four sums of `count` terms each, of which every second four are left out.
+    function _lanes(uint256[] memory terms, uint256 from, uint256 count) private pure returns (F32[LANES] memory sums) {
+        unchecked {
+            for (uint256 lane; lane < LANES; ++lane) {
+                F32 sum = MINUS_ZERO;
+                for (uint256 i; i < count; ++i) sum = sum.add(_number(terms[from + lane + 2 * LANES * i]));
+                sums[lane] = sum;
+            }
+        }
+    }
+
+    function _folded(F32[LANES] memory lanes) private pure returns (F32) {
+        return lanes[0].add(lanes[2]).add(lanes[1].add(lanes[3]));
+    }
+
+    function _following(F32 sum, uint256[] memory terms, uint256 from, uint256 end) private pure returns (F32) {
+        unchecked {
+            for (uint256 i = from; i < end; ++i) sum = sum.add(_number(terms[i]));
+        }
+        return sum;
+    }
+
+    function _number(uint256 both) private pure returns (F32) {
+        return F32.wrap(uint32(both >> 32));
+    }
+
+    /// @dev As `terms[i]`, which is there.
+    function _at(uint256[] memory terms, uint256 i) private pure returns (uint256 both) {
+        assembly ("memory-safe") {
+            both := mload(add(add(terms, 32), shl(5, i)))
+        }
+    }
+}
