@@ -60,7 +60,7 @@ export function explainClaim(claim: Claim): ExplainedClaim {
     };
     return { ...values, at };
   });
-  const correct = elementOf(instruction, operands, output, element);
+  const correct = elementOf(instruction, operands, output, element, node.numeric);
   return {
     instruction,
     index: toIndex(element, output.dims),

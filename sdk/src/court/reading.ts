@@ -46,7 +46,7 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
     case "DequantizeLinear":
       return leaves.addElement(0, element);
     case "MaxPool":
-      return addMaxPool(instruction, leaves, index);
+      return addPool(instruction, leaves, index);
     case "ArgMax":
       return addArgMax(instruction, leaves, element);
     case "Add":
@@ -65,8 +65,30 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
     case "QLinearConv":
       addConvolution(instruction.convolution, leaves, index);
       addChannel(leaves, 2, index[1] ?? 0);
-      if (node.operands[3]?.source !== Source.Absent) leaves.addElement(3, index[1] ?? 0);
+      if (isThere(node, 3)) leaves.addElement(3, index[1] ?? 0);
+      return;
+    case "MatMul":
+      addMatMul(leaves, index, 3);
+      if (isThere(node, 2)) leaves.addElement(2, strided(0, instruction.strides, index));
+      return;
+    case "Conv":
+      addConvolution(instruction.convolution, leaves, index);
+      if (isThere(node, 2)) leaves.addElement(2, index[1] ?? 0);
+      return;
+    case "AveragePool":
+      return addPool(instruction, leaves, index);
+    case "ReduceSum":
+    case "ReduceMean":
+      return addRow(leaves, element, instruction.length, instruction.inner);
+    case "BatchNormalization":
+      leaves.addElement(0, element);
+      leaves.addElement(1, index[1] ?? 0);
+      leaves.addElement(2, index[1] ?? 0);
   }
+}
+
+function isThere(node: GraphNode, operand: number): boolean {
+  return node.operands[operand]?.source !== Source.Absent;
 }
 
 function strided(base: number, strides: readonly number[], index: readonly number[]): number {
@@ -106,7 +128,7 @@ function addGather({ axis }: InstructionOf<"Gather">, leaves: Leaves, element: n
   leaves.addElement(0, (outer * length + (at < 0 ? at + length : at)) * inner + (element % inner));
 }
 
-function addMaxPool(window: Window, leaves: Leaves, [image = 0, channel = 0, ...at]: number[]): void {
+function addPool(window: Window, leaves: Leaves, [image = 0, channel = 0, ...at]: number[]): void {
   const [, channels = 0, ...spatial] = leaves.dims(0);
   const first = (image * channels + channel) * elementCount(spatial);
   for (const place of placesInWindow(window, spatial, at)) leaves.addElement(0, first + place);
@@ -115,7 +137,11 @@ function addMaxPool(window: Window, leaves: Leaves, [image = 0, channel = 0, ...
 function addArgMax({ axis }: InstructionOf<"ArgMax">, leaves: Leaves, element: number): void {
   const dims = leaves.dims(0);
   const length = dims[axis] ?? 0;
-  const inner = elementCount(dims.slice(axis + 1));
+  addRow(leaves, element, length, elementCount(dims.slice(axis + 1)));
+}
+
+/** `length` elements of x, `inner` apart. */
+function addRow(leaves: Leaves, element: number, length: number, inner: number): void {
   const first = Math.floor(element / inner) * length * inner + (element % inner);
   for (let i = 0; i < length; i++) leaves.addElement(0, first + i * inner);
 }

@@ -9,7 +9,7 @@ import { metaHash, type TensorMeta } from "./encode.js";
 import { encodeInstruction, type Instruction } from "./instruction.js";
 import { chooseLayouts, isThere } from "./layouts.js";
 import { sameElements } from "./lowering/views.js";
-import { Source, type GraphNode, type Numeric, type Operand } from "./types.js";
+import { EXACT, Source, type GraphNode, type Operand } from "./types.js";
 
 /** A tensor of the trace before any run. */
 export interface TraceTensor extends TensorMeta {
@@ -29,9 +29,6 @@ export interface Assembly {
   /** Place of each output of the model in the trace. */
   readonly outputs: readonly number[];
 }
-
-/** A sum of integers has no order. */
-const EXACT: Numeric = { mode: 0, fused: false, block: 0, biasFirst: false };
 
 /** Gives drafts layouts, relayouts where a reader needs another, and places in the trace. */
 export function assemble(drafts: readonly Draft[], inputs: readonly Value[], outputs: readonly Value[]): Assembly {
@@ -76,7 +73,7 @@ class Builder {
       ...encodeInstruction(draft.instruction),
       operands,
       outputMeta: metaHash(this.#tensors[tensor] as TraceTensor),
-      numeric: EXACT,
+      numeric: draft.numeric ?? EXACT,
     });
     this.#instructions.push(draft.instruction);
   }

@@ -2,9 +2,10 @@ import type { OnnxAttribute, OnnxNode } from "../onnx/model.js";
 import { tensorFromOnnx } from "../onnx/tensor.js";
 import type { Layout } from "../tensor/layout.js";
 import { elementCount, toTypedArray, type Tensor } from "../tensor/tensor.js";
-import type { Shape } from "./evaluate.js";
+import type { Shape } from "./values.js";
 import type { Instruction } from "./instruction.js";
 import { Refusal, UnknownShape } from "./problems.js";
+import type { Numeric } from "./types.js";
 
 /** A tensor of a graph that is being lowered, known by identity. */
 export interface Value extends Shape {
@@ -26,6 +27,18 @@ export interface Draft {
   readonly instruction: Instruction;
   readonly operands: readonly (Wanted | undefined)[];
   readonly output: Value;
+  /** Order of summation; none where results do not depend on one. */
+  readonly numeric?: Numeric;
+  /** Orders of which one is that of onnxruntime; a probe finds out which. */
+  readonly variants?: readonly Variant[];
+  /** How many terms an element of it is the sum of. */
+  readonly terms?: number;
+}
+
+/** A way in which onnxruntime may compute a node. */
+export interface Variant {
+  readonly instruction: Instruction;
+  readonly numeric: Numeric;
 }
 
 /** Turns an ONNX node into nodes of the court; throws a `Refusal` if it cannot. */

@@ -2,26 +2,15 @@ import { AssayError } from "../errors.js";
 import { fromHex, type Hex } from "../tensor/bytes.js";
 import { dtypeSize, type DType } from "../tensor/dtype.js";
 import { elementCount, fromTypedArray, toTypedArray, type AnyTypedArray, type Tensor } from "../tensor/tensor.js";
+import { averagePool, batchNormalization, convolveFloat, matMulFloat, reduce } from "./evaluateFloat.js";
 import { fromBits, roundHalfEven } from "./float32.js";
 import { rowMajorStrides, toIndex } from "./indices.js";
 import type { Broadcast, Convolution, Instruction, InstructionOf, Window } from "./instruction.js";
+import { EXACT, type Numeric } from "./types.js";
+import { strided, valuesOf, windowPlaces, type Elements, type Scalar, type Shape, type Values } from "./values.js";
 
 // The operators of docs/COURT.md one output element at a time, without any regard for speed: what a verifier on chain
 // computes, and what shows which element of a trace is wrong.
-
-export type Scalar = number | bigint;
-/** The value of an output element by its row-major index. */
-export type Elements = (element: number) => Scalar;
-
-export interface Shape {
-  readonly dtype: DType;
-  readonly dims: readonly number[];
-}
-
-/** An operand and its elements as numbers. */
-export interface Values extends Shape {
-  readonly at: Elements;
-}
 
 const INTEGER_LIMITS: Partial<Record<DType, readonly [number, number]>> = {
   uint8: [0, 255],
@@ -35,8 +24,9 @@ export function evaluate(
   instruction: Instruction,
   operands: readonly (Tensor | undefined)[],
   { dtype, dims }: Shape,
+  numeric: Numeric = EXACT,
 ): Tensor {
-  const elements = elementsOf(instruction, operands, { dtype, dims });
+  const elements = elementsOf(instruction, operands, { dtype, dims }, numeric);
   const count = elementCount(dims);
   const out = toTypedArray({ dtype, dims, data: new Uint8Array(count * dtypeSize(dtype)) });
   for (let element = 0; element < count; element++) store(out, element, elements(element));
@@ -55,10 +45,11 @@ export function contradicts(
   operands: readonly (Tensor | undefined)[],
   output: Tensor,
   element: number,
+  numeric: Numeric = EXACT,
 ): boolean {
   const { operator } = instruction;
   const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
-  const raw = elementsOf(instruction, operands, output)(element);
+  const raw = elementsOf(instruction, operands, output, numeric)(element);
   if (UNJUDGED_NAN.includes(operator) && Number.isNaN(raw)) return false;
   store(computed, 0, raw);
   const [expected, claimed] = [computed[0], valuesOf(output).at(element)];
@@ -73,9 +64,10 @@ export function elementOf(
   operands: readonly (Tensor | Values | undefined)[],
   output: Shape,
   element: number,
+  numeric: Numeric = EXACT,
 ): Scalar {
   const out = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
-  store(out, 0, elementsOf(instruction, operands, output)(element));
+  store(out, 0, elementsOf(instruction, operands, output, numeric)(element));
   return valuesOf(fromTypedArray(output.dtype, [], out as never)).at(0);
 }
 
@@ -84,6 +76,7 @@ export function elementsOf(
   instruction: Instruction,
   operands: readonly (Tensor | Values | undefined)[],
   output: Shape,
+  numeric: Numeric = EXACT,
 ): Elements {
   const values = operands.map((operand) => (operand ? valuesOf(operand) : undefined));
   const operand = (index: number): Values => {
@@ -136,6 +129,17 @@ export function elementsOf(
       return convolve(instruction.convolution, x, operand(1), instruction.zeroX, instruction.zeroW, output);
     case "QLinearConv":
       return qlinearConv(instruction, x, operand(1), operand(2), values[3], output);
+    case "MatMul":
+      return matMulFloat(instruction, numeric, x, operand(1), values[2], output);
+    case "Conv":
+      return convolveFloat(instruction.convolution, numeric, x, operand(1), values[2], output);
+    case "AveragePool":
+      return averagePool(instruction, numeric, x, output);
+    case "ReduceSum":
+    case "ReduceMean":
+      return reduce(instruction, numeric, x);
+    case "BatchNormalization":
+      return batchNormalization(numeric, x, operand(1), operand(2));
   }
 }
 
@@ -324,26 +328,6 @@ function perChannel(multiplier: Values, channel: number): number {
   return Number(multiplier.at(multiplier.dims[0] === 1 ? 0 : channel));
 }
 
-/** The places of an operand that a window covers, and the tap of the kernel that falls on each. */
-function* windowPlaces(
-  { kernel, strides, dilations, padsBegin }: Window,
-  place: readonly number[],
-  dims: readonly number[],
-): Generator<{ at: number[]; tap: number[] }> {
-  for (let i = 0; i < elementCount(kernel); i++) {
-    const tap = toIndex(i, kernel);
-    const at = tap.map(
-      (step, axis) =>
-        (place[axis] ?? 0) * (strides[axis] ?? 1) + step * (dilations[axis] ?? 1) - (padsBegin[axis] ?? 0),
-    );
-    if (at.every((coordinate, axis) => coordinate >= 0 && coordinate < (dims[axis] ?? 0))) yield { at, tap };
-  }
-}
-
-function strided(base: number, strides: readonly number[], index: readonly number[]): number {
-  return strides.reduce((sum, stride, axis) => sum + stride * (index[axis] ?? 0), base);
-}
-
 /** `b` where `a` is below it. */
 function larger(a: Scalar, b: Scalar): Scalar {
   return a < b ? b : a;
@@ -360,20 +344,6 @@ function saturate(value: number, dtype: DType): number {
 
 function scalarOf(bytes: Hex, dtype: DType): Scalar {
   return valuesOf({ dtype, dims: [], data: fromHex(bytes) }).at(0);
-}
-
-function valuesOf(tensor: Tensor | Values): Values {
-  if ("at" in tensor) return tensor;
-  const array: AnyTypedArray = toTypedArray(tensor);
-  return {
-    dtype: tensor.dtype,
-    dims: tensor.dims,
-    at: (element) => {
-      const value = array[element];
-      if (value === undefined) throw new AssayError(`element ${element} lies outside of its tensor`);
-      return value;
-    },
-  };
 }
 
 /** Cuts integers to width, two's complement. */

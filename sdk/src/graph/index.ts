@@ -1,15 +1,6 @@
 export type { Assembly, TraceTensor } from "./assemble.js";
 export * from "./encode.js";
-export {
-  contradicts,
-  elementOf,
-  elementsOf,
-  evaluate,
-  type Elements,
-  type Scalar,
-  type Shape,
-  type Values,
-} from "./evaluate.js";
+export { contradicts, elementOf, elementsOf, evaluate } from "./evaluate.js";
 export { expose } from "./expose.js";
 export type { FrozenDims } from "./freeze.js";
 export { decodeInstruction, encodeInstruction, type Instruction, type OperatorName } from "./instruction.js";
@@ -21,3 +12,4 @@ export * from "./runtime.js";
 export { sampleInputs } from "./sample.js";
 export * from "./trace.js";
 export * from "./types.js";
+export type { Elements, Scalar, Shape, Values } from "./values.js";

@@ -29,6 +29,16 @@ export interface Quantization {
   readonly scale: number;
   readonly zeroPoint: number;
 }
+/** How a plain sum is taken (`FloatSums.Order`). */
+export const SumOrder = { Sequence: 0, Lanes: 1, Packets: 2 } as const;
+export type SumOrder = (typeof SumOrder)[keyof typeof SumOrder];
+export interface Reduction {
+  /** x as blocks of rows: outer * length * inner elements, of which the length is added up. */
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+  readonly order: SumOrder;
+}
 type None = Record<never, never>;
 
 interface Attributes {
@@ -58,6 +68,14 @@ interface Attributes {
     readonly zeroW: number;
     readonly zeroY: number;
   };
+  /** Of c, one for each axis of the output; none if c is absent. */
+  MatMul: { readonly strides: readonly number[] };
+  Conv: { readonly convolution: Convolution };
+  /** What the sum is divided by; zero for the number of places inside of x. */
+  AveragePool: Window & { readonly divisor: number; readonly order: SumOrder };
+  ReduceSum: Reduction;
+  ReduceMean: Reduction;
+  BatchNormalization: None;
 }
 
 export type InstructionOf<Name extends OperatorName> = { readonly operator: Name } & Attributes[Name];
@@ -66,6 +84,7 @@ export type Instruction = { [Name in OperatorName]: InstructionOf<Name> }[Operat
 const WINDOW = ["uint32[] kernel", "uint32[] strides", "uint32[] dilations", "uint32[] padsBegin"];
 const CONVOLUTION = `tuple(${WINDOW.join(", ")}, uint32 group) convolution`;
 const BROADCAST = ["int64 baseA", "int64[] stridesA", "int64 baseB", "int64[] stridesB"];
+const REDUCTION = ["uint32 outer", "uint32 length", "uint32 inner", "uint8 order"];
 const QUANTIZATION = ["uint32 scale", "int32 zeroPoint"];
 
 const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
@@ -90,6 +109,12 @@ const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
   QLinearMatMul: ["int32 zeroA", "int32 zeroB", "int32 zeroY"],
   ConvInteger: [CONVOLUTION, "int32 zeroX", "int32 zeroW"],
   QLinearConv: [CONVOLUTION, "int32 zeroX", "int32 zeroW", "int32 zeroY"],
+  MatMul: ["int64[] strides"],
+  Conv: [CONVOLUTION],
+  AveragePool: [...WINDOW, "uint32 divisor", "uint8 order"],
+  ReduceSum: REDUCTION,
+  ReduceMean: REDUCTION,
+  BatchNormalization: [],
 };
 
 const abi = AbiCoder.defaultAbiCoder();

@@ -2,31 +2,37 @@ import type { OnnxModel, OnnxNode } from "../onnx/model.js";
 import { tensorFromOnnx } from "../onnx/tensor.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { constantOf, NodeView, type Draft, type Value } from "./draft.js";
-import type { Shape } from "./evaluate.js";
-import { EXACT } from "./lowering/index.js";
+import type { Shape } from "./values.js";
+import { CANONICAL, EXACT } from "./lowering/index.js";
 import type { ProfileKind } from "./profile.js";
 import { Refusal, UnknownShape, type Problem } from "./problems.js";
 import { whyUnsupported } from "./unsupported.js";
 
 export interface Lowered {
   readonly kind: ProfileKind;
-  readonly drafts: readonly Draft[];
+  readonly nodes: readonly LoweredNode[];
   readonly values: ReadonlyMap<string, Value>;
   readonly problems: readonly Problem[];
   /** Nodes about which nothing can be said, because they read what could not be computed. */
   readonly unknown: readonly Problem[];
 }
 
+/** An ONNX node and what it becomes. */
+export interface LoweredNode {
+  readonly node: OnnxNode;
+  readonly drafts: readonly Draft[];
+}
+
 /** Each ONNX node as nodes of the court, and every reason why one cannot be. */
 export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Lowered {
   const values = valuesOf(model, shapes);
-  const drafts: Draft[] = [];
+  const nodes: LoweredNode[] = [];
   const problems: Problem[] = [];
   const unknown: Problem[] = [];
   for (const node of model.graph.node) {
     if (node.opType === "Constant") continue;
     try {
-      drafts.push(...lowerNode(node, values));
+      nodes.push({ node, drafts: lowerNode(node, values) });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       for (const each of [error, ...error.more]) {
@@ -34,8 +40,8 @@ export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Low
       }
     }
   }
-  // Every operator that is lowered so far is exact; one of families 0x06 and 0x07 would make the model Canonical.
-  return { kind: "Exact", drafts, values, problems, unknown };
+  const kind = nodes.some(({ node }) => Object.hasOwn(CANONICAL, node.opType)) ? "Canonical" : "Exact";
+  return { kind, nodes, values, problems, unknown };
 }
 
 /** Nodes that cannot be judged whatever their operands are, leaving out those that only compute constants. */
@@ -55,7 +61,7 @@ export function operatorProblems(model: OnnxModel): Problem[] {
 
 function lowerNode(node: OnnxNode, values: ReadonlyMap<string, Value>): Draft[] {
   const why = whyUnsupported(node.opType);
-  const lowering = EXACT[node.opType];
+  const lowering = EXACT[node.opType] ?? CANONICAL[node.opType];
   if (why || !lowering) throw new Refusal(why?.reason ?? "", why?.remedy ?? "");
   return lowering(new NodeView(node, values));
 }

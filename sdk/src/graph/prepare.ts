@@ -8,6 +8,7 @@ import type { Value } from "./draft.js";
 import { hashGraph, metaHeader, nodesRoot } from "./encode.js";
 import { freeze, type FrozenDims } from "./freeze.js";
 import { lower, operatorProblems } from "./lower.js";
+import { settleOrders } from "./orders.js";
 import { PreparationError, type Problem } from "./problems.js";
 import { hashProfile, profileOf, type Profile } from "./profile.js";
 import type { GraphRuntime } from "./runtime.js";
@@ -73,12 +74,15 @@ export async function readModel(file: Uint8Array, runtime: GraphRuntime): Promis
   const between = await inferShapes(file, inputs, runtime).catch((error: unknown) => {
     throw new PreparationError([doesNotRun(error), ...lower(model, inputs).problems]);
   });
-  const { kind, drafts, values, problems, unknown } = lower(model, new Map([...inputs, ...between]));
-  if (problems.length > 0 || unknown.length > 0) throw new PreparationError([...problems, ...unknown]);
+  const lowered = lower(model, new Map([...inputs, ...between]));
+  const { kind, values, problems, unknown } = lowered;
   const inputNames = [...inputs.keys()];
   const outputNames = model.graph.output.map(({ name }) => name);
   const find = (name: string) => valueOf(values, name);
-  const assembly = assemble(drafts, inputNames.map(find), outputNames.map(find));
+  const settled = await settleOrders(model, lowered, inputNames.map(find), runtime);
+  const found = [...problems, ...settled.problems, ...unknown];
+  if (found.length > 0) throw new PreparationError(found);
+  const assembly = assemble(settled.drafts, inputNames.map(find), outputNames.map(find));
   const profile = profileOf(kind, runtime);
   const graph = graphOf(assembly, file, profile, inputNames, outputNames);
   return { ...assembly, file, profile, graph, commitment: hashGraph(graph), inputNames, outputNames };

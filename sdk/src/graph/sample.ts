@@ -39,7 +39,7 @@ function fromValues(dtype: DType, dims: readonly number[], values: readonly numb
 }
 
 /** mulberry32: 32 random bits at a time. */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

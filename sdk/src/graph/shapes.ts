@@ -1,7 +1,7 @@
 import type { OnnxModel } from "../onnx/model.js";
 import { dtypeFromOnnx } from "../tensor/dtype.js";
 import { elementCount, fromNumbers, type Tensor } from "../tensor/tensor.js";
-import type { Shape } from "./evaluate.js";
+import type { Shape } from "./values.js";
 import { expose } from "./expose.js";
 import type { GraphRuntime } from "./runtime.js";
 

@@ -40,9 +40,9 @@ function collect(model: CourtModel, known: ReadonlyMap<string, Tensor>): Tensor[
 /** The output of the node that writes trace tensor `index`, from tensors before it. */
 export function evaluateNode(model: CourtModel, trace: readonly Tensor[], index: number): Tensor {
   const at = index - model.inputNames.length;
-  const [instruction, meta] = [model.instructions[at], model.tensors[index]];
-  if (!instruction || !meta) throw new AssayError(`no node writes tensor ${index} of the trace`);
-  return evaluate(instruction, operandsOf(model, trace, at), meta);
+  const [instruction, node, meta] = [model.instructions[at], model.nodes[at], model.tensors[index]];
+  if (!instruction || !node || !meta) throw new AssayError(`no node writes tensor ${index} of the trace`);
+  return evaluate(instruction, operandsOf(model, trace, at), meta, node.numeric);
 }
 
 /** The operands of a node, from the trace and the constants. */

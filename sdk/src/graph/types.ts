@@ -19,10 +19,16 @@ export interface Operand {
 export interface Numeric {
   /** 0: bit for bit. 1: within the bound that holds for any order. */
   readonly mode: number;
+  /** One rounding for product and sum. */
   readonly fused: boolean;
+  /** Products summed before the partial sum is added to the result; 0: all of them. */
   readonly block: number;
+  /** The bias is the first summand, not the last. */
   readonly biasFirst: boolean;
 }
+
+/** Of operators whose results do not depend on an order of summation. */
+export const EXACT: Numeric = { mode: 0, fused: false, block: 0, biasFirst: false };
 
 /** One step of a model: node i writes trace tensor `inputs.length + i`. */
 export interface GraphNode {
@@ -80,5 +86,12 @@ export const Operator = {
   QLinearMatMul: 0x0501,
   ConvInteger: 0x0502,
   QLinearConv: 0x0503,
+
+  MatMul: 0x0600,
+  Conv: 0x0601,
+  AveragePool: 0x0602,
+  ReduceSum: 0x0603,
+  ReduceMean: 0x0604,
+  BatchNormalization: 0x0605,
 } as const;
 export type Operator = (typeof Operator)[keyof typeof Operator];

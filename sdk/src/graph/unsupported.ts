@@ -1,30 +1,16 @@
-import { EXACT } from "./lowering/index.js";
+import { CANONICAL, EXACT } from "./lowering/index.js";
 import type { Problem } from "./problems.js";
 
 type Answer = Pick<Problem, "reason" | "remedy">;
 
 const NO_TENSORS = "it works on sequences, optional values or text";
-const QUANTISE = "Quantise the model statically to QLinearConv, QLinearMatMul and the like";
 
 /** Why whole kinds of operators cannot be judged, and what a model's author can do. */
 const KINDS: readonly (Answer & { operators: readonly string[] })[] = [
   {
-    reason: "sums of float32 depend on the order of summation; operators 0x06 are not judged yet",
-    remedy: QUANTISE,
-    operators: [
-      "MatMul",
-      "Gemm",
-      "Conv",
-      "ConvTranspose",
-      "AveragePool",
-      "GlobalAveragePool",
-      "LpPool",
-      "ReduceSum",
-      "ReduceMean",
-      "BatchNormalization",
-      "Einsum",
-      "CumSum",
-    ],
+    reason: "the court has no such sum of floats",
+    remedy: "Use MatMul, Gemm, Conv, AveragePool, ReduceSum or ReduceMean",
+    operators: ["ConvTranspose", "LpPool", "Einsum", "CumSum"],
   },
   {
     reason: "transcendental functions and statistics of rows differ between CPUs; operators 0x07 are not judged yet",
@@ -107,6 +93,6 @@ const OTHER: Answer = { reason: "the court has no such operator", remedy: "Use o
 
 /** Why an operator of the standard domain cannot be judged; undefined if it can. */
 export function whyUnsupported(operator: string): Answer | undefined {
-  if (Object.hasOwn(EXACT, operator)) return undefined;
+  if (Object.hasOwn(EXACT, operator) || Object.hasOwn(CANONICAL, operator)) return undefined;
   return KINDS.find(({ operators }) => operators.includes(operator)) ?? OTHER;
 }

@@ -2,14 +2,13 @@ import type { Lowering } from "../draft.js";
 import { add, div, mul, sub } from "./arithmetic.js";
 import { cast, concat, gather, pad } from "./indexMaps.js";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
+import { conv, gemm, matMul } from "./floatDot.js";
+import { averagePool, batchNormalization, globalAveragePool, reduceMean, reduceSum } from "./floatSums.js";
 import { dequantizeLinear, quantizeLinear } from "./quantization.js";
 import { argMax, clip, globalMaxPool, leakyRelu, maxPool, relu } from "./selection.js";
 import { dropout, expand, reshape, slice, split, transpose } from "./views.js";
 
-/**
- * How each ONNX operator becomes nodes of the court. All of these are of the Exact profile: integers, or one rounding.
- * Lowerings of families 0x06 and 0x07 belong into a second table, whose operators make a model Canonical.
- */
+/** How each ONNX operator becomes nodes of the court. All of these are of the Exact profile: integers, or one rounding. */
 export const EXACT: Readonly<Record<string, Lowering>> = {
   Identity: reshape,
   Reshape: reshape,
@@ -41,4 +40,16 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
   QLinearMatMul: qlinearMatMul,
   ConvInteger: convInteger,
   QLinearConv: qlinearConv,
+};
+
+/** Sums of float32, in the order that onnxruntime has: they make a model Canonical. */
+export const CANONICAL: Readonly<Record<string, Lowering>> = {
+  MatMul: matMul,
+  Gemm: gemm,
+  Conv: conv,
+  AveragePool: averagePool,
+  GlobalAveragePool: globalAveragePool,
+  ReduceSum: reduceSum,
+  ReduceMean: reduceMean,
+  BatchNormalization: batchNormalization,
 };

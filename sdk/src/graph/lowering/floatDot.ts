@@ -1,0 +1,97 @@
+import { Layout } from "../../tensor/layout.js";
+import { elementCount } from "../../tensor/tensor.js";
+import {
+  anyLayout,
+  type Draft,
+  type Lowering,
+  type NodeView,
+  type Value,
+  type Variant,
+  type Wanted,
+} from "../draft.js";
+import { evaluate } from "../evaluate.js";
+import { broadcastStrides, rowMajorStrides } from "../indices.js";
+import type { Instruction } from "../instruction.js";
+import { Refusal } from "../problems.js";
+import type { Numeric } from "../types.js";
+import { convolutionOf, factors, filters, firmly } from "./factors.js";
+import { view } from "./views.js";
+
+/** What one transaction can judge. */
+export const MAX_FUSED_TERMS = 14_000;
+const MAX_SEPARATE_TERMS = 10_000;
+
+export const matMul: Lowering = (node) => [...product(node, node.input(0), node.input(1), undefined)];
+
+export const gemm: Lowering = (node) => {
+  if (node.float("alpha", 1) !== 1 || node.float("beta", 1) !== 1) {
+    throw new Refusal("its alpha or beta is not one", "Multiply the constants by it");
+  }
+  const [a, b] = [turned(node.input(0), node.int("transA", 0)), turned(node.input(1), node.int("transB", 0))];
+  return [...a.drafts, ...b.drafts, ...product(node, a.value, b.value, node.optional(2))];
+};
+
+export const conv: Lowering = (node) => {
+  const [x, w, bias, output] = [node.input(0), node.input(1), node.optional(2), node.output()];
+  requireFloats(x, w, bias);
+  const instruction = { operator: "Conv", convolution: convolutionOf(node, x, w, output) } as const;
+  const terms = elementCount(w.dims.slice(1));
+  const operands = [firmly(x, Layout.Pixels), filters(w), bias && anyLayout(bias)];
+  return [summed(instruction, operands, output, terms, dotOrders(terms, bias !== undefined))];
+};
+
+function product(node: NodeView, left: Value, right: Value, c: Value | undefined): Draft[] {
+  requireFloats(left, right, c);
+  const output = node.output();
+  const { drafts, a, b } = factors(node, left, right);
+  const instruction = { operator: "MatMul", strides: c ? broadcastStrides(c.dims, output.dims) : [] } as const;
+  const terms = left.dims.at(-1) ?? 0;
+  return [...drafts, summed(instruction, [a, b, c && anyLayout(c)], output, terms, dotOrders(terms, c !== undefined))];
+}
+
+/** A node of which onnxruntime has to tell in which of these orders it adds. */
+export function summed(
+  instruction: Instruction,
+  operands: readonly (Wanted | undefined)[],
+  output: Value,
+  terms: number,
+  orders: readonly Numeric[],
+): Draft {
+  const variants = orders.map((numeric): Variant => ({ instruction, numeric }));
+  return { instruction, operands, output, terms, variants };
+}
+
+/** Blocks that onnxruntime's kernels have; one that holds all terms is none. */
+function dotOrders(terms: number, hasBias: boolean): Numeric[] {
+  if (terms > MAX_FUSED_TERMS) {
+    const reason = `an element of it is a sum of ${terms} products, and one transaction can judge ${MAX_FUSED_TERMS}`;
+    throw new Refusal(reason, "Split it into sums that are added up");
+  }
+  const fused = [0, 128, 256, 512, 1024].filter((block) => block < terms);
+  const separate = terms > MAX_SEPARATE_TERMS ? [] : [4];
+  return [
+    ...fused.flatMap((block) => biasOrders({ mode: 0, fused: true, block, biasFirst: false }, hasBias && block > 0)),
+    ...separate.flatMap((block) => biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias)),
+  ];
+}
+
+/** Where all terms are one block, it does not matter where the bias stands. */
+function biasOrders(numeric: Numeric, matters: boolean): Numeric[] {
+  return matters ? [numeric, { ...numeric, biasFirst: true }] : [numeric];
+}
+
+/** A matrix or its transposition. */
+function turned(value: Value, transposed: number): { value: Value; drafts: Draft[] } {
+  const [rows = 1, columns = 1] = value.dims;
+  if (transposed === 0 || value.dims.length !== 2) return { value, drafts: [] };
+  const other: Value = { dtype: value.dtype, dims: [columns, rows] };
+  const draft = view(value, other, 0, rowMajorStrides(value.dims).toReversed());
+  if (!value.constant) return { value: other, drafts: [draft] };
+  return { value: { ...other, constant: evaluate(draft.instruction, [value.constant], other) }, drafts: [] };
+}
+
+export function requireFloats(...values: readonly (Value | undefined)[]): void {
+  for (const value of values) {
+    if (value && value.dtype !== "float32") throw new Refusal(`it computes with ${value.dtype}`, "Use float32");
+  }
+}

@@ -1,0 +1,127 @@
+import { Layout } from "../../tensor/layout.js";
+import { elementCount, fromFloat32Array, toFloat32Array } from "../../tensor/tensor.js";
+import { anyLayout, type Draft, type Lowering, type NodeView, type Value, type Variant } from "../draft.js";
+import { SumOrder, type Instruction, type Window } from "../instruction.js";
+import { Refusal } from "../problems.js";
+import { EXACT, type Numeric } from "../types.js";
+import { MAX_FUSED_TERMS, requireFloats, summed } from "./floatDot.js";
+import { requireInside, windowOf } from "./window.js";
+
+const FUSED: Numeric = { ...EXACT, fused: true };
+/** A product with ones, by the kernel for one row. */
+const FOURS: Numeric = { ...EXACT, block: 4 };
+/** Elements that one transaction can judge; reading one costs about as much as adding it. */
+const MAX_ELEMENTS = MAX_FUSED_TERMS / 2;
+
+export const averagePool: Lowering = (node) => {
+  const [x, output] = [node.input(0), node.output()];
+  const window = windowOf(node, x.dims, output.dims, node.ints("kernel_shape") ?? []);
+  requireInside(window, x.dims, output.dims);
+  const divisor = node.int("count_include_pad", 0) === 1 ? elementCount(window.kernel) : 0;
+  return [pooled(x, output, window, divisor, [SumOrder.Sequence, SumOrder.Lanes])];
+};
+
+export const globalAveragePool: Lowering = (node) => {
+  const [x, output] = [node.input(0), node.output()];
+  const kernel = x.dims.slice(2);
+  const [ones, zeros] = [kernel.map(() => 1), kernel.map(() => 0)];
+  const window = { kernel, strides: ones, dilations: ones, padsBegin: zeros };
+  return [pooled(x, output, window, 0, [SumOrder.Lanes, SumOrder.Sequence])];
+};
+
+const lowerReduce =
+  (operator: "ReduceSum" | "ReduceMean"): Lowering =>
+  (node) => {
+    const [x, output] = [node.input(0), node.output()];
+    requireFloats(x);
+    const [from, to] = reducedAxes(node, x);
+    const shape = {
+      outer: elementCount(x.dims.slice(0, from)),
+      length: elementCount(x.dims.slice(from, to)),
+      inner: elementCount(x.dims.slice(to)),
+    };
+    requireBounded(shape.length);
+    const variant = (order: SumOrder, numeric: Numeric): Variant => ({
+      instruction: { operator, ...shape, order },
+      numeric,
+    });
+    const variants = [
+      variant(SumOrder.Sequence, EXACT),
+      ...(shape.length > 1 ? [variant(SumOrder.Sequence, FOURS)] : []),
+      ...(shape.inner === 1 ? [variant(SumOrder.Packets, EXACT)] : []),
+    ];
+    return [
+      among(
+        variants,
+        shape.length,
+        x,
+        output,
+        to - from === 1 && to === x.dims.length - 1 ? Layout.Columns : undefined,
+      ),
+    ];
+  };
+
+export const reduceSum = lowerReduce("ReduceSum");
+export const reduceMean = lowerReduce("ReduceMean");
+
+/** x * scale + offset for each channel, both computed as onnxruntime does before it begins. */
+export const batchNormalization: Lowering = (node) => {
+  if (node.int("training_mode", 0) !== 0 || node.outputs().length > 1) {
+    throw new Refusal("it is in training mode", "Export the model for inference");
+  }
+  const [x, output] = [node.input(0), node.output()];
+  requireFloats(x);
+  const [gamma, beta, mean, variance] = ["scale", "bias", "mean", "variance"].map((what, i) =>
+    toFloat32Array(node.constant(i + 1, `its ${what}`)),
+  );
+  const epsilon = Math.fround(node.float("epsilon", Math.fround(1e-5)));
+  const scale = Float32Array.from(variance ?? [], (each, i) => {
+    const inverse = Math.fround(1 / Math.fround(Math.sqrt(Math.fround(each + epsilon))));
+    return inverse * (gamma?.[i] ?? 0);
+  });
+  const offset = scale.map((each, i) => (beta?.[i] ?? 0) - Math.fround((mean?.[i] ?? 0) * each));
+  const constants = [scale, offset].map((values) => constantOf(fromFloat32Array(values)));
+  const operands = [x, ...constants].map(anyLayout);
+  return [summed({ operator: "BatchNormalization" }, operands, output, 1, [EXACT, FUSED])];
+};
+
+function pooled(x: Value, output: Value, window: Window, divisor: number, orders: readonly SumOrder[]): Draft {
+  requireFloats(x);
+  requireBounded(elementCount(window.kernel));
+  const variants = orders.map((order): Variant => {
+    const instruction: Instruction = { operator: "AveragePool", ...window, divisor, order };
+    return { instruction, numeric: EXACT };
+  });
+  return among(variants, elementCount(window.kernel), x, output);
+}
+
+function among(variants: readonly Variant[], terms: number, x: Value, output: Value, layout?: Layout): Draft {
+  const [first] = variants;
+  if (!first) throw new Refusal("no order of its sum is known", "Use another operator");
+  const operand = layout === undefined ? anyLayout(x) : { value: x, layout };
+  return { instruction: first.instruction, operands: [operand], output, terms, variants };
+}
+
+/** Neighbouring axes, all if none are named; axes of length one may lie between them. */
+function reducedAxes(node: NodeView, { dims }: Value): [from: number, to: number] {
+  const given = node.ints("axes") ?? node.integers(1, "its list of axes") ?? [];
+  if (given.length === 0 && node.int("noop_with_empty_axes", 0) === 1) {
+    throw new Refusal("it adds up nothing", "Leave it out");
+  }
+  const axes =
+    given.length === 0 ? dims.map((_, axis) => axis) : given.map((axis) => (axis + dims.length) % dims.length);
+  const [from, to] = [Math.min(...axes), Math.max(...axes) + 1];
+  const between = dims.slice(from, to).filter((dim, i) => dim !== 1 && !axes.includes(from + i));
+  if (between.length > 0) throw new Refusal("the axes it adds up are no neighbours", "Transpose before it");
+  return [from, to];
+}
+
+function requireBounded(terms: number): void {
+  if (terms <= MAX_ELEMENTS) return;
+  const reason = `an element of it is a sum of ${terms} elements, and one transaction can judge ${MAX_ELEMENTS}`;
+  throw new Refusal(reason, "Split it into sums that are added up");
+}
+
+function constantOf(constant: NonNullable<Value["constant"]>): Value {
+  return { dtype: constant.dtype, dims: constant.dims, constant };
+}
