@@ -29,17 +29,44 @@ library FloatSums {
     F32 internal constant MINUS_ZERO = F32.wrap(0x80000000);
     uint256 private constant LANES = 4;
 
+    error FloatSums_OutOfRange(uint256 term, uint256 terms);
+
     /// @notice The terms of a plain sum have this factor.
     function term(uint256 bits) internal pure returns (uint256) {
         return (bits << 32) | F32.unwrap(SoftFloat32.ONE);
     }
 
-    /// @notice The bits of a float32 in the calldata, whose first byte is the lowest.
-    function load(uint256 position) internal pure returns (uint256 bits) {
+    /// @notice Writes products of numbers that lie one behind the other in the calldata, their first byte the lowest:
+    /// `count` terms from `terms[at]` on, `step` apart. Behind the calldata there are zeros.
+    function fill(uint256[] memory terms, uint256 at, uint256 step, uint256 a, uint256 b, uint256 count) internal pure {
+        if (count != 0 && at + (count - 1) * step >= terms.length) revert FloatSums_OutOfRange(at, terms.length);
         assembly ("memory-safe") {
-            bits := shr(224, calldataload(position))
-            bits := or(and(shr(8, bits), 0x00ff00ff), shl(8, and(bits, 0x00ff00ff)))
-            bits := and(or(shr(16, bits), shl(16, bits)), 0xffffffff)
+            function bigEndian(word) -> swapped {
+                let odd := 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff
+                swapped := or(and(shr(8, word), odd), shl(8, and(word, odd)))
+                odd := 0x0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff
+                swapped := or(and(shr(16, swapped), odd), shl(16, and(swapped, odd)))
+            }
+            let to := add(add(terms, 32), shl(5, at))
+            step := shl(5, step)
+            let last := add(to, mul(step, count))
+            for {} lt(to, last) {} {
+                let x := bigEndian(calldataload(a))
+                let y := bigEndian(calldataload(b))
+                let end := add(to, shl(3, step))
+                if gt(end, last) {
+                    end := last
+                }
+                for {} lt(to, end) {
+                    to := add(to, step)
+                } {
+                    mstore(to, or(shl(32, shr(224, x)), shr(224, y)))
+                    x := shl(32, x)
+                    y := shl(32, y)
+                }
+                a := add(a, 32)
+                b := add(b, 32)
+            }
         }
     }
 

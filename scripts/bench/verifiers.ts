@@ -1,4 +1,5 @@
-import type { Instruction } from "../../sdk/src/graph/instruction.js";
+import { SumOrder, type Instruction } from "../../sdk/src/graph/instruction.js";
+import type { Numeric } from "../../sdk/src/graph/types.js";
 import type { DType, Tensor } from "../../sdk/src/tensor/index.js";
 import { commitTensor, initHash, Layout } from "../../sdk/src/tensor/index.js";
 import { Random } from "../../sdk/test/tensor/random.js";
@@ -27,12 +28,17 @@ interface Bench {
   operands: readonly Operand[];
   output: Operand;
   element: number;
+  numeric?: Numeric;
 }
 
 const f32 = (...dims: number[]): Operand => ({ dtype: "float32", dims });
 const i32 = (...dims: number[]): Operand => ({ dtype: "int32", dims });
+const float = (layout: Layout, ...dims: number[]): Operand => ({ dtype: "float32", dims, layout });
 const u8 = (layout: Layout, ...dims: number[]): Operand => ({ dtype: "uint8", dims, layout });
 const s8 = (layout: Layout, ...dims: number[]): Operand => ({ dtype: "int8", dims, layout });
+
+const FUSED: Numeric = { mode: 0, fused: true, block: 256, biasFirst: true };
+const FOURS: Numeric = { mode: 0, fused: false, block: 4, biasFirst: false };
 
 const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
   IndexMaps: [
@@ -107,6 +113,29 @@ const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
     qLinearConv("QLINEAR_CONV 3x3x128, not reversed", 128, 1, Layout.Filters),
     qLinearConv("QLINEAR_CONV 3x3, depthwise", 128, 128, Layout.Filters),
   ],
+  FloatDot: [
+    matMul(64, FUSED),
+    matMul(1152, FUSED),
+    matMul(14_000, FUSED),
+    matMul(1152, FOURS),
+    matMul(10_000, FOURS),
+    conv("CONV 3x3x64", 64, 1, FUSED),
+    conv("CONV 3x3x128", 128, 1, FUSED),
+    conv("CONV 3x3, depthwise", 128, 128, FOURS),
+    averagePool("AVERAGE_POOL 3x3", 3, SumOrder.Sequence),
+    averagePool("AVERAGE_POOL 7x7, in lanes", 7, SumOrder.Lanes),
+    reduceMean("REDUCE_MEAN", SumOrder.Sequence),
+    reduceMean("REDUCE_MEAN, in packets", SumOrder.Packets),
+    {
+      ...indexMap(
+        "BATCH_NORMALIZATION",
+        { operator: "BatchNormalization" },
+        [f32(1, 8, 8, 8), f32(8), f32(8)],
+        [1, 8, 8, 8],
+      ),
+      reads: 3,
+    },
+  ],
 };
 
 export async function measureVerifiers(): Promise<VerifierRow[]> {
@@ -122,14 +151,15 @@ export async function measureVerifiers(): Promise<VerifierRow[]> {
   return rows;
 }
 
-function claimForBench({ instruction, operands, output, element }: Bench) {
+function claimForBench({ instruction, operands, output, element, numeric }: Bench) {
   const random = new Random(7);
   const commit = ({ dtype, dims, layout }: Operand) => commitTensor(valuesOf(random, dtype, dims), layout);
   const node = nodeOf(
     instruction,
     operands.map(() => true),
   );
-  return claimOf({ node, tensors: [...operands.map(commit), commit(output)] }, element);
+  const ordered = numeric ? { ...node, numeric } : node;
+  return claimOf({ node: ordered, tensors: [...operands.map(commit), commit(output)] }, element);
 }
 
 /** Finite numbers, and indices that are in range. */
@@ -219,4 +249,48 @@ function qLinearConv(name: string, channels: number, group: number, layout: Layo
     element,
   };
 }
+
+function matMul(k: number, numeric: Numeric): Bench {
+  return {
+    name: `MATMUL${numeric.fused ? "" : ", in fours"}`,
+    reads: k,
+    instruction: { operator: "MatMul", strides: [0, 1] },
+    operands: [float(Layout.Rows, 4, k), float(Layout.Columns, k, 4), f32(4)],
+    output: f32(4, 4),
+    element: 6,
+    numeric,
+  };
+}
+
+function conv(name: string, channels: number, group: number, numeric: Numeric): Bench {
+  const { reads, convolution: made, x, w, element } = convolution(channels, group, Layout.Filters);
+  return {
+    name,
+    reads,
+    instruction: { operator: "Conv", convolution: made },
+    operands: [float(Layout.Pixels, ...x.dims), float(Layout.Filters, ...w.dims), f32(128)],
+    output: f32(1, 128, 8, 8),
+    element,
+    numeric,
+  };
+}
+
+function averagePool(name: string, size: number, order: SumOrder): Bench {
+  const { instruction, ...bench } = maxPool(name, size, f32(1, 16, 16, 16));
+  if (instruction.operator !== "MaxPool") throw new Error("no pooling");
+  return { ...bench, instruction: { ...instruction, operator: "AveragePool", divisor: 0, order } };
+}
+
+function reduceMean(name: string, order: SumOrder): Bench {
+  const shape = { outer: 4, length: 256, inner: 1 };
+  return {
+    name,
+    reads: shape.length,
+    instruction: { operator: "ReduceMean", ...shape, order },
+    operands: [f32(4, 256)],
+    output: f32(4),
+    element: 2,
+  };
+}
+
 export const benchClaims = (family: string) => (FAMILIES[family] ?? []).map(claimForBench);

@@ -2,13 +2,15 @@ import { expect } from "chai";
 
 import { initHash } from "../../sdk/src/tensor/index.js";
 import { ELEMENTWISE, QUANTIZATION } from "./cases/arithmetic.js";
+import { FLOAT_DOT } from "./cases/floatDot.js";
 import { INDEX_MAPS } from "./cases/indexMaps.js";
 import { INTEGER_DOT } from "./cases/integerDot.js";
 import { SELECTION } from "./cases/selection.js";
 import type { Generator } from "./support/cases.js";
 import { compare, deployVerifier } from "./support/judge.js";
 
-const CASES = Number(process.env.VERIFIER_CASES ?? 2000);
+/** Sums of floats take a hundred times as long to judge as anything else. */
+const casesOf = (family: string): number => Number(process.env.VERIFIER_CASES ?? (family === "FloatDot" ? 300 : 2000));
 const SEED = Number(process.env.VERIFIER_SEED ?? 1);
 
 const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = {
@@ -17,6 +19,7 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = 
   Elementwise: ELEMENTWISE,
   Quantization: QUANTIZATION,
   IntegerDot: INTEGER_DOT,
+  FloatDot: FLOAT_DOT,
 };
 
 for (const [family, operators] of Object.entries(FAMILIES)) {
@@ -25,10 +28,11 @@ for (const [family, operators] of Object.entries(FAMILIES)) {
     const verifier = deployVerifier(family);
     before(initHash);
 
+    const cases = casesOf(family);
     for (const [operator, generate] of Object.entries(operators)) {
-      it(`${operator}: ${CASES} honest elements stand, and none with a byte changed`, async () => {
-        const { claims, convicted, missed } = await compare(await verifier, generate, CASES, SEED);
-        expect(claims).to.be.at.least(CASES);
+      it(`${operator}: ${cases} honest elements stand, and none with a byte changed`, async () => {
+        const { claims, convicted, missed } = await compare(await verifier, generate, cases, SEED);
+        expect(claims).to.be.at.least(cases);
         expect(convicted.slice(0, 3), `${convicted.length} honest elements convicted`).to.deep.equal([]);
         expect(missed.slice(0, 3), `${missed.length} wrong verdicts on changed elements`).to.deep.equal([]);
       });

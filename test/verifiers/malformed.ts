@@ -4,6 +4,7 @@ import type { TensorHeader } from "../../sdk/src/tensor/index.js";
 import { initHash } from "../../sdk/src/tensor/index.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { ELEMENTWISE, QUANTIZATION } from "./cases/arithmetic.js";
+import { FLOAT_DOT } from "./cases/floatDot.js";
 import { INDEX_MAPS } from "./cases/indexMaps.js";
 import { INTEGER_DOT } from "./cases/integerDot.js";
 import { SELECTION } from "./cases/selection.js";
@@ -114,6 +115,7 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = 
   Elementwise: ELEMENTWISE,
   Quantization: QUANTIZATION,
   IntegerDot: INTEGER_DOT,
+  FloatDot: FLOAT_DOT,
 };
 
 const CASES = 12;

@@ -167,12 +167,7 @@ contract FloatDot is IOperatorVerifier {
         uint256 inA = Claims.leaf(reading, 0, row, FLOAT_BYTES * length);
         uint256 inB = Claims.leaf(reading, 1, column, FLOAT_BYTES * length);
         terms = new uint256[](length);
-        // Within the leaves.
-        unchecked {
-            for (uint256 i; i < length; ++i) {
-                terms[i] = (FloatSums.load(inA + FLOAT_BYTES * i) << 32) | FloatSums.load(inB + FLOAT_BYTES * i);
-            }
-        }
+        FloatSums.fill(terms, 0, 1, inA, inB, length);
     }
 
     /// @dev Channel by channel, the factors of all places of the window. Places outside of x are zeros, which take part:
@@ -202,17 +197,9 @@ contract FloatDot is IOperatorVerifier {
         }
 
         terms = new uint256[](channels * places);
-        // Within the leaves.
-        unchecked {
-            uint256 at;
-            for (uint256 channel; channel < channels; ++channel) {
-                for (uint256 place; place < places; ++place) {
-                    uint256 pixel = pixels[place];
-                    uint256 value = pixel == 0 ? 0 : FloatSums.load(pixel + FLOAT_BYTES * channel);
-                    uint256 weight = FloatSums.load(filter + FLOAT_BYTES * (place * channels + channel));
-                    terms[at++] = (value << 32) | weight;
-                }
-            }
+        for (uint256 place; place < places; ++place) {
+            uint256 pixel = pixels[place] == 0 ? msg.data.length : pixels[place];
+            FloatSums.fill(terms, place, places, pixel, filter + FLOAT_BYTES * channels * place, channels);
         }
     }
 

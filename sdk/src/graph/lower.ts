@@ -59,7 +59,8 @@ export function operatorProblems(model: OnnxModel): Problem[] {
   });
 }
 
-function lowerNode(node: OnnxNode, values: ReadonlyMap<string, Value>): Draft[] {
+/** Throws a `Refusal` if the court cannot judge the node. */
+export function lowerNode(node: OnnxNode, values: ReadonlyMap<string, Value>): Draft[] {
   const why = whyUnsupported(node.opType);
   const lowering = EXACT[node.opType] ?? CANONICAL[node.opType];
   if (why || !lowering) throw new Refusal(why?.reason ?? "", why?.remedy ?? "");

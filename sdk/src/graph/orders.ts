@@ -6,22 +6,25 @@ import { elementCount, fromFloat32Array, toFloat32Array, type Tensor } from "../
 import type { Draft, Value, Variant } from "./draft.js";
 import { elementsOf, evaluate } from "./evaluate.js";
 import { SumOrder } from "./instruction.js";
-import type { Lowered, LoweredNode } from "./lower.js";
+import { lowerNode, type Lowered, type LoweredNode } from "./lower.js";
 import type { Problem } from "./problems.js";
 import type { GraphRuntime } from "./runtime.js";
 import { generator } from "./sample.js";
 
-/** Seeds of the operands with which each node is tried. */
-const TRIALS = [1, 2];
-/** Terms that are added up to try one variant of one node; elements beyond are left out evenly. */
-const TERMS_PER_VARIANT = 1 << 21;
-const LEAST_ELEMENTS = 256;
-/** Of a sum's elements from 16 bytes on the order is that of memory, which inputs do not determine. */
+/** Elements of each node to be tried, in so many runs with other operands as that takes. */
+const ELEMENTS = 256;
+const [LEAST_RUNS, MOST_RUNS] = [4, 64];
+/** Terms that are added up to try one variant of one node on one run; elements beyond are left out evenly. */
+const TERMS = 1 << 19;
+/** Each fourth run has numbers so small that products become zeros of both signs. */
+const SMALL = 2 ** -148;
+/** An order that depends on where an operand lies in memory. */
 const OF_MEMORY: SumOrder = SumOrder.Packets;
 
 /**
  * Finds out in which order onnxruntime adds in each node that has several variants: the first that gives its result bit
- * for bit in each element that is tried. Nodes of which none does are problems.
+ * for bit in each element that is tried, with the model's constants and with random ones. Nodes of which none does are
+ * problems.
  */
 export async function settleOrders(
   model: OnnxModel,
@@ -29,42 +32,66 @@ export async function settleOrders(
   inputs: readonly Value[],
   runtime: GraphRuntime,
 ): Promise<{ drafts: Draft[]; problems: Problem[] }> {
-  const open = withoutOrdersOfMemory(nodes, inputs).map((each, i): Open => ({ ...each, values, prefix: `n${i}:` }));
-  const trials = open.some(isOpen) ? await runTrials(model, open.filter(isOpen), runtime) : [];
+  const known = withoutOrdersOfMemory(nodes, inputs);
+  const open = known.filter(isOpen).map((each, i): Open => ({ ...each, values, prefix: `n${i}:` }));
+  const trials = [await runTrial(model, open, 1, runtime), await runTrial(model, open.map(otherConstants), 2, runtime)];
   const problems: Problem[] = [];
-  const drafts = open.flatMap((node) =>
-    node.drafts.map((draft) => {
-      if (!draft.variants) return draft;
-      const found = draft.variants.find((variant) =>
-        trials.every((results) => reproduces(node, draft, variant, results)),
-      );
-      if (!found) problems.push(noOrder(node.node, draft));
-      return { ...draft, ...found };
-    }),
-  );
-  return { drafts, problems };
+  const settle = (node: LoweredNode, draft: Draft, at: number): Draft => {
+    if (!draft.variants) return draft;
+    const place = open.findIndex((each) => each.node === node.node);
+    const found = draft.variants.find((variant) => trials.every((trial) => reproduces(trial, place, at, variant)));
+    if (!found) problems.push(noOrder(node.node, draft));
+    return { ...draft, ...found };
+  };
+  return { drafts: known.flatMap((node) => node.drafts.map((draft, at) => settle(node, draft, at))), problems };
 }
 
-/** A node with the prefix of its names in the trial. */
+/** A node with the prefix of its names in a trial. */
 type Open = LoweredNode & { readonly values: Lowered["values"]; readonly prefix: string };
-/** What onnxruntime read and computed, by the names of the trial. */
-type Results = ReadonlyMap<string, Tensor>;
+interface Trial {
+  readonly nodes: readonly Open[];
+  /** What onnxruntime read and computed in each run, by the names of the trial. */
+  readonly runs: readonly ReadonlyMap<string, Tensor>[];
+}
 
 const isOpen = ({ drafts }: LoweredNode): boolean => drafts.some(({ variants }) => variants !== undefined);
 
-async function runTrials(model: OnnxModel, nodes: readonly Open[], runtime: GraphRuntime): Promise<Results[]> {
+/** The same node with random constants: those of the model may hide in which order they are added. */
+function otherConstants(open: Open, seed: number): Open {
+  const next = generator(seed);
+  const values = new Map(open.values);
+  for (const name of open.node.input) {
+    const value = values.get(name);
+    if (value?.constant?.dtype !== "float32") continue;
+    const numbers = randomFloats(elementCount(value.dims), next);
+    // A variance is not negative.
+    const suitable = open.node.opType === "BatchNormalization" ? numbers.map(Math.abs) : numbers;
+    values.set(name, { ...value, constant: fromFloat32Array(suitable, value.dims) });
+  }
+  return { ...open, values, drafts: lowerNode(open.node, values) };
+}
+
+async function runTrial(model: OnnxModel, nodes: readonly Open[], seed: number, runtime: GraphRuntime): Promise<Trial> {
+  const runs: Map<string, Tensor>[] = [];
+  if (nodes.length === 0) return { nodes, runs };
+  const next = generator(seed);
   const loaded = await runtime.load(trialModel(model, nodes));
   try {
-    const trials: Results[] = [];
-    for (const seed of TRIALS) {
-      const operands = operandsFor(nodes, seed);
-      const results = await loaded.run(operands);
-      trials.push(new Map([...operands, ...results].map(([name, tensor]) => [name, canonicaliseNaN(tensor)])));
+    for (const count = Math.max(...nodes.map(runsFor)); runs.length < count;) {
+      const operands = operandsFor(nodes, next, runs.length % 4 === 3 ? SMALL : 1);
+      const results = [...operands, ...(await loaded.run(operands))];
+      runs.push(new Map(results.map(([name, tensor]) => [name, canonicaliseNaN(tensor)])));
     }
-    return trials;
+    return { nodes, runs };
   } finally {
     loaded.stop();
   }
+}
+
+/** The smaller the result, the more often it is computed. */
+function runsFor({ drafts }: Open): number {
+  const elements = Math.min(...drafts.flatMap(({ variants, output }) => (variants ? [elementCount(output.dims)] : [])));
+  return Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(ELEMENTS / elements)));
 }
 
 /** All nodes beside each other. What is a constant stays one, because onnxruntime may pack it. */
@@ -87,11 +114,13 @@ function trialModel({ irVersion, opsetImport }: OnnxModel, nodes: readonly Open[
   });
 }
 
-function operandsFor(nodes: readonly Open[], seed: number): Map<string, Tensor> {
-  const next = generator(seed);
+function operandsFor(nodes: readonly Open[], next: () => number, scale: number): Map<string, Tensor> {
   const open = nodes.flatMap((node) => operandsOf(node)).filter(([, { constant }]) => !constant);
   return new Map(
-    open.map(([name, { dims }]) => [name, fromFloat32Array(randomFloats(elementCount(dims), next), dims)]),
+    open.map(([name, { dims }]) => {
+      const values = randomFloats(elementCount(dims), next).map((value) => value * scale);
+      return [name, fromFloat32Array(values, dims)];
+    }),
   );
 }
 
@@ -104,33 +133,36 @@ function operandsOf({ node, values, prefix }: Open): [name: string, value: Value
   });
 }
 
-/** Five magnitudes, so that each order rounds otherwise, and some zeros. */
+/** Five magnitudes, so that each order rounds otherwise, and some zeros of both signs. */
 function randomFloats(count: number, next: () => number): Float32Array {
   return Float32Array.from({ length: count }, () => {
     const bits = next();
     const value = (next() / 2 ** 31 - 1) * 2 ** (bits % 5);
-    return (bits >>> 8) % 16 === 0 ? 0 : value;
+    return (bits >>> 8) % 16 === 0 ? 0 * value : value;
   });
 }
 
-function reproduces(open: Open, draft: Draft, variant: Variant, results: Results): boolean {
-  const { drafts, node, prefix } = open;
+function reproduces({ nodes, runs }: Trial, place: number, at: number, variant: Variant): boolean {
+  const open = nodes[place];
+  return open !== undefined && runs.slice(0, runsFor(open)).every((results) => agrees(open, at, variant, results));
+}
+
+/** Whether draft `at` of a node, computed as the variant says, is what onnxruntime has. */
+function agrees(open: Open, at: number, variant: Variant, results: ReadonlyMap<string, Tensor>): boolean {
+  const expected = results.get(open.prefix + (open.node.output[0] ?? ""));
   const known = new Map<Value, Tensor>();
   for (const [name, value] of operandsOf(open)) {
     const tensor = results.get(name);
     if (tensor) known.set(value, tensor);
   }
-  for (const each of drafts) {
-    const operands = each.operands.map((wanted) => wanted && (wanted.value.constant ?? known.get(wanted.value)));
-    if (each !== draft) {
-      known.set(each.output, evaluate(each.instruction, operands, each.output));
-      continue;
+  for (const [i, draft] of open.drafts.entries()) {
+    const operands = draft.operands.map((wanted) => wanted && (wanted.value.constant ?? known.get(wanted.value)));
+    if (i === at && expected) {
+      const elements = elementsOf(variant.instruction, operands, draft.output, variant.numeric);
+      const given = toFloat32Array(expected);
+      return elementsToTry(draft).every((element) => Object.is(elements(element), given[element]));
     }
-    const given = results.get(prefix + (node.output[0] ?? ""));
-    if (!given) return false;
-    const elements = elementsOf(variant.instruction, operands, draft.output, variant.numeric);
-    const expected = toFloat32Array(given);
-    return elementsToTry(draft).every((element) => Object.is(elements(element), expected[element]));
+    known.set(draft.output, evaluate(draft.instruction, operands, draft.output));
   }
   return false;
 }
@@ -138,9 +170,9 @@ function reproduces(open: Open, draft: Draft, variant: Variant, results: Results
 /** All elements of a small result, of a large one some that lie evenly, and both ends. */
 function elementsToTry({ terms = 1, output }: Draft): number[] {
   const count = elementCount(output.dims);
-  const wanted = Math.max(LEAST_ELEMENTS, Math.floor(TERMS_PER_VARIANT / terms));
+  const wanted = Math.max(ELEMENTS, Math.floor(TERMS / terms));
   if (wanted >= count) return Array.from({ length: count }, (_, element) => element);
-  const ends = Array.from({ length: LEAST_ELEMENTS / 2 }, (_, i) => [i, count - 1 - i]).flat();
+  const ends = Array.from({ length: ELEMENTS / 2 }, (_, i) => [i, count - 1 - i]).flat();
   return [...ends, ...Array.from({ length: wanted }, (_, i) => Math.floor((i * count) / wanted))];
 }
 

@@ -17,9 +17,11 @@ import type { Numeric } from "../types.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { view } from "./views.js";
 
-/** What one transaction can judge. */
-export const MAX_FUSED_TERMS = 14_000;
-const MAX_SEPARATE_TERMS = 10_000;
+/** What one transaction of 2^24 gas can judge, whatever the numbers are. */
+const MAX_FUSED_TERMS = 12_000;
+const MAX_SEPARATE_TERMS = 8_000;
+/** Each is an opening of its own. */
+const MAX_PIXELS = 256;
 
 export const matMul: Lowering = (node) => [...product(node, node.input(0), node.input(1), undefined)];
 
@@ -35,7 +37,13 @@ export const conv: Lowering = (node) => {
   const [x, w, bias, output] = [node.input(0), node.input(1), node.optional(2), node.output()];
   requireFloats(x, w, bias);
   const instruction = { operator: "Conv", convolution: convolutionOf(node, x, w, output) } as const;
-  const terms = elementCount(w.dims.slice(1));
+  const [terms, pixels] = [elementCount(w.dims.slice(1)), elementCount(w.dims.slice(2))];
+  if (pixels > MAX_PIXELS) {
+    throw new Refusal(
+      `its kernel has ${pixels} places, and one transaction can open ${MAX_PIXELS}`,
+      "Use a smaller one",
+    );
+  }
   const operands = [firmly(x, Layout.Pixels), filters(w), bias && anyLayout(bias)];
   return [summed(instruction, operands, output, terms, dotOrders(terms, bias !== undefined))];
 };

@@ -47,7 +47,7 @@ const lowerReduce =
     });
     const variants = [
       variant(SumOrder.Sequence, EXACT),
-      ...(shape.length > 1 ? [variant(SumOrder.Sequence, FOURS)] : []),
+      variant(SumOrder.Sequence, FOURS),
       ...(shape.inner === 1 ? [variant(SumOrder.Packets, EXACT)] : []),
     ];
     return [

@@ -1,0 +1,182 @@
+import type { CourtModel } from "../../../sdk/src/graph/index.js";
+import { operandsOf, PreparationError, readModel, runTrace } from "../../../sdk/src/graph/index.js";
+import type { Tensor } from "../../../sdk/src/tensor/index.js";
+import {
+  canonicaliseNaN,
+  fromFloat32Array,
+  fromNumbers,
+  Layout,
+  toFloat32Array,
+} from "../../../sdk/src/tensor/index.js";
+import type { ModelDescription, NodeDescription } from "../../../sdk/test/support/onnxModel.js";
+import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
+import type { Random } from "../../../sdk/test/tensor/random.js";
+import { inProcess } from "../../../provider-worker/test/support/inProcessRuntime.js";
+import type { Case, Generator } from "../support/cases.js";
+import { caseOf } from "../support/cases.js";
+import { randomDims, randomTensor } from "../support/values.js";
+import { randomWindow } from "./selection.js";
+
+interface FloatNode {
+  op: string;
+  attributes?: NodeDescription["attributes"];
+  inputs: readonly Tensor[];
+  /** Which inputs are constants of the model: onnxruntime may pack them. */
+  constants?: readonly number[];
+  /** Computed in the model, so that it lies where onnxruntime puts it. */
+  computed?: boolean;
+  /** Of the operands, where the operator reads no other. */
+  layouts?: readonly Layout[];
+}
+
+const NO_ORDER = /none of the \d+ orders/;
+
+/**
+ * What onnxruntime computes of a node, in the order of summation that preparing its model finds; another node where
+ * none is found.
+ */
+const prepared =
+  (make: (random: Random) => FloatNode): Generator =>
+  async (random) => {
+    for (;;) {
+      const given = make(random);
+      try {
+        return await run(random, given);
+      } catch (error) {
+        if (!(error instanceof PreparationError) || !NO_ORDER.test(error.message)) throw error;
+      }
+    }
+  };
+
+async function run(random: Random, given: FloatNode): Promise<Case> {
+  const { file, feeds } = modelOf(given);
+  const model = await readModel(file, inProcess);
+  const trace = (await runTrace(model, feeds, inProcess)).map(canonicaliseNaN);
+  const at = floatNode(model);
+  const [instruction, node] = [model.instructions[at], model.nodes[at]];
+  const output = trace[model.inputNames.length + at];
+  if (!instruction || !node || !output) throw new Error(`${given.op} is not the node that was made`);
+  const made = caseOf(random, instruction, operandsOf(model, trace, at), output, given.layouts);
+  return { ...made, node: { ...made.node, numeric: node.numeric } };
+}
+
+const floatNode = ({ nodes }: CourtModel): number => nodes.findIndex(({ operator }) => operator >> 8 === 6);
+
+function modelOf({ op, attributes = {}, inputs, constants = [], computed }: FloatNode) {
+  const named = inputs.map((tensor, i) => [`x${i}`, tensor] as const);
+  const feeds = named.filter((_, i) => !constants.includes(i));
+  const names = named.map(([name], i) => (computed && i === 0 ? "same" : name));
+  const same = { op: "LeakyRelu", inputs: ["x0"], outputs: ["same"], attributes: { alpha: { float: 1 } } };
+  const description: ModelDescription = {
+    nodes: [...(computed ? [same] : []), { op, inputs: names, outputs: ["y"], attributes }],
+    inputs: Object.fromEntries(feeds.map(([name, { dtype, dims }]) => [name, [dtype, dims]])),
+    outputs: { y: undefined },
+    constants: Object.fromEntries(named.filter((_, i) => constants.includes(i))),
+    opset: op === "BatchNormalization" ? 15 : 21,
+  };
+  return { file: onnxFile(description), feeds: new Map(feeds) };
+}
+
+/** Often numbers of many magnitudes, else with infinities, NaNs, subnormals and zeros of both signs. */
+function floats(random: Random, dims: readonly number[]): Tensor {
+  const kind = random.pick(["finite", "finite", "finite", "small", "edges", "any"] as const);
+  if (kind !== "any") return randomTensor(random, "float32", dims, kind);
+  // So many that one of them does not make all sums NaN.
+  const [rare, usual] = [randomTensor(random, "float32", dims), randomTensor(random, "float32", dims, "finite")];
+  const edges = toFloat32Array(rare);
+  return fromFloat32Array(
+    toFloat32Array(usual).map((value, i) => (random.below(20) === 0 ? (edges[i] ?? 0) : value)),
+    dims,
+  );
+}
+
+/** Long enough for several blocks now and then. */
+const depthOf = (random: Random): number => 1 + random.below(random.pick([8, 40, 40, 150, 700]));
+const someOf = (random: Random, places: readonly number[]) => places.filter(() => random.below(3) > 0);
+
+function matMul(random: Random): FloatNode {
+  const [m = 1, n = 1] = randomDims(random, 2, random.pick([3, 6, 40]));
+  const k = depthOf(random);
+  const batch = randomDims(random, random.below(2), 2);
+  const inputs = [floats(random, [...batch, m, k]), floats(random, [...(random.below(2) === 0 ? batch : []), k, n])];
+  return { op: "MatMul", inputs, constants: someOf(random, [1]), layouts: [Layout.Rows, Layout.Columns] };
+}
+
+function gemm(random: Random): FloatNode {
+  const [m = 1, n = 1] = randomDims(random, 2, random.pick([3, 6, 40]));
+  const k = depthOf(random);
+  const [transA, transB] = [random.below(2), random.below(2)];
+  const c = random.pick([[n], [m, n], [m, 1], [1, n], [1], []]);
+  const inputs = [floats(random, transA ? [k, m] : [m, k]), floats(random, transB ? [n, k] : [k, n])];
+  if (random.below(4) > 0) inputs.push(floats(random, c));
+  const constants = someOf(
+    random,
+    inputs.map((_, i) => i),
+  ).filter((i) => i > 0);
+  return {
+    op: "Gemm",
+    attributes: { transA, transB },
+    inputs,
+    constants,
+    layouts: [Layout.Rows, Layout.Columns],
+  };
+}
+
+function conv(random: Random): FloatNode {
+  const { window, spatial, pads } = randomWindow(random, random.pick([1, 2, 2, 2, 3]));
+  const group = random.pick([1, 1, 1, 2, 3]);
+  const channels = 1 + random.below(random.pick([4, 4, 20, 60]));
+  const filters = group * (1 + random.below(4));
+  const inputs = [
+    floats(random, [1 + random.below(2), group * channels, ...spatial]),
+    floats(random, [filters, channels, ...window.kernel]),
+    ...(random.below(3) > 0 ? [floats(random, [filters])] : []),
+  ];
+  const { kernel, strides, dilations } = window;
+  const constants = random.below(3) > 0 ? [1, 2].slice(0, inputs.length - 1) : [];
+  const layouts = [Layout.Pixels, Layout.Filters];
+  return {
+    op: "Conv",
+    attributes: { kernel_shape: kernel, strides, dilations, pads, group },
+    inputs,
+    constants,
+    layouts,
+  };
+}
+
+function averagePool(random: Random): FloatNode {
+  const { window, spatial, pads } = randomWindow(random, 1 + random.below(3));
+  const x = floats(random, [...randomDims(random, 2, 3), ...spatial]);
+  if (random.below(3) === 0) return { op: "GlobalAveragePool", inputs: [x] };
+  const { kernel, strides, dilations } = window;
+  const attributes = { kernel_shape: kernel, strides, dilations, pads, count_include_pad: random.below(2) };
+  return { op: "AveragePool", attributes: { ...attributes, ceil_mode: random.below(3) === 0 ? 1 : 0 }, inputs: [x] };
+}
+
+const reduce =
+  (op: "ReduceSum" | "ReduceMean") =>
+  (random: Random): FloatNode => {
+    const dims = randomDims(random, 1 + random.below(4), 4).with(-1, 1 + random.below(random.pick([4, 40, 150])));
+    const from = random.below(dims.length);
+    const count = random.pick([1, dims.length - from, 1 + random.below(dims.length - from)]);
+    const axes = Array.from({ length: count }, (_, i) => from + i);
+    const inputs = [floats(random, dims), fromNumbers("int64", [axes.length], axes)];
+    return { op, attributes: { keepdims: random.below(2) }, inputs, constants: [1], computed: random.below(4) > 0 };
+  };
+
+function batchNormalization(random: Random): FloatNode {
+  const [channels = 1, ...spatial] = randomDims(random, 1 + random.below(4), 6);
+  const each = () => randomTensor(random, "float32", [channels], "finite");
+  const variance = fromFloat32Array(toFloat32Array(each()).map(Math.abs), [channels]);
+  const inputs = [floats(random, [1 + random.below(3), channels, ...spatial]), each(), each(), each(), variance];
+  return { op: "BatchNormalization", inputs, constants: [1, 2, 3, 4] };
+}
+
+export const FLOAT_DOT: Readonly<Record<string, Generator>> = {
+  MATMUL: prepared((random) => random.pick([matMul, gemm])(random)),
+  CONV: prepared(conv),
+  AVERAGE_POOL: prepared(averagePool),
+  REDUCE_SUM: prepared(reduce("ReduceSum")),
+  REDUCE_MEAN: prepared(reduce("ReduceMean")),
+  BATCH_NORMALIZATION: prepared(batchNormalization),
+};
