@@ -1,17 +1,28 @@
 import { Layout } from "../../tensor/layout.js";
 import { elementCount, fromFloat32Array, toFloat32Array } from "../../tensor/tensor.js";
-import { anyLayout, type Draft, type Lowering, type NodeView, type Value, type Variant } from "../draft.js";
+import {
+  anyLayout,
+  type Draft,
+  type Lowering,
+  type NodeView,
+  type Value,
+  type Variant,
+  type Wanted,
+} from "../draft.js";
 import { SumOrder, type Instruction, type Window } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { EXACT, type Numeric } from "../types.js";
-import { MAX_FUSED_TERMS, requireFloats, summed } from "./floatDot.js";
+import { firmly } from "./factors.js";
+import { requireFloats, summed } from "./floatDot.js";
 import { requireInside, windowOf } from "./window.js";
 
 const FUSED: Numeric = { ...EXACT, fused: true };
 /** A product with ones, by the kernel for one row. */
 const FOURS: Numeric = { ...EXACT, block: 4 };
-/** Elements that one transaction can judge; reading one costs about as much as adding it. */
-const MAX_ELEMENTS = MAX_FUSED_TERMS / 2;
+/** Elements that one transaction can judge; reading one costs as much as adding it. */
+const MAX_ELEMENTS = 6_000;
+/** Row-major leaves that one transaction can open. */
+const MAX_LEAVES = 128;
 
 export const averagePool: Lowering = (node) => {
   const [x, output] = [node.input(0), node.output()];
@@ -50,15 +61,7 @@ const lowerReduce =
       variant(SumOrder.Sequence, FOURS),
       ...(shape.inner === 1 ? [variant(SumOrder.Packets, EXACT)] : []),
     ];
-    return [
-      among(
-        variants,
-        shape.length,
-        x,
-        output,
-        to - from === 1 && to === x.dims.length - 1 ? Layout.Columns : undefined,
-      ),
-    ];
+    return [among(variants, shape.length, readTogether(x, shape, from, to), output)];
   };
 
 export const reduceSum = lowerReduce("ReduceSum");
@@ -92,14 +95,26 @@ function pooled(x: Value, output: Value, window: Window, divisor: number, orders
     const instruction: Instruction = { operator: "AveragePool", ...window, divisor, order };
     return { instruction, numeric: EXACT };
   });
-  return among(variants, elementCount(window.kernel), x, output);
+  return among(variants, elementCount(window.kernel), anyLayout(x), output);
 }
 
-function among(variants: readonly Variant[], terms: number, x: Value, output: Value, layout?: Layout): Draft {
+function among(variants: readonly Variant[], terms: number, operand: Wanted, output: Value): Draft {
   const [first] = variants;
   if (!first) throw new Refusal("no order of its sum is known", "Use another operator");
-  const operand = layout === undefined ? anyLayout(x) : { value: x, layout };
   return { instruction: first.instruction, operands: [operand], output, terms, variants };
+}
+
+/** What is added up should lie in few leaves. */
+function readTogether(
+  x: Value,
+  { length, inner }: { length: number; inner: number },
+  from: number,
+  to: number,
+): Wanted {
+  if (inner === 1 || length <= MAX_LEAVES) return anyLayout(x);
+  if (to - from === 1 && to === x.dims.length - 1) return firmly(x, Layout.Columns);
+  if (from === 1 && to === 2) return firmly(x, Layout.Pixels);
+  throw new Refusal(`the ${length} elements that it adds up lie far apart`, "Transpose before it");
 }
 
 /** Neighbouring axes, all if none are named; axes of length one may lie between them. */
