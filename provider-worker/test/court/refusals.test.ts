@@ -33,6 +33,12 @@ const INPUTS = {
   scale: ["float32", []],
   count: ["int64", [1]],
   z: ["uint8", []],
+  column: ["float32", [4, 1]],
+  square: ["int32", [2, 2]],
+  long: ["float32", [2, 12_001]],
+  wide: ["float32", [3, 33]],
+  deep: ["float32", [2, 3, 2]],
+  tall: ["float32", [200, 2, 2]],
 } as const;
 
 const node = (op: string, inputs: string[], attributes: NodeDescription["attributes"] = {}): NodeDescription => ({
@@ -150,8 +156,50 @@ const NODES: Record<
   "a random operator": { nodes: [node("RandomNormalLike", ["x"])], reason: /random/ },
   "a random operator without inputs": { nodes: [node("RandomUniform", [], { shape: [2] })], reason: /random/ },
   Bernoulli: { nodes: [node("Bernoulli", ["x"])], reason: /random/ },
-  "a float MatMul": { nodes: [node("MatMul", ["x", "w"])], more: { w: filled("float32", [4, 2], 1) }, reason: /0x06/ },
-  "an average": { nodes: [node("ReduceMean", ["x"])], reason: /0x06/ },
+  "a sum of floats that is no operator": {
+    nodes: [node("CumSum", ["x", "zeroAxis"])],
+    more: { zeroAxis: scalar("int64", 0) },
+    reason: /no such sum/,
+  },
+  "a MatMul whose sums are too long": {
+    nodes: [node("MatMul", ["long", "w"])],
+    more: { w: filled("float32", [12_001, 2], 1) },
+    reason: /sum of 12001 products, and one transaction can judge 12000/,
+  },
+  "a MatMul of integers": {
+    nodes: [node("MatMul", ["square", "square"])],
+    reason: /computes with int32/,
+  },
+  "a Gemm with a factor": {
+    nodes: [node("Gemm", ["x", "w"], { alpha: { float: 0.5 } })],
+    more: { w: filled("float32", [4, 2], 1) },
+    reason: /alpha or beta is not one/,
+  },
+  "a MatMul with a vector": {
+    nodes: [node("MatMul", ["x", "w"])],
+    more: { w: filled("float32", [4], 1) },
+    reason: /a factor is a vector/,
+  },
+  "a product whose order of summation is none that the court knows": {
+    nodes: [node("MatMul", ["x", "column"])],
+    reason: /none of the \d+ orders/,
+  },
+  "a sum of rows of an input, whose order depends on where it lies in memory": {
+    nodes: [node("ReduceSum", ["wide", "axes"])],
+    more: { axes: fromNumbers("int64", [1], [1]) },
+    opset: 18,
+    reason: /none of the 2 orders/,
+  },
+  "a sum over axes that are no neighbours": {
+    nodes: [node("ReduceSum", ["deep", "axes"])],
+    more: { axes: fromNumbers("int64", [2], [0, 2]) },
+    opset: 18,
+    reason: /no neighbours/,
+  },
+  "a sum of elements that lie far apart": {
+    nodes: [node("ReduceMean", ["tall"], { axes: [0] })],
+    reason: /lie far apart/,
+  },
   Sigmoid: { nodes: [node("Sigmoid", ["x"])], reason: /0x07/ },
   "an operator nobody judges": { nodes: [node("Tile", ["n", "count"])], reason: /no such operator/ },
   "a sequence": {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { CourtModel, Instruction, Tensor } from "@assay/sdk";
+import type { CourtModel, Instruction, Numeric, Tensor } from "@assay/sdk";
 import {
   canonicaliseNaN,
   contradicts,
@@ -76,10 +76,11 @@ export function checkTrace(model: CourtModel, given: readonly Tensor[]): number 
     const output = trace[place];
     assert.ok(output);
     const operands = operandsOf(model, trace, i);
+    const numeric = model.nodes[i]?.numeric;
     for (let element = 0; element < elementCount(output.dims); element++, elements++) {
-      const wrong = contradicts(instruction, operands, output, element);
+      const wrong = contradicts(instruction, operands, output, element, numeric);
       if (wrong) assert.fail(message(model, trace, place, element, instruction));
-      if (element % 7 === 0) requireLieShows(instruction, operands, output, element);
+      if (element % 7 === 0) requireLieShows(instruction, operands, output, element, numeric);
     }
   }
   return elements;
@@ -91,13 +92,14 @@ function requireLieShows(
   operands: readonly (Tensor | undefined)[],
   output: Tensor,
   element: number,
+  numeric: Numeric | undefined,
 ): void {
-  if (Number.isNaN(elementsOf(instruction, operands, output)(element))) return;
+  if (Number.isNaN(elementsOf(instruction, operands, output, numeric)(element))) return;
   const data = Uint8Array.from(output.data);
   const at = element * dtypeSize(output.dtype);
   data[at] = (data[at] ?? 0) ^ 1;
   assert.ok(
-    contradicts(instruction, operands, { ...output, data }, element),
+    contradicts(instruction, operands, { ...output, data }, element, numeric),
     `a lie about element ${element} is missed`,
   );
 }

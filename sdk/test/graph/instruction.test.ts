@@ -46,6 +46,23 @@ const ROWS: readonly [Instruction, string[], unknown[]][] = [
     ["tuple(uint32[],uint32[],uint32[],uint32[],uint32)", "int32", "int32", "int32"],
     [[...Object.values(window), 4], 1, -2, 3],
   ],
+  [{ operator: "MatMul", strides: [0, 1] }, ["int64[]"], [[0, 1]]],
+  [
+    { operator: "Conv", convolution },
+    ["tuple(uint32[],uint32[],uint32[],uint32[],uint32)"],
+    [[...Object.values(window), 4]],
+  ],
+  [
+    { operator: "AveragePool", ...window, divisor: 9, order: 1 },
+    ["uint32[]", "uint32[]", "uint32[]", "uint32[]", "uint32", "uint8"],
+    [window.kernel, window.strides, window.dilations, window.padsBegin, 9, 1],
+  ],
+  ...(["ReduceSum", "ReduceMean"] as const).map((operator): [Instruction, string[], unknown[]] => [
+    { operator, outer: 2, length: 3, inner: 4, order: 2 },
+    ["uint32", "uint32", "uint32", "uint8"],
+    [2, 3, 4, 2],
+  ]),
+  [{ operator: "BatchNormalization" }, [], []],
 ];
 
 describe("An instruction", () => {

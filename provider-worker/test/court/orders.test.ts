@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+
+import type { Numeric, Tensor } from "@assay/sdk";
+import { fromFloat32Array, fromNumbers, initHash, readModel } from "@assay/sdk";
+
+import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
+import { Random } from "../../../sdk/test/tensor/random.js";
+import { inProcess } from "../support/inProcessRuntime.js";
+import type { Case } from "../support/oneNode.js";
+import { check, modelOf } from "../support/oneNode.js";
+
+/** Numbers between -4 and 4. */
+function floats(random: Random, ...dims: number[]): Tensor {
+  const count = dims.reduce((a, b) => a * b, 1);
+  return fromFloat32Array(
+    Float32Array.from({ length: count }, () => random.next() / 2 ** 29 - 4),
+    dims,
+  );
+}
+
+const random = new Random(6);
+const filled = (length: number, value: number): Tensor =>
+  fromFloat32Array(new Float32Array(length).fill(value), [length]);
+const fused = (block: number, biasFirst = false): Numeric => ({ mode: 0, fused: true, block, biasFirst });
+const FOURS: Numeric = { mode: 0, fused: false, block: 4, biasFirst: false };
+
+/** What onnxruntime 1.30 does on x86-64 with AVX2 or more. */
+const ORDERS: Record<string, { given: Case; numeric: Numeric }> = {
+  "a product with a constant adds 256 products at a time": {
+    given: { op: "MatMul", inputs: [floats(random, 3, 600)], constants: { 1: floats(random, 600, 5) } },
+    numeric: fused(256),
+  },
+  "a dense layer adds them to its bias": {
+    given: {
+      op: "Gemm",
+      inputs: [floats(random, 1, 600)],
+      constants: { 1: floats(random, 5, 600), 2: floats(random, 5) },
+      attributes: { transB: 1 },
+    },
+    numeric: fused(256, true),
+  },
+  "a product of two tensors of a run adds as many as its narrow result allows": {
+    given: { op: "MatMul", inputs: [floats(random, 4, 1200), floats(random, 1200, 40)] },
+    numeric: fused(256),
+  },
+  "and 1024 where it is narrower": {
+    given: { op: "MatMul", inputs: [floats(random, 4, 1200), floats(random, 1200, 10)] },
+    numeric: fused(1024),
+  },
+  "one row times a matrix is added in fours, without fusing": {
+    given: { op: "MatMul", inputs: [floats(random, 1, 31), floats(random, 31, 9)] },
+    numeric: FOURS,
+  },
+  "a convolution adds 128 at a time, and its bias at the end": {
+    given: {
+      op: "Conv",
+      inputs: [floats(random, 1, 32, 16, 16)],
+      constants: { 1: floats(random, 4, 32, 3, 3), 2: floats(random, 4) },
+      attributes: { pads: [1, 1, 1, 1] },
+    },
+    numeric: fused(128),
+  },
+  "a depthwise convolution adds in fours": {
+    given: {
+      op: "Conv",
+      inputs: [floats(random, 1, 6, 8, 8)],
+      constants: { 1: floats(random, 6, 1, 3, 3), 2: floats(random, 6) },
+      attributes: { group: 6 },
+    },
+    numeric: FOURS,
+  },
+  "a sum over the middle axis is a product with ones": {
+    given: { op: "ReduceSum", inputs: [floats(random, 3, 19, 8)], constants: { 1: fromNumbers("int64", [1], [1]) } },
+    numeric: FOURS,
+  },
+  "batch normalisation rounds twice": {
+    given: {
+      op: "BatchNormalization",
+      inputs: [floats(random, 2, 3, 5)],
+      constants: { 1: floats(random, 3), 2: floats(random, 3), 3: floats(random, 3), 4: filled(3, 0.7) },
+      opset: 15,
+    },
+    numeric: { ...fused(0), fused: false },
+  },
+};
+
+describe("The order of summation that onnxruntime shows", () => {
+  before(initHash);
+
+  for (const [what, { given, numeric }] of Object.entries(ORDERS)) {
+    it(what, { skip: process.arch === "x64" ? false : "measured on x86-64" }, async () => {
+      const { model } = await check({ opset: 18, ...given });
+      assert.deepEqual(model.nodes.at(-1)?.numeric, numeric);
+    });
+  }
+
+  it("is the same each time, and part of the commitment", async () => {
+    const file = onnxFile(modelOf(ORDERS["a dense layer adds them to its bias"]?.given as Case).description);
+    const [first, second] = [await readModel(file, inProcess), await readModel(file, inProcess)];
+    assert.equal(first.commitment, second.commitment);
+  });
+
+  it("is not hidden by constants that are all zero", async () => {
+    const zeros = fromFloat32Array(new Float32Array(600 * 5), [600, 5]);
+    const { model } = await check({ op: "MatMul", inputs: [floats(random, 3, 600)], constants: { 1: zeros } });
+    assert.equal(model.nodes.at(-1)?.numeric.block, 256);
+  });
+});
