@@ -51,6 +51,7 @@ export function contradicts(
   const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
   const raw = elementsOf(instruction, operands, output, numeric)(element);
   if (UNJUDGED_NAN.includes(operator) && Number.isNaN(raw)) return false;
+  if (operator === "ArgMax" && isLargest(instruction, operands, output, element)) return false;
   store(computed, 0, raw);
   const [expected, claimed] = [computed[0], valuesOf(output).at(element)];
   if (Object.is(expected, claimed)) return false;
@@ -69,6 +70,24 @@ export function elementOf(
   const out = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
   store(out, 0, elementsOf(instruction, operands, output, numeric)(element));
   return valuesOf(fromTypedArray(output.dtype, [], out as never)).at(0);
+}
+
+/** Of a row with a NaN, the index of any NaN and of any largest number is right. */
+function isLargest(
+  { axis }: InstructionOf<"ArgMax">,
+  [operand]: readonly (Tensor | undefined)[],
+  output: Tensor,
+  element: number,
+): boolean {
+  if (operand?.dtype !== "float32") return false;
+  const x = valuesOf(operand);
+  const length = x.dims[axis] ?? 0;
+  const inner = elementCount(x.dims.slice(axis + 1));
+  const first = Math.floor(element / inner) * length * inner + (element % inner);
+  const row = Array.from({ length }, (_, i) => Number(x.at(first + i * inner)));
+  const chosen = row[Number(valuesOf(output).at(element))];
+  if (chosen === undefined || !row.some(Number.isNaN)) return false;
+  return row.every((value) => !(value > chosen));
 }
 
 /** The elements of a node's output, each computed when it is asked for. Integers may still have to be cut to width. */

@@ -140,6 +140,15 @@ describe("An element of a trace", () => {
     assert.equal(contradicts(quantize, [floats(1)], fromNumbers("uint8", [1], [7]), 0), true);
   });
 
+  it("of an ArgMax may be the place of any NaN, or of any largest number beside one", () => {
+    const instruction: Instruction = { operator: "ArgMax", axis: 0, last: false };
+    const claim = (x: Tensor, index: number) => contradicts(instruction, [x], fromNumbers("int64", [1], [index]), 0);
+    const found = [0, 1, 2, 3, 4].map((index) => claim(floats(1, NaN, 3, 2, 3), index));
+    assert.deepEqual(found, [true, false, false, true, false]);
+    assert.equal(claim(floats(1, NaN, 3, 2, 3), 5), true);
+    assert.equal(claim(floats(1, 3, 3), 2), true);
+  });
+
   it("of a pooling over nothing but -infinity may be the least finite number", () => {
     const x = { ...floats(-Infinity, -Infinity), dims: [1, 1, 2] };
     const claim = (value: number) => contradicts(pool, [x], { ...floats(value), dims: [1, 1, 1] }, 0);
