@@ -116,9 +116,9 @@ const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
   FloatDot: [
     matMul(64, FUSED),
     matMul(1152, FUSED),
-    matMul(14_000, FUSED),
+    matMul(8192, FUSED),
     matMul(1152, FOURS),
-    matMul(10_000, FOURS),
+    matMul(6144, FOURS),
     conv("CONV 3x3x64", 64, 1, FUSED),
     conv("CONV 3x3x128", 128, 1, FUSED),
     conv("CONV 3x3, depthwise", 128, 128, FOURS),

@@ -164,7 +164,7 @@ const NODES: Record<
   "a MatMul whose sums are too long": {
     nodes: [node("MatMul", ["long", "w"])],
     more: { w: filled("float32", [12_001, 2], 1) },
-    reason: /sum of 12001 products, and one transaction can judge 12000/,
+    reason: /sum of 12001 terms out of 4 leaves, more than one transaction can judge/,
   },
   "a MatMul of integers": {
     nodes: [node("MatMul", ["square", "square"])],

@@ -11,6 +11,7 @@ import {
   operandsOf,
   readModel,
   runTrace,
+  toFloat32Array,
 } from "@assay/sdk";
 
 import type { ModelDescription, NodeDescription } from "../../../sdk/test/support/onnxModel.js";
@@ -95,6 +96,8 @@ function requireLieShows(
   numeric: Numeric | undefined,
 ): void {
   if (Number.isNaN(elementsOf(instruction, operands, output, numeric)(element))) return;
+  // Of a row with a NaN, several indices are right.
+  if (instruction.operator === "ArgMax" && operands.some(hasNaN)) return;
   const data = Uint8Array.from(output.data);
   const at = element * dtypeSize(output.dtype);
   data[at] = (data[at] ?? 0) ^ 1;
@@ -102,6 +105,10 @@ function requireLieShows(
     contradicts(instruction, operands, { ...output, data }, element, numeric),
     `a lie about element ${element} is missed`,
   );
+}
+
+function hasNaN(operand: Tensor | undefined): boolean {
+  return operand?.dtype === "float32" && toFloat32Array(operand).some(Number.isNaN);
 }
 
 function message(model: CourtModel, trace: Tensor[], place: number, element: number, instruction: unknown): string {

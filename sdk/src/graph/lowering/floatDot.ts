@@ -14,14 +14,9 @@ import { broadcastStrides, rowMajorStrides } from "../indices.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import type { Numeric } from "../types.js";
+import { fits, TERM_GAS, tooLarge, type Work } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { view } from "./views.js";
-
-/** What one transaction of 2^24 gas can judge, whatever the numbers are. */
-const MAX_FUSED_TERMS = 12_000;
-const MAX_SEPARATE_TERMS = 8_000;
-/** Each is an opening of its own. */
-const MAX_PIXELS = 256;
 
 export const matMul: Lowering = (node) => [...product(node, node.input(0), node.input(1), undefined)];
 
@@ -38,14 +33,10 @@ export const conv: Lowering = (node) => {
   requireFloats(x, w, bias);
   const instruction = { operator: "Conv", convolution: convolutionOf(node, x, w, output) } as const;
   const [terms, pixels] = [elementCount(w.dims.slice(1)), elementCount(w.dims.slice(2))];
-  if (pixels > MAX_PIXELS) {
-    throw new Refusal(
-      `its kernel has ${pixels} places, and one transaction can open ${MAX_PIXELS}`,
-      "Use a smaller one",
-    );
-  }
+  // A leaf of x holds the channels of all groups.
+  const work = { terms, openings: pixels + 3, bytes: 4 * (terms + pixels * (x.dims[1] ?? 0)) };
   const operands = [firmly(x, Layout.Pixels), filters(w), bias && anyLayout(bias)];
-  return [summed(instruction, operands, output, terms, dotOrders(terms, bias !== undefined))];
+  return [summed(instruction, operands, output, terms, dotOrders(work, bias !== undefined))];
 };
 
 function product(node: NodeView, left: Value, right: Value, c: Value | undefined): Draft[] {
@@ -54,7 +45,16 @@ function product(node: NodeView, left: Value, right: Value, c: Value | undefined
   const { drafts, a, b } = factors(node, left, right);
   const instruction = { operator: "MatMul", strides: c ? broadcastStrides(c.dims, output.dims) : [] } as const;
   const terms = left.dims.at(-1) ?? 0;
-  return [...drafts, summed(instruction, [a, b, c && anyLayout(c)], output, terms, dotOrders(terms, c !== undefined))];
+  return [
+    ...drafts,
+    summed(
+      instruction,
+      [a, b, c && anyLayout(c)],
+      output,
+      terms,
+      dotOrders({ terms, openings: 4, bytes: 8 * terms }, c !== undefined),
+    ),
+  ];
 }
 
 /** A node of which onnxruntime has to tell in which of these orders it adds. */
@@ -70,17 +70,15 @@ export function summed(
 }
 
 /** Blocks that onnxruntime's kernels have; one that holds all terms is none. */
-function dotOrders(terms: number, hasBias: boolean): Numeric[] {
-  if (terms > MAX_FUSED_TERMS) {
-    const reason = `an element of it is a sum of ${terms} products, and one transaction can judge ${MAX_FUSED_TERMS}`;
-    throw new Refusal(reason, "Split it into sums that are added up");
-  }
-  const fused = [0, 128, 256, 512, 1024].filter((block) => block < terms);
-  const separate = terms > MAX_SEPARATE_TERMS ? [] : [4];
-  return [
+function dotOrders(work: Work, hasBias: boolean): Numeric[] {
+  const fused = fits(work, TERM_GAS.fused) ? [0, 128, 256, 512, 1024].filter((block) => block < work.terms) : [];
+  const separate = fits(work, TERM_GAS.separate) ? [4] : [];
+  const orders = [
     ...fused.flatMap((block) => biasOrders({ mode: 0, fused: true, block, biasFirst: false }, hasBias && block > 0)),
     ...separate.flatMap((block) => biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias)),
   ];
+  if (orders.length === 0) throw tooLarge(work);
+  return orders;
 }
 
 /** Where all terms are one block, it does not matter where the bias stands. */

@@ -12,6 +12,7 @@ import {
 import { SumOrder, type Instruction, type Window } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { EXACT, type Numeric } from "../types.js";
+import { fits, TERM_GAS, tooLarge } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats, summed } from "./floatDot.js";
 import { requireInside, windowOf } from "./window.js";
@@ -19,10 +20,9 @@ import { requireInside, windowOf } from "./window.js";
 const FUSED: Numeric = { ...EXACT, fused: true };
 /** A product with ones, by the kernel for one row. */
 const FOURS: Numeric = { ...EXACT, block: 4 };
-/** Elements that one transaction can judge; reading one costs as much as adding it. */
-const MAX_ELEMENTS = 6_000;
-/** Row-major leaves that one transaction can open. */
-const MAX_LEAVES = 128;
+/** Leaves that may be opened whatever their layout is. */
+const FEW_LEAVES = 16;
+const ROW_MAJOR_LEAF = 256;
 
 export const averagePool: Lowering = (node) => {
   const [x, output] = [node.input(0), node.output()];
@@ -51,7 +51,6 @@ const lowerReduce =
       length: elementCount(x.dims.slice(from, to)),
       inner: elementCount(x.dims.slice(to)),
     };
-    requireBounded(shape.length);
     const variant = (order: SumOrder, numeric: Numeric): Variant => ({
       instruction: { operator, ...shape, order },
       numeric,
@@ -90,12 +89,12 @@ export const batchNormalization: Lowering = (node) => {
 
 function pooled(x: Value, output: Value, window: Window, divisor: number, orders: readonly SumOrder[]): Draft {
   requireFloats(x);
-  requireBounded(elementCount(window.kernel));
+  const operand = inFewLeaves(x, elementCount(window.kernel), elementCount(x.dims.slice(2)));
   const variants = orders.map((order): Variant => {
     const instruction: Instruction = { operator: "AveragePool", ...window, divisor, order };
     return { instruction, numeric: EXACT };
   });
-  return among(variants, elementCount(window.kernel), anyLayout(x), output);
+  return among(variants, elementCount(window.kernel), operand, output);
 }
 
 function among(variants: readonly Variant[], terms: number, operand: Wanted, output: Value): Draft {
@@ -104,17 +103,29 @@ function among(variants: readonly Variant[], terms: number, operand: Wanted, out
   return { instruction: first.instruction, operands: [operand], output, terms, variants };
 }
 
-/** What is added up should lie in few leaves. */
+/** What is added up along an axis should lie in few leaves. */
 function readTogether(
   x: Value,
   { length, inner }: { length: number; inner: number },
   from: number,
   to: number,
 ): Wanted {
-  if (inner === 1 || length <= MAX_LEAVES) return anyLayout(x);
+  if (inner === 1 || length <= FEW_LEAVES) return inFewLeaves(x, length, length);
+  if (!fits({ terms: length, openings: 2, bytes: 4 * length }, TERM_GAS.read)) {
+    throw tooLarge({ terms: length, openings: 2, bytes: 0 });
+  }
   if (to - from === 1 && to === x.dims.length - 1) return firmly(x, Layout.Columns);
   if (from === 1 && to === 2) return firmly(x, Layout.Pixels);
   throw new Refusal(`the ${length} elements that it adds up lie far apart`, "Transpose before it");
+}
+
+/** `terms` elements out of `span` that lie one behind the other, none of them read twice. */
+function inFewLeaves(x: Value, terms: number, span: number): Wanted {
+  if (terms <= FEW_LEAVES) return anyLayout(x);
+  const leaves = Math.min(terms, Math.ceil(span / ROW_MAJOR_LEAF) + 1);
+  const work = { terms, openings: leaves + 1, bytes: 4 * ROW_MAJOR_LEAF * leaves };
+  if (!fits(work, TERM_GAS.read)) throw tooLarge(work);
+  return { value: x, layout: Layout.RowMajor, firmly: true };
 }
 
 /** Neighbouring axes, all if none are named; axes of length one may lie between them. */
@@ -129,12 +140,6 @@ function reducedAxes(node: NodeView, { dims }: Value): [from: number, to: number
   const between = dims.slice(from, to).filter((dim, i) => dim !== 1 && !axes.includes(from + i));
   if (between.length > 0) throw new Refusal("the axes it adds up are no neighbours", "Transpose before it");
   return [from, to];
-}
-
-function requireBounded(terms: number): void {
-  if (terms <= MAX_ELEMENTS) return;
-  const reason = `an element of it is a sum of ${terms} elements, and one transaction can judge ${MAX_ELEMENTS}`;
-  throw new Refusal(reason, "Split it into sums that are added up");
 }
 
 function constantOf(constant: NonNullable<Value["constant"]>): Value {
