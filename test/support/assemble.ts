@@ -6,6 +6,7 @@ import {
   DevToken__factory,
   DisputeManager__factory,
   Elementwise__factory,
+  FloatDot__factory,
   IndexMaps__factory,
   InferenceMarket__factory,
   IntegerDot__factory,
@@ -47,6 +48,7 @@ const VERIFIERS = [
   Elementwise__factory,
   Quantization__factory,
   IntegerDot__factory,
+  FloatDot__factory,
 ] as const;
 export const MAX_RESOLUTION = 7n * DAY;
 /** Most that an arbiter may take: an hour is left to carry its ruling out. */

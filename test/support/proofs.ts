@@ -59,9 +59,13 @@ async function prepareDigits(): Promise<{ model: CourtModel; sample: (index: num
 
 /** An open market with a model that the proof court judges. */
 export async function provenMarket() {
+  return marketOf((await preparedDigits()).model, EXACT);
+}
+
+/** An open market with this model, judged by the proof court under this profile. */
+export async function marketOf(model: CourtModel, profile: number) {
   const market = await populate(await deployAssay());
-  const { model } = await preparedDigits();
-  const modelId = await registerModel(market, { profile: EXACT, graphCommitment: model.commitment });
+  const modelId = await registerModel(market, { profile, graphCommitment: model.commitment });
   await market.providers
     .connect(market.provider)
     .setOffer(modelId, market.payToken, OFFER.price, OFFER.stake, OFFER.maxDuration);
@@ -79,9 +83,19 @@ export interface Run {
 }
 
 /** Runs the model on a sample and changes one byte of one tensor afterwards, if told to. */
-export async function run(sample: number, tamper?: { tensor: number; byte: number }): Promise<Run> {
+export async function run(sample: number, tamper?: Tamper): Promise<Run> {
   const { model, sample: x } = await preparedDigits();
-  const trace = await runTrace(model, new Map([["x", x(sample)]]), inProcess);
+  return runOf(model, x(sample), tamper);
+}
+
+export interface Tamper {
+  tensor: number;
+  byte: number;
+}
+
+/** The same with any model that has one input x. */
+export async function runOf(model: CourtModel, x: Tensor, tamper?: Tamper): Promise<Run> {
+  const trace = await runTrace(model, new Map([["x", x]]), inProcess);
   const honest = commitTrace(model, trace);
   const changed = trace.map((tensor, i) => (i === tamper?.tensor ? flip(tensor, tamper.byte) : tensor));
   return { model, honest, posted: commitTrace(model, changed) };
