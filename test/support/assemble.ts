@@ -107,7 +107,7 @@ export async function assemble(variation: Variation = {}) {
   await escrow.setControllers([disputes, court]);
   await staking.setControllers([disputes, jury]);
   await market.linkDisputes(disputes);
-  if (variation.juryJudges) for (const profile of [2, 3, 4]) await disputes.setArbiter(profile, jury);
+  if (variation.juryJudges) for (const profile of [3, 4]) await disputes.setArbiter(profile, jury);
 
   return {
     ...named,

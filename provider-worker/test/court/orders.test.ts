@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
 import type { Numeric, Tensor } from "@assay/sdk";
-import { fromFloat32Array, fromNumbers, initHash, readModel } from "@assay/sdk";
+import { fromFloat32Array, fromNumbers, initHash, readModel, runTrace } from "@assay/sdk";
 
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { Random } from "../../../sdk/test/tensor/random.js";
+import { ChildRuntime } from "../../src/court/runtime.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 import type { Case } from "../support/oneNode.js";
-import { check, modelOf } from "../support/oneNode.js";
+import { check, checkTrace, modelOf } from "../support/oneNode.js";
 
 /** Numbers between -4 and 4. */
 function floats(random: Random, ...dims: number[]): Tensor {
@@ -99,6 +100,20 @@ describe("The order of summation that onnxruntime shows", () => {
     const file = onnxFile(modelOf(ORDERS["a dense layer adds them to its bias"]?.given as Case).description);
     const [first, second] = [await readModel(file, inProcess), await readModel(file, inProcess)];
     assert.equal(first.commitment, second.commitment);
+  });
+
+  it("of rows is the same in a process of its own, wherever the rows lie there", async () => {
+    const copy = { op: "LeakyRelu", inputs: ["x"], outputs: ["rows"], attributes: { alpha: { float: 1 } } };
+    const file = onnxFile({
+      nodes: [copy, { op: "ReduceMean", inputs: ["rows"], outputs: ["y"], attributes: { axes: [1] } }],
+      inputs: { x: ["float32", [5, 37]] },
+      outputs: { y: undefined },
+    });
+    const child = new ChildRuntime({ timeoutMs: 60_000, memoryMb: 1000 });
+    const [here, there] = [await readModel(file, inProcess), await readModel(file, child)];
+    assert.equal(here.commitment, there.commitment);
+    const trace = await runTrace(there, new Map([["x", floats(random, 5, 37)]]), child);
+    assert.equal(checkTrace(there, trace), 5 * 37 + 5);
   });
 
   it("is not hidden by constants that are all zero", async () => {

@@ -1,5 +1,5 @@
 import type { OnnxModel, OnnxNode } from "../onnx/model.js";
-import { encodeModel } from "../onnx/model.js";
+import { AttributeType, encodeModel } from "../onnx/model.js";
 import { onnxCode } from "../tensor/dtype.js";
 import { canonicaliseNaN } from "../tensor/nan.js";
 import { elementCount, fromFloat32Array, toFloat32Array, type Tensor } from "../tensor/tensor.js";
@@ -94,24 +94,37 @@ function runsFor({ drafts }: Open): number {
   return Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(ELEMENTS / elements)));
 }
 
-/** All nodes beside each other. What is a constant stays one, because onnxruntime may pack it. */
+/**
+ * All nodes beside each other. What is a constant stays one, because onnxruntime may pack it; what is computed is
+ * copied first, so that it lies where onnxruntime puts it.
+ */
 function trialModel({ irVersion, opsetImport }: OnnxModel, nodes: readonly Open[]): Uint8Array {
   const named = nodes.flatMap((node) => operandsOf(node));
+  const computed = named.filter(([, { constant, dims }]) => !constant && dims.length > 0).map(([name]) => name);
+  const read = (name: string) => (computed.includes(name) ? copyOf(name) : name);
   const node = nodes.map(({ node: each, prefix }): OnnxNode => {
-    const prefixed = (name: string) => (name === "" ? "" : prefix + name);
-    return { ...each, input: each.input.map(prefixed), output: each.output.map(prefixed) };
+    const input = each.input.map((name) => (name === "" ? "" : read(prefix + name)));
+    return { ...each, input, output: each.output.map((name) => (name === "" ? "" : prefix + name)) };
   });
   return encodeModel({
     irVersion,
     opsetImport,
     graph: {
       name: "trial",
-      node,
+      node: [...computed.map(copy), ...node],
       initializer: named.flatMap(([name, { constant }]) => (constant ? [initializer(name, constant)] : [])),
       input: named.flatMap(([name, value]) => (value.constant ? [] : [port(name, value)])),
       output: nodes.map(({ prefix, node: { output } }) => ({ name: prefix + (output[0] ?? "") })),
     },
   });
+}
+
+const copyOf = (name: string): string => `copy of ${name}`;
+
+/** A Concat of one tensor. */
+function copy(name: string): OnnxNode {
+  const axis = { name: "axis", type: AttributeType.int, i: 0n };
+  return { opType: "Concat", input: [name], output: [copyOf(name)], attribute: [axis] };
 }
 
 function operandsFor(nodes: readonly Open[], next: () => number, scale: number): Map<string, Tensor> {
