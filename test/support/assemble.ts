@@ -30,7 +30,7 @@ export interface Variation {
   minJobStake?: bigint;
   periods?: { draw: bigint; commit: bigint; reveal: bigint };
   jurySize?: bigint;
-  /** Whether the jury judges every profile but `Exact`; otherwise no arbiter is named. */
+  /** Whether the jury judges every profile that the proof court does not; otherwise no arbiter is named. */
   juryJudges?: boolean;
 }
 

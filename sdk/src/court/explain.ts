@@ -1,7 +1,8 @@
 import { Interface } from "ethers";
 
 import { AssayError } from "../errors.js";
-import { elementOf, type Scalar, type Values } from "../graph/evaluate.js";
+import { elementOf } from "../graph/evaluate.js";
+import type { Scalar, Values } from "../graph/values.js";
 import { toIndex } from "../graph/indices.js";
 import { decodeInstruction, plain, type Instruction } from "../graph/instruction.js";
 import { Source } from "../graph/types.js";
