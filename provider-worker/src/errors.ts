@@ -17,7 +17,8 @@ export class InferenceError extends WorkerError {
   override name = "InferenceError";
 
   constructor(
-    readonly reason: "timeout" | "crash" | "memory" | "rejected",
+    /** `external`: the model names files besides its own. */
+    readonly reason: "timeout" | "crash" | "memory" | "rejected" | "external",
     message: string,
   ) {
     super(message, false);

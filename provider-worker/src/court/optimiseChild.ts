@@ -1,5 +1,6 @@
 import * as ort from "onnxruntime-node";
 
+import { requireSelfContained } from "../inference/selfContained.js";
 import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
 
 // A process of its own: loading a model can crash or hang. Reads the file named first, writes the one named second.
@@ -7,6 +8,7 @@ import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
 const [source = "", target = ""] = process.argv.slice(2);
 
 try {
+  await requireSelfContained(source);
   const session = await ort.InferenceSession.create(source, {
     ...SESSION_OPTIONS,
     graphOptimizationLevel: "basic",

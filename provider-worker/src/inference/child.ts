@@ -2,7 +2,9 @@ import type { Tensor } from "@assay/sdk";
 import { dtypeFromOrt, makeTensor, toTypedArray } from "@assay/sdk";
 import * as ort from "onnxruntime-node";
 
+import { InferenceError } from "../errors.js";
 import type { Request, Response } from "./protocol.js";
+import { requireSelfContained } from "./selfContained.js";
 import { SESSION_OPTIONS } from "./sessionOptions.js";
 
 let session: ort.InferenceSession | undefined;
@@ -11,10 +13,11 @@ async function answer(request: Request): Promise<Response> {
   const { id } = request;
   try {
     if (request.kind === "load") {
+      await requireSelfContained(request.path);
       session = await ort.InferenceSession.create(request.path, SESSION_OPTIONS);
       return { id, kind: "loaded", inputs: [...session.inputNames], outputs: [...session.outputNames] };
     }
-    if (!session) return { id, kind: "failed", message: "no model is loaded" };
+    if (!session) throw new Error("no model is loaded");
     const feeds = Object.fromEntries(request.inputs.map(([name, tensor]) => [name, toOrt(tensor)]));
     const results = await session.run(feeds);
     const outputs = session.outputNames.map((name): [string, Tensor] => {
@@ -24,7 +27,8 @@ async function answer(request: Request): Promise<Response> {
     });
     return { id, kind: "ran", outputs };
   } catch (error) {
-    return { id, kind: "failed", message: error instanceof Error ? error.message : String(error) };
+    const reason = error instanceof InferenceError ? error.reason : "rejected";
+    return { id, kind: "failed", reason, message: error instanceof Error ? error.message : String(error) };
   }
 }
 

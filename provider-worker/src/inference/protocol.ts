@@ -1,5 +1,7 @@
 import type { Tensor } from "@assay/sdk";
 
+import type { InferenceError } from "../errors.js";
+
 /** What the parent asks of an inference child. */
 export type Request =
   { id: number; kind: "load"; path: string } | { id: number; kind: "run"; inputs: [string, Tensor][] };
@@ -8,4 +10,4 @@ export type Request =
 export type Response =
   | { id: number; kind: "loaded"; inputs: string[]; outputs: string[] }
   | { id: number; kind: "ran"; outputs: [string, Tensor][] }
-  | { id: number; kind: "failed"; message: string };
+  | { id: number; kind: "failed"; reason: InferenceError["reason"]; message: string };

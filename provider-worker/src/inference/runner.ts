@@ -112,7 +112,7 @@ export class ChildRunner implements ModelRunner {
         // Also a run that ends between two looks is held to the limit.
         if (response.id !== request.id || isTooLarge()) return;
         settle(() => {
-          if (response.kind === "failed") reject(new InferenceError("rejected", response.message));
+          if (response.kind === "failed") reject(new InferenceError(response.reason, response.message));
           else resolve(response);
         });
       };

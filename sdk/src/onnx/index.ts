@@ -1,2 +1,3 @@
+export * from "./external.js";
 export * from "./model.js";
 export * from "./tensor.js";
