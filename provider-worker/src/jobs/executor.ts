@@ -6,6 +6,7 @@ import type { ContentStore } from "../content/store.js";
 import { WorkerError } from "../errors.js";
 import type { Metrics } from "../metrics.js";
 import type { ModelCache } from "../models/modelCache.js";
+import type { Place } from "./taskPool.js";
 
 /** Executes jobs: the same steps for who serves, audits or judges. */
 export class Executor {
@@ -19,9 +20,9 @@ export class Executor {
   ) {}
 
   /** Fetches and checks the input, runs the model, keeps both and returns the output. */
-  async execute(terms: JobTerms, inputUri: string): Promise<BundleFile> {
+  async execute(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
     const runner = await this.models.get(terms.modelId);
-    const input = await this.#input(terms, inputUri);
+    const input = await this.#input(terms, inputUri, place);
     const observe = this.metrics.inference.startTimer();
     const outputs = await runner.run(input.tensors);
     observe();
@@ -30,19 +31,31 @@ export class Executor {
     return packed;
   }
 
-  /** The input from here, from its URI, or from the store of the job's provider, where an empty URI says it is. */
-  async #input(terms: JobTerms, inputUri: string): Promise<BundleFile> {
-    const kept = await this.store.get("tensors", terms.inputCommitment);
-    if (kept) return unpackBundle(kept, { maxBytes: kept.length });
+  /** The input from here, or else from where it lies, which may be slow: others have the place meanwhile. */
+  async #input(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
+    const there = await this.#kept(terms);
+    if (there) return there;
+    await place.leaveFor(terms.client, () => this.#fetchInput(terms, inputUri));
+    const fetched = await this.#kept(terms);
+    if (!fetched) throw new WorkerError(`the input of job ${terms.id} was pushed out again`, true);
+    return fetched;
+  }
+
+  async #kept({ inputCommitment }: JobTerms): Promise<BundleFile | undefined> {
+    const kept = await this.store.get("tensors", inputCommitment);
+    return kept && unpackBundle(kept, { maxBytes: kept.length });
+  }
+
+  /** Fetches the input from its URI, or from the store of the job's provider, where an empty URI says it is. */
+  async #fetchInput(terms: JobTerms, inputUri: string): Promise<void> {
     const uri =
       inputUri ||
       tensorsUri((await this.contracts.providers.providerOf(terms.provider)).endpoint, terms.inputCommitment);
     const bytes = await this.fetcher.fetch(uri, this.maxInputBytes);
-    const input = unpackBundle(bytes, { maxBytes: this.maxInputBytes });
-    if (input.root !== terms.inputCommitment) {
-      throw new WorkerError(`${uri} commits to ${input.root}, not ${terms.inputCommitment} as the job says`);
+    const { root } = unpackBundle(bytes, { maxBytes: this.maxInputBytes });
+    if (root !== terms.inputCommitment) {
+      throw new WorkerError(`${uri} commits to ${root}, not ${terms.inputCommitment} as the job says`);
     }
     await this.store.putTensors(bytes);
-    return input;
   }
 }

@@ -2,8 +2,10 @@ import { JobStatus } from "@assay/sdk";
 import { id } from "ethers";
 
 import type { ChainEvent } from "../jobs/journal.js";
+import type { Place } from "../jobs/taskPool.js";
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, isOurs, requestOf, TaskPool } from "./role.js";
+import { isHopeless, isOurs, requestOf } from "./role.js";
 
 export interface AuditOptions {
   /** Share of other providers' results to execute again, 0 to 1. */
@@ -34,7 +36,7 @@ export class Audit implements Role {
       const verdict = journal.note(noteOf(event));
       const done = verdict === "right" || verdict === "failed";
       if (!open || done || isOurs(this.context, event) || !this.#drawn(event.key)) continue;
-      this.#tasks.start(event.key, () => this.#audit(event));
+      this.#tasks.start(event.key, (place) => this.#audit(event, place));
     }
     return Promise.resolve();
   }
@@ -43,20 +45,20 @@ export class Audit implements Role {
     return Number(BigInt(id(`${this.options.secret} ${job}`)) % 1_000_000n) < this.options.sampleRate * 1_000_000;
   }
 
-  async #audit(event: ChainEvent): Promise<void> {
-    const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event));
+  async #audit(event: ChainEvent, place: Place): Promise<void> {
+    const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event, place));
     // Again until the challenge is on chain: whatever became of a transaction, `JobDisputed` ends this.
     if (verdict === "wrong") await this.#challenge(event);
   }
 
   /** Executes the job again and notes what came of it. */
-  async #execute(event: ChainEvent): Promise<string> {
+  async #execute(event: ChainEvent, place: Place): Promise<string> {
     const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, event.key);
     const claimed = String(event.args.outputCommitment);
     let verdict: string;
     try {
-      const { root: found } = await executor.execute(terms, inputUri);
+      const { root: found } = await executor.execute(terms, inputUri, place);
       verdict = found === claimed ? "right" : "wrong";
       if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
     } catch (error) {

@@ -4,8 +4,10 @@ import { hexlify, ZeroHash } from "ethers";
 
 import type { Outcome } from "../chain/submitter.js";
 import type { ChainEvent } from "../jobs/journal.js";
+import type { Place } from "../jobs/taskPool.js";
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, Phase, requestOf, sameAddress, TaskPool } from "./role.js";
+import { isHopeless, Phase, requestOf, sameAddress } from "./role.js";
 
 /** Seconds before the end of the commit period in which a juror that still cannot execute the job abstains. */
 const LAST_CALL = 60;
@@ -35,7 +37,7 @@ export class Juror implements Role {
     for (const event of journal.openEvents("JurorsDrawn", ["JuryCaseClosed"])) {
       const jurors = event.args.jurors as string[];
       if (jurors.some((juror) => sameAddress(juror, this.context.provider))) {
-        this.#tasks.start(`case ${event.key}`, () => this.#judge(event, now));
+        this.#tasks.start(`case ${event.key}`, (place) => this.#judge(event, now, place));
       }
     }
     return Promise.resolve();
@@ -73,19 +75,19 @@ export class Juror implements Role {
     else if (seed !== ZeroHash) await this.#send(`draw ${event.key}`, draw);
   }
 
-  async #judge(event: ChainEvent, now: number): Promise<void> {
+  async #judge(event: ChainEvent, now: number, place: Place): Promise<void> {
     const { contracts, provider, metrics } = this.context;
     const caseId = event.key;
     const phase = await contracts.jury.phaseOf(caseId);
     const seat = await contracts.jury.seatOf(caseId, provider);
     if (phase === Phase.Commit && seat.commitment === ZeroHash) {
       const { commitEnd } = await contracts.jury.juryCaseOf(caseId);
-      const { output, salt } = await this.#vote(event, now + LAST_CALL < Number(commitEnd));
+      const { output, salt } = await this.#vote(event, now + LAST_CALL < Number(commitEnd), place);
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
       if ((await this.#send(`commit ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "commit" });
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
-      const { output, salt } = await this.#vote(event, false);
+      const { output, salt } = await this.#vote(event, false, place);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
       if ((await this.#send(`reveal ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "reveal" });
     } else if (phase === Phase.Count) {
@@ -97,7 +99,7 @@ export class Juror implements Role {
    * What this juror found, with its salt, in the journal before it is committed to. Zero, which abstains, if the job
    * cannot be done; while there is `time` only if trying again cannot help.
    */
-  async #vote(event: ChainEvent, time: boolean): Promise<{ output: string; salt: string }> {
+  async #vote(event: ChainEvent, time: boolean, place: Place): Promise<{ output: string; salt: string }> {
     const { journal, executor, signal, log } = this.context;
     const job = String(event.args.jobId);
     const seat = `case ${event.key}, round ${String(event.args.round)}, job ${job}`;
@@ -106,7 +108,7 @@ export class Juror implements Role {
     let output: string = ZeroHash;
     try {
       const { terms, inputUri } = requestOf(journal, job);
-      output = (await executor.execute(terms, inputUri)).root;
+      output = (await executor.execute(terms, inputUri, place)).root;
     } catch (error) {
       if (signal.aborted || (time && !isHopeless(error))) throw error;
       log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");

@@ -1,7 +1,8 @@
 import { Ruling } from "@assay/sdk";
 
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { Phase, requestOf, TaskPool } from "./role.js";
+import { Phase, requestOf } from "./role.js";
 
 /** Carries out rulings and pays jurors: anyone may, so every worker that judges or audits does. */
 export class Resolve implements Role {

@@ -57,49 +57,6 @@ export function isHopeless(error: unknown): boolean {
   return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }
 
-/**
- * Runs one task a key at a time, at most `limit` together. The others wait for their turn in the order they came, so a
- * key that is started again and again keeps no other one out.
- */
-export class TaskPool {
-  readonly #running = new Set<string>();
-  readonly #waiting = new Map<string, () => Promise<void>>();
-
-  constructor(
-    private readonly limit: number,
-    /** Once aborted, nothing more begins. */
-    private readonly signal: AbortSignal,
-    private readonly onError: (key: string, error: unknown) => void,
-  ) {}
-
-  /** Starts a task, now or when its turn comes. A newer one for a key that waits takes its place in the line. */
-  start(key: string, task: () => Promise<void>): void {
-    if (this.#running.has(key)) return;
-    this.#waiting.set(key, task);
-    this.#fill();
-  }
-
-  get size(): number {
-    return this.#running.size;
-  }
-
-  #fill(): void {
-    for (const [key, task] of this.#waiting) {
-      if (this.#running.size >= this.limit || this.signal.aborted) return;
-      this.#waiting.delete(key);
-      this.#running.add(key);
-      task()
-        .catch((error: unknown) => {
-          this.onError(key, error);
-        })
-        .finally(() => {
-          this.#running.delete(key);
-          this.#fill();
-        });
-    }
-  }
-}
-
 /** Delivered jobs whose window is over and that nobody settled. */
 export function dueSettlements(context: RoleContext, now: number, limit: number): JobTerms[] {
   return context.journal

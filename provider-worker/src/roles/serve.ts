@@ -1,12 +1,18 @@
+import type { JobTerms } from "@assay/sdk";
 import { jobIdText, JobStatus } from "@assay/sdk";
 
+import type { Place } from "../jobs/taskPool.js";
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isHopeless, isOurs, requestOf, TaskPool } from "./role.js";
+import { dueSettlements, isHopeless, isOurs, requestOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
 
-/** Delivers the jobs of its provider. */
+/**
+ * Delivers the jobs of its provider. A job that cannot be done is declined, which frees its stake; one without stake is
+ * left to expire, which costs the provider nothing.
+ */
 export class Serve implements Role {
   readonly name = "serve";
   readonly #tasks: TaskPool;
@@ -24,20 +30,25 @@ export class Serve implements Role {
     const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"]);
     for (const event of open.filter((each) => isOurs(this.context, each))) {
       const { terms } = requestOf(this.context.journal, event.key);
-      if (terms.executionDeadline >= now) this.#tasks.start(event.key, () => this.#deliver(event.key, now));
+      const done = terms.executionDeadline < now || this.context.journal.note(noteOf(terms)) !== undefined;
+      if (!done) this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
     }
     return Promise.resolve();
   }
 
-  async #deliver(job: string, now: number): Promise<void> {
+  async #deliver(job: string, now: number, place: Place): Promise<void> {
     const { contracts, journal, submitter, metrics, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
     if (!(await wanted())) return;
 
-    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job));
+    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place));
     const to = await contracts.market.getAddress();
     if (output === undefined) {
+      if (terms.stake === 0n) {
+        journal.setNote(noteOf(terms), "yes");
+        return;
+      }
       const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
       const outcome = await submitter.send({ purpose: `decline ${job}`, to, data, stillWanted: wanted });
       if (outcome === "mined") metrics.jobs.inc({ outcome: "declined" });
@@ -55,17 +66,22 @@ export class Serve implements Role {
   }
 
   /** The output commitment, bound in the journal before anything is sent; undefined if the job cannot be done. */
-  async #execute(job: string): Promise<string | undefined> {
+  async #execute(job: string, place: Place): Promise<string | undefined> {
     const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     try {
-      const { root } = await executor.execute(terms, inputUri);
+      const { root } = await executor.execute(terms, inputUri, place);
       journal.bindResult(jobIdText(terms.id), root);
       return root;
     } catch (error) {
       if (signal.aborted || !isHopeless(error)) throw error;
-      log.warn({ job, err: error }, "job cannot be done: declining");
+      log.warn({ job, err: error }, `job cannot be done: ${terms.stake === 0n ? "letting it expire" : "declining"}`);
       return undefined;
     }
   }
+}
+
+/** Name of the note that a job cannot be done. */
+function noteOf(terms: JobTerms): string {
+  return `cannot do ${workOf(terms)}`;
 }

@@ -1,7 +1,8 @@
 import type { JobTerms } from "@assay/sdk";
 
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, findRequest, isOurs, TaskPool } from "./role.js";
+import { dueSettlements, findRequest, isOurs } from "./role.js";
 
 const BATCH = 20;
 

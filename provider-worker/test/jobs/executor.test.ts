@@ -10,6 +10,7 @@ import { packBundle, TensorError } from "@assay/sdk";
 import type { Fetcher } from "../../src/content/fetcher.js";
 import { ContentStore } from "../../src/content/store.js";
 import { Executor } from "../../src/jobs/executor.js";
+import type { Place } from "../../src/jobs/taskPool.js";
 import { Metrics } from "../../src/metrics.js";
 import type { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
@@ -28,7 +29,17 @@ describe("The executor", () => {
   let executor: Executor;
   const terms = new Scene().terms(7, { inputCommitment: INPUT.root });
 
+  /** Who the place was left for. */
+  let away: string[];
+  const place: Place = {
+    leaveFor: (group, act) => {
+      away.push(group);
+      return act();
+    },
+  };
+
   beforeEach(() => {
+    away = [];
     folder = mkdtempSync(path.join(tmpdir(), "assay-executor-"));
     store = new ContentStore(folder, { maxTensorBytes: 1e6, needed: () => new Set() });
     metrics = new Metrics();
@@ -51,9 +62,10 @@ describe("The executor", () => {
   });
 
   it("fetches the input from its URI, keeps it and the output, and commits to the output", async () => {
-    const { root } = await executor.execute(terms, "https://input");
+    const { root } = await executor.execute(terms, "https://input", place);
     assert.equal(root, OUTPUT.root);
     assert.deepEqual(fetched, [["https://input", LIMIT]]);
+    assert.deepEqual(away, [terms.client]);
     assert.ok(await store.get("tensors", INPUT.root));
     assert.ok(await store.get("tensors", OUTPUT.root));
     const { values } = await metrics.inference.get();
@@ -62,23 +74,26 @@ describe("The executor", () => {
 
   it("fetches nothing where the client brought the input to this store", async () => {
     await store.putTensors(INPUT.bytes);
-    assert.equal((await executor.execute(terms, "https://input")).root, OUTPUT.root);
-    assert.deepEqual(fetched, []);
+    assert.equal((await executor.execute(terms, "https://input", place)).root, OUTPUT.root);
+    assert.deepEqual([fetched, away], [[], []]);
   });
 
   it("asks the store of the job's provider where no URI is given", async () => {
-    await executor.execute(terms, "");
+    await executor.execute(terms, "", place);
     assert.deepEqual(fetched[0]?.[0], `https://provider.example.org/tensors/${INPUT.root}`);
   });
 
   it("runs nothing on another input than the job's", async () => {
     answer = OUTPUT.bytes;
-    await assert.rejects(executor.execute(terms, "https://input"), { retryable: false, message: /commits to 0x/ });
+    await assert.rejects(executor.execute(terms, "https://input", place), {
+      retryable: false,
+      message: /commits to 0x/,
+    });
     assert.equal(await store.get("tensors", OUTPUT.root), undefined);
   });
 
   it("runs nothing on what is no input at all", async () => {
     answer = new Uint8Array(100);
-    await assert.rejects(executor.execute(terms, "https://input"), TensorError);
+    await assert.rejects(executor.execute(terms, "https://input", place), TensorError);
   });
 });

@@ -168,6 +168,32 @@ describe("Serving", () => {
     assert.equal(scene.calls("submit").length, 1);
   });
 
+  it("delivers other clients' jobs while the inputs of one drip in", async () => {
+    const drip = gate<string>();
+    scene.execute = (job, place) => (job === "9" ? hash(9) : place.leaveFor("slow client", () => drip.promise));
+    for (let job = 1; job <= 9; job++) scene.requested(job);
+    await tick();
+    assert.deepEqual(
+      scene.calls("submit").map(({ purpose }) => purpose),
+      ["submit 9"],
+    );
+    drip.fail(new WorkerError("no answer within 30000 ms", true));
+    await calm();
+    assert.equal(scene.sent.length, 1);
+  });
+
+  it("pays for no transaction where a job that cannot be done locks no stake", async () => {
+    scene.requested(7, { stake: 0n });
+    scene.execute = () => Promise.reject(new WorkerError("https://input answered 404"));
+    await tick();
+    await tick();
+    serve = new Serve(scene.context, 2);
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.deepEqual(scene.executed, ["7"]);
+    assert.match(scene.warnings.join(""), /letting it expire/);
+  });
+
   it("executes no more jobs at a time than it is told to", async () => {
     const output = gate<string>();
     scene.execute = () => output.promise;

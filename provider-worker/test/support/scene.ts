@@ -6,6 +6,7 @@ import pino from "pino";
 import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
 import type { Executor } from "../../src/jobs/executor.js";
 import { Journal } from "../../src/jobs/journal.js";
+import type { Place } from "../../src/jobs/taskPool.js";
 import { Metrics } from "../../src/metrics.js";
 import type { RoleContext } from "../../src/roles/role.js";
 
@@ -65,7 +66,7 @@ export class Scene {
   finalisable = 1n;
 
   /** What executing a job gives: an output, or an error to throw. */
-  execute: (job: string) => string | Promise<string> = (job) => hash(0xf00d + Number(job));
+  execute: (job: string, place: Place) => string | Promise<string> = (job) => hash(0xf00d + Number(job));
   /** How a call ends that is still wanted. */
   outcome: (call: SentCall) => Outcome | Promise<Outcome> = () => "mined";
 
@@ -79,7 +80,9 @@ export class Scene {
       contracts: this.#contracts(),
       journal: this.journal,
       submitter: { send: (call: Call) => this.#send(call) } as unknown as Submitter,
-      executor: { execute: (terms: JobTerms) => this.#execute(terms) } as unknown as Executor,
+      executor: {
+        execute: (terms: JobTerms, _uri: string, place: Place) => this.#execute(terms, place),
+      } as unknown as Executor,
       provider: PROVIDER,
       operator: OPERATOR,
       metrics: this.metrics,
@@ -151,9 +154,9 @@ export class Scene {
     this.status.set(String(job), JobStatus.Submitted);
   }
 
-  async #execute({ nonce }: JobTerms): Promise<{ root: string }> {
+  async #execute({ nonce }: JobTerms, place: Place): Promise<{ root: string }> {
     this.executed.push(String(nonce));
-    return { root: await this.execute(String(nonce)) };
+    return { root: await this.execute(String(nonce), place) };
   }
 
   async #send({ purpose, to, data, stillWanted }: Call): Promise<Outcome> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 
-import { TaskPool } from "../../src/roles/role.js";
+import { TaskPool } from "../../src/jobs/taskPool.js";
 import { calm, gate } from "../support/scene.js";
 
 describe("The task pool", () => {
@@ -88,5 +88,72 @@ describe("The task pool", () => {
     for (const each of tasks) each.open();
     await calm();
     assert.deepEqual(started, ["a", "b"]);
+  });
+
+  describe("with tasks that wait for somebody else's machine", () => {
+    /** Starts a task that waits for `group` until `end` opens. */
+    function waits(key: string, group: string, events: string[]) {
+      const end = gate<void>();
+      pool.start(key, async (place) => {
+        await place.leaveFor(group, () => {
+          events.push(`${key} waits`);
+          return end.promise;
+        });
+        events.push(`${key} goes on`);
+      });
+      return end;
+    }
+
+    it("gives their places to others, and gives them one again afterwards", async () => {
+      const events: string[] = [];
+      const slow = ["a", "b"].map((key, i) => waits(key, `client ${i}`, events));
+      await calm();
+      const [c, d] = ["c", "d"].map((key) => task(key, events));
+      c?.start();
+      d?.start();
+      await calm();
+      assert.deepEqual(events, ["a waits", "b waits", "c", "d"]);
+      for (const each of slow) each.open();
+      await calm();
+      assert.equal(events.length, 4);
+      c?.open();
+      d?.open();
+      await calm();
+      assert.deepEqual(events.slice(4), ["a goes on", "b goes on"]);
+      assert.equal(pool.size, 0);
+    });
+
+    it("waits for no more than two machines of one client at once", async () => {
+      const events: string[] = [];
+      const slow = Array.from({ length: 30 }, (_, i) => waits(`slow ${i}`, "slow client", events));
+      const other = waits("other", "another client", events);
+      await calm();
+      assert.deepEqual(events, ["slow 0 waits", "slow 1 waits", "other waits"]);
+      other.open();
+      await calm();
+      assert.equal(events.at(-1), "other goes on");
+      for (const each of slow) each.open();
+      await calm();
+      for (let i = 0; i < 30; i++) await calm();
+      assert.equal(pool.size, 0);
+    });
+
+    it("waits for no more than eight machines at once", async () => {
+      const events: string[] = [];
+      const slow = Array.from({ length: 10 }, (_, i) => waits(`${i}`, `client ${i}`, events));
+      await calm();
+      assert.equal(events.length, 8);
+      slow[0]?.open();
+      await calm();
+      assert.deepEqual(events.slice(8).sort(), ["0 goes on", "8 waits"]);
+      for (const each of slow) each.open();
+    });
+
+    it("reports what came of it, and takes the key again", async () => {
+      waits("a", "client", []).fail(new Error("too slow"));
+      await calm();
+      assert.deepEqual(errors, ["a: too slow"]);
+      assert.equal(pool.size, 0);
+    });
   });
 });

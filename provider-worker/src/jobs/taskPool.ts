@@ -1,0 +1,85 @@
+import { Turns } from "./turns.js";
+
+/** Where a task runs. */
+export interface Place {
+  /**
+   * Leaves the place to other tasks while `act` waits for a machine of `group`, and takes one again afterwards. However
+   * slow somebody's machine is, only its own tasks wait for it.
+   */
+  leaveFor<T>(group: string, act: () => Promise<T>): Promise<T>;
+}
+
+export type Task = (place: Place) => Promise<void>;
+
+/** Tasks of one pool that may have left their places at once, and of them for one group. */
+const AWAY = { limit: 8, limitOfGroup: 2 } as const;
+
+/**
+ * Runs one task a key at a time, at most `limit` together. The others wait for their turn in the order they came, so a
+ * key that is started again and again keeps no other one out.
+ */
+export class TaskPool {
+  readonly #running = new Set<string>();
+  readonly #waiting = new Map<string, () => void>();
+  readonly #away = new Turns(AWAY);
+  #taken = 0;
+
+  constructor(
+    private readonly limit: number,
+    /** Once aborted, nothing more begins. */
+    private readonly signal: AbortSignal,
+    private readonly onError: (key: string, error: unknown) => void,
+  ) {}
+
+  /** Starts a task, now or when its turn comes. A newer one for a key that waits takes its place in the line. */
+  start(key: string, task: Task): void {
+    if (this.#running.has(key)) return;
+    this.#waiting.set(key, () => {
+      this.#run(key, task);
+    });
+    this.#fill();
+  }
+
+  /** Tasks that began and did not end yet. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  #run(key: string, task: Task): void {
+    this.#running.add(key);
+    task({ leaveFor: (group, act) => this.#leaveFor(key, group, act) })
+      .catch((error: unknown) => {
+        this.onError(key, error);
+      })
+      .finally(() => {
+        this.#running.delete(key);
+        this.#leave();
+      });
+  }
+
+  async #leaveFor<T>(key: string, group: string, act: () => Promise<T>): Promise<T> {
+    this.#leave();
+    try {
+      return await this.#away.take(group, act);
+    } finally {
+      await new Promise<void>((resolve) => {
+        this.#waiting.set(key, resolve);
+        this.#fill();
+      });
+    }
+  }
+
+  #leave(): void {
+    this.#taken--;
+    this.#fill();
+  }
+
+  #fill(): void {
+    for (const [key, begin] of this.#waiting) {
+      if (this.#taken >= this.limit || this.signal.aborted) return;
+      this.#waiting.delete(key);
+      this.#taken++;
+      begin();
+    }
+  }
+}
