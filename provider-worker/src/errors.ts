@@ -17,8 +17,8 @@ export class InferenceError extends WorkerError {
   override name = "InferenceError";
 
   constructor(
-    /** `external`: the model names files besides its own. */
-    readonly reason: "timeout" | "crash" | "memory" | "rejected" | "external",
+    /** `external`: the model names files besides its own; `output`: it puts out too much. */
+    readonly reason: "timeout" | "crash" | "memory" | "rejected" | "external" | "output",
     message: string,
   ) {
     super(message, false);

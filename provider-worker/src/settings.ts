@@ -51,6 +51,7 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       modelBytes: positive.default(500_000_000),
       inputBytes: positive.default(50_000_000),
+      outputBytes: positive.default(50_000_000),
       storeBytes: positive.default(10_000_000_000),
       inferenceMs: positive.default(60_000),
       inferenceMb: positive.default(2048),

@@ -84,6 +84,7 @@ export class Worker {
         maxModelBytes: settings.limits.modelBytes,
         timeoutMs: settings.limits.inferenceMs,
         memoryMb: settings.limits.inferenceMb,
+        outputBytes: settings.limits.outputBytes,
       },
       parts.startRunner,
     );

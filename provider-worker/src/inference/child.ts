@@ -8,11 +8,13 @@ import { requireSelfContained } from "./selfContained.js";
 import { SESSION_OPTIONS } from "./sessionOptions.js";
 
 let session: ort.InferenceSession | undefined;
+let maxOutputBytes = Infinity;
 
 async function answer(request: Request): Promise<Response> {
   const { id } = request;
   try {
     if (request.kind === "load") {
+      maxOutputBytes = request.outputBytes;
       await requireSelfContained(request.path);
       session = await ort.InferenceSession.create(request.path, SESSION_OPTIONS);
       return { id, kind: "loaded", inputs: [...session.inputNames], outputs: [...session.outputNames] };
@@ -20,15 +22,24 @@ async function answer(request: Request): Promise<Response> {
     if (!session) throw new Error("no model is loaded");
     const feeds = Object.fromEntries(request.inputs.map(([name, tensor]) => [name, toOrt(tensor)]));
     const results = await session.run(feeds);
-    const outputs = session.outputNames.map((name): [string, Tensor] => {
+    const named = session.outputNames.map((name): [string, ort.Tensor] => {
       const value = results[name];
       if (!value) throw new Error(`the model gave no output ${name}`);
-      return [name, fromOrt(value)];
+      return [name, value];
     });
-    return { id, kind: "ran", outputs };
+    requireSmall(named);
+    return { id, kind: "ran", outputs: named.map(([name, value]) => [name, fromOrt(value)]) };
   } catch (error) {
     const reason = error instanceof InferenceError ? error.reason : "rejected";
     return { id, kind: "failed", reason, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Before the outputs are copied, sent and written, each of which takes their size again. */
+function requireSmall(outputs: readonly [string, ort.Tensor][]): void {
+  const bytes = outputs.reduce((sum, [, value]) => sum + bytesOf(value).length, 0);
+  if (bytes > maxOutputBytes) {
+    throw new InferenceError("output", `the model puts out ${bytes} bytes, more than ${maxOutputBytes}`);
   }
 }
 
@@ -37,10 +48,12 @@ function toOrt(tensor: Tensor): ort.Tensor {
 }
 
 function fromOrt(value: ort.Tensor): Tensor {
-  const data = value.data;
-  if (!ArrayBuffer.isView(data)) throw new Error(`an output of type ${value.type} cannot be committed to`);
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return makeTensor(dtypeFromOrt(value.type), value.dims, bytes.slice());
+  return makeTensor(dtypeFromOrt(value.type), value.dims, bytesOf(value).slice());
+}
+
+function bytesOf({ data, type }: ort.Tensor): Uint8Array {
+  if (!ArrayBuffer.isView(data)) throw new Error(`an output of type ${type} cannot be committed to`);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 process.on("message", (request: Request) => {

@@ -4,7 +4,8 @@ import type { InferenceError } from "../errors.js";
 
 /** What the parent asks of an inference child. */
 export type Request =
-  { id: number; kind: "load"; path: string } | { id: number; kind: "run"; inputs: [string, Tensor][] };
+  | { id: number; kind: "load"; path: string; outputBytes: number }
+  | { id: number; kind: "run"; inputs: [string, Tensor][] };
 
 /** What the child answers. */
 export type Response =

@@ -22,6 +22,8 @@ export interface RunnerLimits {
   timeoutMs: number;
   /** Resident memory of the child before it is killed. */
   memoryMb: number;
+  /** Bytes of all outputs of a run together; no limit if left out. */
+  outputBytes?: number;
 }
 
 const CHILD = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./child.ts" : "./child.js", import.meta.url));
@@ -78,7 +80,8 @@ export class ChildRunner implements ModelRunner {
     child.on("error", () => undefined);
     this.#child = child;
     try {
-      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path });
+      const { outputBytes = Infinity } = this.limits;
+      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path, outputBytes });
       if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
       this.inputs = response.inputs;
       this.outputs = response.outputs;

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { commitBundle, toTypedArray } from "@assay/sdk";
+import { commitBundle, makeTensor, toTypedArray } from "@assay/sdk";
 
+import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { InferenceError } from "../../src/errors.js";
 import { ChildRunner } from "../../src/inference/runner.js";
 import { modelFile, samples } from "../support/models.js";
 
+const ZERO = makeTensor("uint8", [1], new Uint8Array(1));
 const LIMITS = { timeoutMs: 20_000, memoryMb: 1000 };
 
 // First, while this process has no other children.
@@ -82,7 +87,43 @@ describe("A model in a child process", () => {
   });
 });
 
+describe("A model that puts out more than it takes in", () => {
+  /** Two outputs as long as the number given to it, of one byte an element. */
+  const file = onnxFile({
+    nodes: [
+      { op: "ConstantOfShape", inputs: ["x"], outputs: ["y"], attributes: { value: { tensor: ZERO } } },
+      { op: "Identity", inputs: ["y"], outputs: ["z"] },
+    ],
+    inputs: { x: ["int64", [1]] },
+    outputs: { y: ["uint8", ["n"]], z: ["uint8", ["n"]] },
+  });
+  const ask = (length: number) => new Map([["x", makeTensor("int64", [1], bytesOf(length))]]);
+
+  it("is held to a limit of all its outputs together, and goes on", async (test) => {
+    const folder = mkdtempSync(path.join(tmpdir(), "assay-output-"));
+    test.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const model = path.join(folder, "model.onnx");
+    writeFileSync(model, file);
+    const growing = await ChildRunner.start(model, { ...LIMITS, outputBytes: 1000 });
+    test.after(() => {
+      growing.stop();
+    });
+    assert.equal((await growing.run(ask(500))).get("y")?.data.length, 500);
+    await assert.rejects(growing.run(ask(501)), {
+      reason: "output",
+      message: "the model puts out 1002 bytes, more than 1000",
+    });
+    assert.equal((await growing.run(ask(1))).get("z")?.data.length, 1);
+  });
+});
+
 /** Processes that keep this one alive. */
 function children(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === "ProcessWrap").length;
+}
+
+function bytesOf(value: number): Uint8Array {
+  return new Uint8Array(BigInt64Array.of(BigInt(value)).buffer);
 }
