@@ -53,6 +53,8 @@ export const settingsSchema = z.strictObject({
       inputBytes: positive.default(50_000_000),
       outputBytes: positive.default(50_000_000),
       storeBytes: positive.default(10_000_000_000),
+      fileBytes: positive.default(20_000_000_000),
+      runners: positive.default(4),
       inferenceMs: positive.default(60_000),
       inferenceMb: positive.default(2048),
     })

@@ -72,8 +72,8 @@ export class Worker {
     this.#contracts = connect(deployment, this.#provider);
     this.#journal = new Journal(path.join(settings.dataDir, "journal.sqlite"));
     this.#store = new ContentStore(path.join(settings.dataDir, "content"), {
-      maxTensorBytes: settings.limits.storeBytes,
-      needed: () => this.#neededTensors(),
+      tensors: { maxBytes: settings.limits.storeBytes, needed: () => this.#neededTensors() },
+      files: { maxBytes: settings.limits.fileBytes, needed: () => this.#models.filesInUse() },
     });
     this.#fetcher = new Fetcher(settings.fetch);
     this.#models = new ModelCache(
@@ -82,6 +82,7 @@ export class Worker {
       this.#fetcher,
       {
         maxModelBytes: settings.limits.modelBytes,
+        maxRunners: settings.limits.runners,
         timeoutMs: settings.limits.inferenceMs,
         memoryMb: settings.limits.inferenceMb,
         outputBytes: settings.limits.outputBytes,
@@ -111,6 +112,7 @@ export class Worker {
     const { settings, log } = this.#parts;
     try {
       await this.#requireChain();
+      await this.#store.sweep();
       const port = await this.#server.start();
       await this.#metricsServer?.start();
       const submitter = this.#submitter(signal);

@@ -67,9 +67,10 @@ export type Chain = Awaited<ReturnType<typeof startChain>>;
 
 /** A provider's content store, as its worker serves it. */
 export async function startStore(folder: string) {
+  const shelf = { maxBytes: 10_000_000, needed: () => new Set<string>() };
   const store = new ContentStore(path.join(folder, "content"), {
-    maxTensorBytes: 10_000_000,
-    needed: () => new Set(),
+    tensors: shelf,
+    files: shelf,
   });
   const server = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 1_000_000 });
   const endpoint = `http://127.0.0.1:${await server.start()}`;

@@ -1,67 +1,91 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 
 import { unpackBundle } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 
-/** Share of the limit that old bundles are let go down to. */
+/** Share of the limit that old things are let go down to. */
 const AFTER_CLEANING = 0.9;
 
-export type ContentKind = "tensors" | "files";
+const KINDS = ["tensors", "files"] as const;
+const NAME = /^0x[0-9a-f]{64}$/;
+/** How the name of a file ends while it is written. */
+const PARTIAL = ".partial";
 
-/** Nothing more fits: every bundle kept belongs to an open job. */
+export type ContentKind = (typeof KINDS)[number];
+
+interface Entry {
+  name: string;
+  bytes: number;
+  modified: number;
+}
+
+/** Nothing more fits: everything kept is needed. */
 export class StoreFullError extends WorkerError {
   override name = "StoreFullError";
 
-  constructor(limit: number) {
-    super(`the content store holds ${limit} bytes of open jobs: raise limits.storeBytes or buy a larger disk`, true);
+  constructor(kind: ContentKind, limit: number) {
+    const what = kind === "tensors" ? "of open jobs: raise limits.storeBytes" : "of models: raise limits.fileBytes";
+    super(`the content store holds ${limit} bytes ${what} or buy a larger disk`, true);
   }
 }
 
-export interface ContentStoreOptions {
-  /** Most bytes of tensor bundles kept. Anyone may upload inputs, so they must not fill the disk. */
-  maxTensorBytes: number;
-  /** Commitments of bundles that must stay: those of jobs that are not settled yet. */
+export interface ShelfOptions {
+  /** Most bytes kept. */
+  maxBytes: number;
+  /** Names of what must stay: of bundles those of jobs that are not settled, of files those of models in use. */
   needed: () => ReadonlySet<string>;
 }
 
+/** Anyone may upload inputs, and anyone's models are fetched: neither must fill the disk. */
+export type ContentStoreOptions = Record<ContentKind, ShelfOptions>;
+
 /**
  * What the worker keeps on disk, by content: tensor bundles by their commitment, other files by sha-256. Every read is
- * checked again, so a damaged file is as good as absent. When the bundles outgrow their limit, the oldest that no open
- * job needs go first.
+ * checked again, so a damaged file is as good as absent. When one kind outgrows its limit, the oldest that nobody needs
+ * go first.
  */
 export class ContentStore {
-  /** Bundles are written one at a time, so that the count of their bytes is right. */
+  /** One thing is written at a time, so that the count of bytes is right. */
   #tail: Promise<unknown> = Promise.resolve();
   /** Undefined until the folder was read. */
-  #tensorBytes: number | undefined;
+  readonly #bytes: Partial<Record<ContentKind, number>> = {};
 
   constructor(
     private readonly directory: string,
     private readonly options: ContentStoreOptions,
   ) {}
 
+  /** Removes what a process that was killed left half written. To be called before anything is kept. */
+  async sweep(): Promise<void> {
+    for (const kind of KINDS) {
+      const names = await readdir(path.join(this.directory, kind)).catch(() => []);
+      for (const name of names.filter((each) => each.endsWith(PARTIAL))) {
+        await rm(path.join(this.directory, kind, name), { force: true });
+      }
+    }
+  }
+
   /** Keeps a bundle file under the commitment computed from it, which it returns. */
   async putTensors(bytes: Uint8Array): Promise<string> {
     const { root } = unpackBundle(bytes, { maxBytes: bytes.length });
-    const written = this.#tail.then(async () => {
-      if (await this.get("tensors", root)) return;
-      await this.#makeRoom(bytes.length);
-      await this.#write("tensors", root, bytes);
-      this.#tensorBytes = (this.#tensorBytes ?? 0) + bytes.length;
-    });
-    this.#tail = written.catch(() => undefined);
-    await written;
+    await this.#keep("tensors", root, bytes);
     return root;
   }
 
   /** Keeps a file under its sha-256, which it returns. */
   async putFile(bytes: Uint8Array): Promise<string> {
     const hash = sha256(bytes);
-    await this.#write("files", hash, bytes);
+    await this.#keep("files", hash, bytes);
     return hash;
+  }
+
+  /** Makes something the newest of its kind, the last to go. */
+  async touch(kind: ContentKind, name: string): Promise<void> {
+    const now = new Date();
+    await utimes(this.pathOf(kind, name), now, now).catch(() => undefined);
   }
 
   /** The bytes, or undefined if they are not here or not what their name says. */
@@ -78,42 +102,59 @@ export class ContentStore {
 
   /** Where a file lies or would lie. */
   pathOf(kind: ContentKind, name: string): string {
-    if (!/^0x[0-9a-f]{64}$/.test(name)) throw new WorkerError(`${name} is no 32-byte hash`);
+    if (!NAME.test(name)) throw new WorkerError(`${name} is no 32-byte hash`);
     return path.join(this.directory, kind, name.slice(2));
   }
 
-  /** Lets old bundles go until there is room, and a little more, so that the folder is not read for every bundle. */
-  async #makeRoom(size: number): Promise<void> {
-    const { maxTensorBytes, needed } = this.options;
-    this.#tensorBytes ??= sum(await this.#bundles());
-    if (this.#tensorBytes + size <= maxTensorBytes) return;
-    const bundles = await this.#bundles();
-    this.#tensorBytes = sum(bundles);
-    const keep = needed();
-    for (const { name, bytes } of bundles.sort((a, b) => a.modified - b.modified)) {
-      if (this.#tensorBytes + size <= maxTensorBytes * AFTER_CLEANING) break;
-      if (keep.has(`0x${name}`)) continue;
-      await rm(path.join(this.directory, "tensors", name), { force: true });
-      this.#tensorBytes -= bytes;
-    }
-    if (this.#tensorBytes + size > maxTensorBytes) throw new StoreFullError(maxTensorBytes);
+  #keep(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
+    const kept = this.#tail.then(async () => {
+      if (await this.get(kind, name)) return;
+      const total = await this.#makeRoom(kind, bytes.length);
+      await this.#write(kind, name, bytes);
+      this.#bytes[kind] = total + bytes.length;
+    });
+    this.#tail = kept.catch(() => undefined);
+    return kept;
   }
 
-  async #bundles(): Promise<{ name: string; bytes: number; modified: number }[]> {
-    const folder = path.join(this.directory, "tensors");
-    const names = await readdir(folder).catch(() => []);
-    return Promise.all(
-      names.map(async (name) => {
-        const { size, mtimeMs } = await stat(path.join(folder, name));
-        return { name, bytes: size, modified: mtimeMs };
+  /**
+   * Lets the oldest go until there is room, and a little more, so that the folder is not read each time. Returns the
+   * bytes that are left.
+   */
+  async #makeRoom(kind: ContentKind, size: number): Promise<number> {
+    const { maxBytes, needed } = this.options[kind];
+    const known = this.#bytes[kind] ?? sum(await this.#list(kind));
+    if (known + size <= maxBytes) return known;
+    const entries = await this.#list(kind);
+    let total = sum(entries);
+    const keep = needed();
+    for (const { name, bytes } of entries.sort((a, b) => a.modified - b.modified)) {
+      if (total + size <= maxBytes * AFTER_CLEANING) break;
+      if (keep.has(name)) continue;
+      await rm(this.pathOf(kind, name), { force: true });
+      total -= bytes;
+    }
+    this.#bytes[kind] = total;
+    if (total + size > maxBytes) throw new StoreFullError(kind, maxBytes);
+    return total;
+  }
+
+  async #list(kind: ContentKind): Promise<Entry[]> {
+    const names = await readdir(path.join(this.directory, kind)).catch(() => []);
+    const entries = await Promise.all(
+      names.map(async (file) => {
+        const name = `0x${file}`;
+        const found = NAME.test(name) ? await stat(this.pathOf(kind, name)).catch(() => undefined) : undefined;
+        return found && { name, bytes: found.size, modified: found.mtimeMs };
       }),
     );
+    return entries.filter((entry) => entry !== undefined);
   }
 
   async #write(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
     const target = this.pathOf(kind, name);
     await mkdir(path.dirname(target), { recursive: true });
-    const partial = `${target}.${process.pid}.${performance.now()}.partial`;
+    const partial = `${target}.${process.pid}.${performance.now()}${PARTIAL}`;
     try {
       const file = await open(partial, "wx");
       try {
@@ -130,8 +171,8 @@ export class ContentStore {
   }
 }
 
-function sum(bundles: readonly { bytes: number }[]): number {
-  return bundles.reduce((total, { bytes }) => total + bytes, 0);
+function sum(entries: readonly Entry[]): number {
+  return entries.reduce((total, { bytes }) => total + bytes, 0);
 }
 
 /** sha-256 as 0x hex. */

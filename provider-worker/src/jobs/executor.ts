@@ -21,12 +21,13 @@ export class Executor {
 
   /** Fetches and checks the input, runs the model, keeps both and returns the output. */
   async execute(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
-    const runner = await this.models.get(terms.modelId);
     const input = await this.#input(terms, inputUri, place);
-    const observe = this.metrics.inference.startTimer();
-    const outputs = await runner.run(input.tensors);
-    observe();
-    const packed = packBundle(outputs, runner.outputs);
+    const packed = await this.models.use(terms.modelId, async (runner) => {
+      const observe = this.metrics.inference.startTimer();
+      const outputs = await runner.run(input.tensors);
+      observe();
+      return packBundle(outputs, runner.outputs);
+    });
     await this.store.putTensors(packed.bytes);
     return packed;
   }

@@ -11,14 +11,28 @@ import { readGolden, requireGolden } from "./golden.js";
 
 export interface ModelCacheOptions extends RunnerLimits {
   maxModelBytes: number;
+  /** Models whose processes are kept although nobody runs them. */
+  maxRunners: number;
 }
 
 /** Starts a runner for a verified model file. */
 export type StartRunner = (path: string, limits: RunnerLimits) => Promise<ModelRunner>;
 
-/** Models ready to run: fetched by hash, verified, and proven to reproduce their golden vectors on this machine. */
+interface Kept {
+  runner: Promise<ModelRunner>;
+  /** Who runs it at the moment. */
+  users: number;
+  /** Hashes of its files, known once the registry was asked. */
+  files: string[];
+}
+
+/**
+ * Models ready to run: fetched by hash, verified, and proven to reproduce their golden vectors on this machine. Of those
+ * that nobody runs the least recently used stop, once there are more than `maxRunners`.
+ */
 export class ModelCache {
-  readonly #ready = new Map<string, Promise<ModelRunner>>();
+  /** By model id, the least recently used first. */
+  readonly #kept = new Map<string, Kept>();
 
   constructor(
     private readonly contracts: Pick<AssayContracts, "models">,
@@ -28,26 +42,61 @@ export class ModelCache {
     private readonly startRunner: StartRunner = (path, limits) => ChildRunner.start(path, limits),
   ) {}
 
-  /** The runner of a model. A model that fails is tried again on the next call. */
-  get(modelId: bigint): Promise<ModelRunner> {
-    const key = modelId.toString();
-    const known = this.#ready.get(key);
-    if (known) return known;
-    const loading = this.#load(modelId);
-    this.#ready.set(key, loading);
-    loading.catch(() => this.#ready.delete(key));
-    return loading;
+  /** Runs a model: its runner stays until `act` ended. A model that fails to load is tried again on the next call. */
+  async use<T>(modelId: bigint, act: (runner: ModelRunner) => Promise<T>): Promise<T> {
+    const kept = this.#take(modelId);
+    try {
+      return await act(await kept.runner);
+    } finally {
+      kept.users--;
+      this.#stopIdle();
+    }
+  }
+
+  /** Hashes of the files that models kept here need, should their process have to start again. */
+  filesInUse(): Set<string> {
+    return new Set([...this.#kept.values()].flatMap(({ files }) => files));
   }
 
   async stop(): Promise<void> {
-    for (const runner of await Promise.allSettled(this.#ready.values())) {
+    for (const runner of await Promise.allSettled([...this.#kept.values()].map((kept) => kept.runner))) {
       if (runner.status === "fulfilled") runner.value.stop();
     }
   }
 
-  async #load(modelId: bigint): Promise<ModelRunner> {
+  #take(modelId: bigint): Kept {
+    const key = modelId.toString();
+    const kept = this.#kept.get(key) ?? this.#begin(modelId);
+    kept.users++;
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
+    return kept;
+  }
+
+  #begin(modelId: bigint): Kept {
+    const files: string[] = [];
+    const runner = this.#load(modelId, files);
+    const kept = { runner, users: 0, files };
+    runner.catch(() => this.#kept.delete(modelId.toString()));
+    return kept;
+  }
+
+  #stopIdle(): void {
+    for (const [key, { runner, users }] of this.#kept) {
+      if (this.#kept.size <= this.options.maxRunners) return;
+      if (users > 0) continue;
+      this.#kept.delete(key);
+      // One that failed to load is gone already: this one is there.
+      void runner.then((idle) => {
+        idle.stop();
+      });
+    }
+  }
+
+  async #load(modelId: bigint, files: string[]): Promise<ModelRunner> {
     const spec = await this.contracts.models.specOf(modelId);
     const { fileHash, goldenHash } = spec;
+    files.push(fileHash, goldenHash);
     await this.#fetch(fileHash, textOf(spec, "modelUri"));
     const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri")));
     const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options);
@@ -63,7 +112,10 @@ export class ModelCache {
   /** A file by its hash, from disk or from its URI. */
   async #fetch(hash: string, uri: string): Promise<Uint8Array> {
     const kept = await this.store.get("files", hash);
-    if (kept) return kept;
+    if (kept) {
+      await this.store.touch("files", hash);
+      return kept;
+    }
     const bytes = await this.fetcher.fetch(uri, this.options.maxModelBytes);
     const found = sha256(bytes);
     if (found !== hash) throw new WorkerError(`${uri} has sha-256 ${found}, not ${hash} as registered`);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,9 +12,9 @@ import { fromFloat32Array, packBundle } from "@assay/sdk";
 import { Fetcher, isPrivateAddress } from "../../src/content/fetcher.js";
 import { ContentServer } from "../../src/content/server.js";
 import { ContentStore, sha256, StoreFullError } from "../../src/content/store.js";
+import { ROOMY } from "../support/shelves.js";
 
 const bundle = packBundle(new Map([["x", fromFloat32Array(new Float32Array([1, 2, 3]))]]), ["x"]);
-const ROOMY = { maxTensorBytes: 1_000_000, needed: () => new Set<string>() };
 let directory: string;
 before(async () => {
   directory = await mkdtemp(path.join(tmpdir(), "assay-content-"));
@@ -44,7 +44,7 @@ describe("The content store", () => {
     );
     const size = bundles[0]?.bytes.length ?? 0;
     const needed = new Set([bundles[0]?.root ?? ""]);
-    const limits = { maxTensorBytes: 5 * size, needed: () => needed };
+    const limits = { ...ROOMY, tensors: { maxBytes: 5 * size, needed: () => needed } };
     const kept = async (store: ContentStore) => {
       const found = await Promise.all(bundles.map(({ root }) => store.get("tensors", root)));
       return found.flatMap((bytes, i) => (bytes ? [i] : []));
@@ -68,6 +68,48 @@ describe("The content store", () => {
     await assert.rejects(async () => {
       for (const { bytes } of more) await store.putTensors(bytes);
     }, StoreFullError);
+  });
+
+  it("lets the oldest files go that no model in use needs, those used again last", async () => {
+    const folder = path.join(directory, "models");
+    const inUse = new Set<string>();
+    const limits = { ...ROOMY, files: { maxBytes: 500, needed: () => inUse } };
+    const store = new ContentStore(folder, limits);
+    const files = Array.from({ length: 8 }, (_, i) => new Uint8Array(100).fill(i));
+    const there = async () => {
+      const found = await Promise.all(files.map((bytes) => store.get("files", sha256(bytes))));
+      return found.flatMap((bytes, i) => (bytes ? [i] : []));
+    };
+    for (const [i, bytes] of files.slice(0, 5).entries()) {
+      await utimes(store.pathOf("files", await store.putFile(bytes)), 1000 + i, 1000 + i);
+    }
+    assert.deepEqual(await there(), [0, 1, 2, 3, 4]);
+    inUse.add(sha256(files[0] ?? new Uint8Array()));
+    await store.touch("files", sha256(files[1] ?? new Uint8Array()));
+    await store.putFile(files[5] ?? new Uint8Array());
+    assert.deepEqual(await there(), [0, 1, 4, 5]);
+
+    for (const bytes of files) inUse.add(sha256(bytes));
+    await store.putFile(files[6] ?? new Uint8Array());
+    await assert.rejects(store.putFile(files[7] ?? new Uint8Array()), StoreFullError);
+    assert.deepEqual(await there(), [0, 1, 4, 5, 6]);
+  });
+
+  it("removes what a process that was killed left half written, and nothing else", async () => {
+    const folder = path.join(directory, "swept");
+    const store = new ContentStore(folder, ROOMY);
+    const file = await store.putFile(new Uint8Array([7]));
+    const root = await store.putTensors(bundle.bytes);
+    for (const [kind, name] of [
+      ["files", file],
+      ["tensors", root],
+    ] as const) {
+      await writeFile(`${store.pathOf(kind, name)}.123.45.6.partial`, "half");
+    }
+    await store.sweep();
+    assert.deepEqual(await readdir(path.join(folder, "files")), [file.slice(2)]);
+    assert.deepEqual(await readdir(path.join(folder, "tensors")), [root.slice(2)]);
+    await new ContentStore(path.join(directory, "nothing yet"), ROOMY).sweep();
   });
 
   it("refuses names that are no hashes", async () => {

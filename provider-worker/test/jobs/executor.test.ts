@@ -15,6 +15,7 @@ import { Metrics } from "../../src/metrics.js";
 import type { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { Scene } from "../support/scene.js";
+import { ROOMY } from "../support/shelves.js";
 
 const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const OUTPUT = packBundle(new Map([["y", floats(2, 3)]]), ["y"]);
@@ -41,7 +42,7 @@ describe("The executor", () => {
   beforeEach(() => {
     away = [];
     folder = mkdtempSync(path.join(tmpdir(), "assay-executor-"));
-    store = new ContentStore(folder, { maxTensorBytes: 1e6, needed: () => new Set() });
+    store = new ContentStore(folder, ROOMY);
     metrics = new Metrics();
     fetched = [];
     answer = INPUT.bytes;
@@ -54,7 +55,8 @@ describe("The executor", () => {
     const providerOf = () => Promise.resolve({ endpoint: "https://provider.example.org" });
     const contracts = { providers: { providerOf } } as unknown as AssayContracts;
     const runner = new FakeRunner();
-    const models = { get: () => Promise.resolve(runner) } as unknown as ModelCache;
+    const use = (_model: bigint, act: (model: FakeRunner) => unknown) => act(runner);
+    const models = { use } as unknown as ModelCache;
     executor = new Executor(contracts, store, fetcher, models, LIMIT, metrics);
   });
   afterEach(() => {

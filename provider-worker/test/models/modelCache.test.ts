@@ -14,10 +14,11 @@ import { writeGolden } from "../../src/models/golden.js";
 import { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { gate } from "../support/scene.js";
+import { ROOMY } from "../support/shelves.js";
 
 const MODEL = new TextEncoder().encode("the bytes of a model");
 const GOLDEN = writeGolden([{ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }]);
-const OPTIONS = { maxModelBytes: 1000, timeoutMs: 5, memoryMb: 6 };
+const OPTIONS = { maxModelBytes: 1000, maxRunners: 2, timeoutMs: 5, memoryMb: 6 };
 
 describe("The model cache", () => {
   let folder: string;
@@ -32,7 +33,7 @@ describe("The model cache", () => {
 
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "assay-models-"));
-    store = new ContentStore(folder, { maxTensorBytes: 1e6, needed: () => new Set() });
+    store = new ContentStore(folder, ROOMY);
     web = new Map([
       ["https://model", MODEL],
       ["https://golden", GOLDEN],
@@ -59,6 +60,8 @@ describe("The model cache", () => {
     return new ModelCache(contracts, store, { fetch } as unknown as Fetcher, OPTIONS, start);
   }
 
+  const runnerOf = (from: ModelCache, model = 1n) => from.use(model, (runner) => Promise.resolve(runner));
+
   function startRunner(file: string, limits: RunnerLimits): Promise<FakeRunner> {
     started.push([file, limits]);
     const runner = new FakeRunner(compute);
@@ -67,33 +70,33 @@ describe("The model cache", () => {
   }
 
   it("fetches, proves and starts a model once, for whoever asks", async () => {
-    const [first, second] = await Promise.all([cache.get(1n), cache.get(1n)]);
+    const [first, second] = await Promise.all([runnerOf(cache), runnerOf(cache)]);
     assert.equal(first, second);
-    assert.equal(await cache.get(1n), first);
+    assert.equal(await runnerOf(cache), first);
     assert.deepEqual(fetched, ["https://model", "https://golden"]);
     assert.deepEqual(started, [[store.pathOf("files", sha256(MODEL)), OPTIONS]]);
     assert.equal(runners[0]?.runs, 1);
   });
 
   it("fetches nothing that lies here already, but proves it again", async () => {
-    await cache.get(1n);
-    await newCache().get(1n);
+    await runnerOf(cache);
+    await runnerOf(newCache());
     assert.equal(fetched.length, 2);
     assert.equal(runners.length, 2);
     assert.equal(runners[1]?.runs, 1);
   });
 
   it("fetches a model again whose file was damaged here", async () => {
-    await cache.get(1n);
+    await runnerOf(cache);
     writeFileSync(store.pathOf("files", sha256(MODEL)), "damaged");
-    await newCache().get(1n);
+    await runnerOf(newCache());
     assert.deepEqual(fetched.slice(2), ["https://model"]);
   });
 
   for (const uri of ["https://model", "https://golden"]) {
     it(`starts nothing where ${uri} is not what the registry says`, async () => {
       web.set(uri, new TextEncoder().encode("something else"));
-      await assert.rejects(cache.get(1n), {
+      await assert.rejects(runnerOf(cache), {
         retryable: false,
         message: new RegExp(`^${uri} has sha-256 0x[0-9a-f]{64}, not 0x[0-9a-f]{64} as registered`),
       });
@@ -103,23 +106,23 @@ describe("The model cache", () => {
 
   it("refuses and stops a runner that does not reproduce the golden vectors", async () => {
     compute = (x) => x + 2;
-    await assert.rejects(cache.get(1n), { retryable: false, message: /this machine must not serve the model/ });
+    await assert.rejects(runnerOf(cache), { retryable: false, message: /this machine must not serve the model/ });
     assert.equal(runners[0]?.stopped, true);
   });
 
   it("tries again on the next call what failed", async () => {
     const there = web.get("https://model") ?? MODEL;
     web.delete("https://model");
-    await assert.rejects(cache.get(1n), { retryable: true });
+    await assert.rejects(runnerOf(cache), { retryable: true });
     web.set("https://model", there);
     compute = (x) => x + 2;
-    await assert.rejects(cache.get(1n), /golden vector/);
+    await assert.rejects(runnerOf(cache), /golden vector/);
     compute = (x) => x + 1;
-    assert.equal(await cache.get(1n), runners[1]);
+    assert.equal(await runnerOf(cache), runners[1]);
   });
 
   it("stops every runner, also one that is still starting", async () => {
-    const ready = (await cache.get(1n)) as FakeRunner;
+    const ready = (await runnerOf(cache)) as FakeRunner;
     await cache.stop();
     assert.equal(ready.stopped, true);
 
@@ -129,12 +132,51 @@ describe("The model cache", () => {
       begun.open(undefined);
       return go.promise;
     });
-    const loading = slow.get(1n);
+    const loading = runnerOf(slow);
     await begun.promise;
     const stopping = slow.stop();
     const late = new FakeRunner();
     go.open(late);
     await Promise.all([loading, stopping]);
     assert.equal(late.stopped, true);
+  });
+
+  it("keeps the models used last, and starts another one again when it is asked for", async () => {
+    for (const model of [1n, 2n, 1n, 3n]) await runnerOf(cache, model);
+    assert.deepEqual(
+      runners.map(({ stopped }) => stopped),
+      [false, true, false],
+    );
+    assert.equal(await runnerOf(cache, 1n), runners[0]);
+    assert.equal(await runnerOf(cache, 2n), runners[3]);
+    assert.equal(runners[2]?.stopped, true);
+  });
+
+  it("never stops a model that runs, and lets it go afterwards", async () => {
+    const end = gate<undefined>();
+    const running = [1n, 2n, 3n].map((model) => cache.use(model, () => end.promise));
+    await runnerOf(cache, 4n);
+    assert.deepEqual(
+      runners.map(({ stopped }) => stopped),
+      [false, false, false, true],
+    );
+    end.open(undefined);
+    await Promise.all(running);
+    assert.deepEqual(
+      runners.map(({ stopped }) => stopped),
+      [true, false, false, true],
+    );
+  });
+
+  it("lets a model go although running it failed", async () => {
+    const failed = [1n, 2n, 3n].map((model) => cache.use(model, () => Promise.reject(new Error("no"))));
+    for (const each of failed) await assert.rejects(each, /no/);
+    assert.equal(runners.filter(({ stopped }) => !stopped).length, 2);
+  });
+
+  it("tells which files its models need", async () => {
+    assert.deepEqual(cache.filesInUse(), new Set());
+    await runnerOf(cache);
+    assert.deepEqual(cache.filesInUse(), new Set([sha256(MODEL), sha256(GOLDEN)]));
   });
 });
