@@ -39,6 +39,7 @@ const SCHEMA = `
     name TEXT NOT NULL, key TEXT NOT NULL, args TEXT NOT NULL,
     PRIMARY KEY (block_hash, log_index)) STRICT;
   CREATE INDEX IF NOT EXISTS events_by_key ON events (name, key);
+  CREATE TABLE IF NOT EXISTS readers (reader TEXT PRIMARY KEY, row INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS results (job TEXT PRIMARY KEY, output TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS votes (seat TEXT PRIMARY KEY, output TEXT NOT NULL, salt TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -95,6 +96,8 @@ export class Journal {
     this.#transaction(() => {
       this.#db.prepare("DELETE FROM checkpoints WHERE block >= ?").run(block);
       this.#db.prepare("DELETE FROM events WHERE block > ?").run(this.checkpoint()?.block ?? -1);
+      // The rows that are gone are given to other events.
+      this.#db.exec("UPDATE readers SET row = min(row, (SELECT coalesce(max(rowid), 0) FROM events))");
     });
   }
 
@@ -104,6 +107,20 @@ export class Journal {
       WHERE name = ? ${key === undefined ? "" : "AND key = ?"} ORDER BY block, log_index`;
     const rows = this.#db.prepare(sql).all(...(key === undefined ? [name] : [name, key]));
     return rows.map((row) => ({ ...row, args: JSON.parse(String(row.args)) as unknown }) as ChainEvent);
+  }
+
+  /** Hands a reader each event of one name once, as far as it is not rolled back: what it notes of it is durable. */
+  takeNew(reader: string, name: string, take: (event: ChainEvent) => void): void {
+    const from = this.#db.prepare("SELECT row FROM readers WHERE reader = ?").get(reader)?.row ?? 0;
+    const sql = `SELECT rowid AS row, block, block_hash AS blockHash, log_index AS logIndex, name, key, args FROM events
+      WHERE name = ? AND rowid > ? ORDER BY rowid`;
+    const rows = this.#db.prepare(sql).all(name, from);
+    const last = rows.at(-1)?.row;
+    if (last === undefined) return;
+    this.#transaction(() => {
+      for (const row of rows) take({ ...row, args: JSON.parse(String(row.args)) as unknown } as unknown as ChainEvent);
+      this.#db.prepare("INSERT OR REPLACE INTO readers VALUES (?, ?)").run(reader, last);
+    });
   }
 
   /** Events of one name whose key has none of the other names yet: what is still open. */
@@ -142,6 +159,13 @@ export class Journal {
   /** A durable note, such as an audit that was done. */
   note(name: string): string | undefined {
     return this.#db.prepare("SELECT value FROM notes WHERE name = ?").get(name)?.value as string | undefined;
+  }
+
+  /** Every note whose name begins with `prefix`, by the rest of its name. */
+  notes(prefix: string): Map<string, string> {
+    const sql = "SELECT substr(name, ?) AS rest, value FROM notes WHERE name >= ? AND name < ? ORDER BY rowid";
+    const rows = this.#db.prepare(sql).all(prefix.length + 1, prefix, `${prefix}\uffff`);
+    return new Map(rows.map(({ rest, value }) => [String(rest), String(value)]));
   }
 
   setNote(name: string, value: string): void {

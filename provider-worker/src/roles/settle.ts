@@ -1,10 +1,20 @@
-import type { JobTerms } from "@assay/sdk";
-
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { dueSettlements, findRequest, isOurs } from "./role.js";
 
 const BATCH = 20;
+
+/** What jobs whose earnings are collected together have in common. */
+interface Pot {
+  id: string;
+  provider: string;
+  modelId: string;
+  token: string;
+  protocolFeeBps: string;
+}
+
+/** How the names of notes about pots begin. */
+const POT = "pot ";
 
 /** Brings the provider's money home: finalises due jobs and collects earnings, by itself. */
 export class Settle implements Role {
@@ -23,9 +33,9 @@ export class Settle implements Role {
 
   tick(now: number): Promise<void> {
     if (dueSettlements(this.context, now, 1).length > 0) this.#tasks.start("finalise", () => this.#finalise(now));
-    for (const [id, terms] of this.#pots()) {
-      if (now >= Number(this.context.journal.note(`collected ${id}`) ?? 0) + this.collectEvery) {
-        this.#tasks.start(id, () => this.#collect(id, terms, now));
+    for (const pot of this.#pots()) {
+      if (now >= Number(this.context.journal.note(`collected ${pot.id}`) ?? 0) + this.collectEvery) {
+        this.#tasks.start(pot.id, () => this.#collect(pot, now));
       }
     }
     return Promise.resolve();
@@ -43,10 +53,8 @@ export class Settle implements Role {
     log.info({ jobs: due.length, outcome }, "finalised");
   }
 
-  async #collect(id: string, terms: JobTerms, now: number): Promise<void> {
+  async #collect({ id, ...key }: Pot, now: number): Promise<void> {
     const { contracts, journal, submitter, log } = this.context;
-    const { provider, modelId, token, protocolFeeBps } = terms;
-    const key = { provider, modelId, token, protocolFeeBps };
     const stillWanted = async () => {
       const { amount, stake } = await contracts.market.earnedOf(key);
       return amount > 0n || stake > 0n;
@@ -56,7 +64,7 @@ export class Settle implements Role {
       const to = await contracts.market.getAddress();
       const outcome = await submitter.send({ purpose: `collect ${id}`, to, data, stillWanted });
       log.info({ pot: id, outcome }, "collected");
-      await this.#sweep(provider, token);
+      await this.#sweep(key.provider, key.token);
     }
     journal.setNote(`collected ${id}`, String(now));
   }
@@ -72,14 +80,18 @@ export class Settle implements Role {
     await submitter.send({ purpose: `sweep ${token}`, to: await contracts.escrow.getAddress(), data, stillWanted });
   }
 
-  /** Every pot the provider's paid jobs went to, by what makes it one. */
-  #pots(): Map<string, JobTerms> {
-    const pots = new Map<string, JobTerms>();
-    for (const event of this.context.journal.events("JobPaid")) {
-      if (!isOurs(this.context, event)) continue;
-      const terms = findRequest(this.context.journal, event.key)?.terms;
-      if (terms) pots.set([terms.modelId, terms.token, terms.protocolFeeBps].join(" "), terms);
-    }
-    return pots;
+  /** Every pot that the provider's paid jobs went to, by what makes it one. */
+  #pots(): Pot[] {
+    const { journal } = this.context;
+    journal.takeNew("settle", "JobPaid", (event) => {
+      const terms = isOurs(this.context, event) ? findRequest(journal, event.key)?.terms : undefined;
+      if (!terms) return;
+      const id = [terms.modelId, terms.token, terms.protocolFeeBps].join(" ");
+      if (journal.note(POT + id) === undefined) journal.setNote(POT + id, terms.provider);
+    });
+    return [...journal.notes(POT)].map(([id, provider]) => {
+      const [modelId = "", token = "", protocolFeeBps = ""] = id.split(" ");
+      return { id, provider, modelId, token, protocolFeeBps };
+    });
   }
 }

@@ -90,6 +90,31 @@ describe("The journal", () => {
       assert.deepEqual(journal.events("JobPaid"), [paid]);
     });
 
+    it("to a reader each event once, and those of another branch again", () => {
+      const taken: string[] = [];
+      const take = () => {
+        journal.takeNew("reader", "JobPaid", ({ key }) => taken.push(key));
+        return taken.splice(0);
+      };
+      scan(1, event(1, "JobPaid", "1"));
+      scan(2, event(2, "JobPaid", "2"));
+      assert.deepEqual(take(), ["1", "2"]);
+      assert.deepEqual(take(), []);
+      journal.rollBack(2);
+      scan(2, event(2, "JobPaid", "3"));
+      scan(3, event(3, "JobPaid", "4"));
+      assert.deepEqual(take(), ["3", "4"]);
+      assert.throws(() => {
+        scan(4, event(4, "JobPaid", "5"));
+        journal.takeNew("reader", "JobPaid", ({ key }) => {
+          journal.setNote(`seen ${key}`, "yes");
+          throw new Error("not now");
+        });
+      }, /not now/);
+      assert.equal(journal.note("seen 5"), undefined);
+      assert.deepEqual(take(), ["5"]);
+    });
+
     it("moving cursor and events together or not at all", () => {
       scan(1, event(1, "JobPaid", "1"));
       assert.throws(() => {

@@ -96,6 +96,35 @@ describe("Settling", () => {
       );
     });
 
+    it("from the same pots although it looks at each payment once, also after a restart", async () => {
+      for (const job of [1, 2, 3]) paid(job, { modelId: BigInt(job) });
+      let looks = 0;
+      const { journal } = scene;
+      const request = journal.events.bind(journal);
+      journal.events = (name: string, key?: string) => {
+        if (name === "JobRequested" || name === "JobPaid") looks++;
+        return request(name, key);
+      };
+      await tick(LATER);
+      assert.equal(looks, 3);
+      settle = new Settle(scene.context, EVERY);
+      await tick(LATER + EVERY);
+      assert.equal(looks, 3);
+      assert.equal(scene.calls("collect").length, 6);
+    });
+
+    it("from the pot of a job whose payment came anew after a reorganisation", async () => {
+      paid(1);
+      await tick(LATER);
+      scene.reorganise(2);
+      paid(2, { modelId: 2n });
+      await tick(LATER);
+      assert.deepEqual(
+        scene.calls("collect").map(({ args }) => (args[0] as unknown[])[1]),
+        [1n, 2n],
+      );
+    });
+
     it("at its interval and not before, also after a restart", async () => {
       paid(1);
       await tick(LATER);
