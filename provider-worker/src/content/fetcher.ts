@@ -1,12 +1,13 @@
 import { lookup } from "node:dns";
 import { open, realpath } from "node:fs/promises";
-import { BlockList, isIP, isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { Agent, request } from "undici";
 
 import { WorkerError } from "../errors.js";
+import { isPrivateAddress } from "./privateAddress.js";
 
 export interface FetcherOptions {
   /** Folders that `file:` URIs may point into. */
@@ -15,38 +16,6 @@ export interface FetcherOptions {
   allowPrivate: boolean;
   /** Milliseconds for one whole download. */
   timeoutMs: number;
-}
-
-const PRIVATE = new BlockList();
-for (const [address, prefix] of [
-  ["0.0.0.0", 8],
-  ["10.0.0.0", 8],
-  ["100.64.0.0", 10],
-  ["127.0.0.0", 8],
-  ["169.254.0.0", 16],
-  ["172.16.0.0", 12],
-  ["192.0.0.0", 24],
-  ["192.168.0.0", 16],
-  ["198.18.0.0", 15],
-  ["224.0.0.0", 3],
-] as const) {
-  PRIVATE.addSubnet(address, prefix, "ipv4");
-  // The same addresses mapped into IPv6 are covered: BlockList checks ::ffff:a.b.c.d against IPv4 rules.
-}
-for (const [address, prefix] of [
-  ["::", 128],
-  ["::1", 128],
-  ["64:ff9b::", 96],
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["ff00::", 8],
-] as const) {
-  PRIVATE.addSubnet(address, prefix, "ipv6");
-}
-
-/** Whether an address belongs to this machine or a network behind it. */
-export function isPrivateAddress(address: string): boolean {
-  return PRIVATE.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
 /**
