@@ -9,7 +9,8 @@ import { diagnose } from "./doctor.js";
 import { WorkerError } from "./errors.js";
 import { createKeystore, openKeystore, readPassword } from "./keystore.js";
 import { createLog } from "./log.js";
-import { redact, secretsOf } from "./redact.js";
+import type { Redact } from "./redact.js";
+import { redactor } from "./redact.js";
 import type { WorkerSettings } from "./settings.js";
 import { loadSettings } from "./settings.js";
 import { rpcProvider, Worker } from "./worker.js";
@@ -31,8 +32,8 @@ const CONNECTION_ERRORS = [
   "SERVER_ERROR",
 ];
 
-/** Not to be shown; known once the settings are read. */
-let secrets: readonly string[] = [];
+/** Hides what is not to be shown; known once the settings are read. */
+let redact: Redact = (text) => text;
 
 const program = new Command("assay-worker")
   .description("Serves, audits and judges inference for the Assay marketplace")
@@ -100,7 +101,7 @@ program
         stop.abort();
       });
     }
-    await new Worker({ settings, deployment, wallet, log: createLog(settings.logLevel, secrets) }).run(stop.signal);
+    await new Worker({ settings, deployment, wallet, log: createLog(settings.logLevel, redact) }).run(stop.signal);
   });
 
 program
@@ -135,12 +136,12 @@ function settingsFile(): string {
 
 function readSettings(): WorkerSettings {
   const settings = loadSettings(settingsFile(), process.env);
-  secrets = secretsOf(settings.rpcUrl);
+  redact = redactor(settings.rpcUrl);
   return settings;
 }
 
 function say(text: string): void {
-  console.log(redact(text, secrets));
+  console.log(redact(text));
 }
 
 function exitCodeOf(error: unknown): number {
@@ -156,7 +157,7 @@ try {
 } catch (error) {
   // Commander says itself what it refuses.
   if (!(error instanceof CommanderError)) {
-    console.error(redact(error instanceof Error ? error.message : String(error), secrets));
+    console.error(redact(error instanceof Error ? error.message : String(error)));
   }
   process.exitCode = exitCodeOf(error);
 }
