@@ -70,10 +70,6 @@ export class Submitter {
     }
   }
 
-  isUnderWay(purpose: string): boolean {
-    return this.#underWay.has(purpose);
-  }
-
   #track(purpose: string, outcome: Promise<Outcome>): Promise<Outcome> {
     const tracked = outcome
       .then((ended) => {

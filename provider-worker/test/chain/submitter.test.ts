@@ -117,11 +117,9 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
   it("has one call under way for each purpose, and then takes the next", async () => {
     const first = submitter.send(call("finalise"));
     const second = submitter.send(call("finalise"));
-    assert.equal(submitter.isUnderWay("finalise"), true);
     await ticker.until(1);
     await mine();
     assert.deepEqual(await Promise.all([first, second]), ["mined", "mined"]);
-    assert.equal(submitter.isUnderWay("finalise"), false);
     assert.equal(await minedCount(), 1);
     const third = submitter.send(call("finalise"));
     await ticker.until(1);
@@ -259,7 +257,6 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     await assert.rejects(lost);
 
     submitter.recover();
-    assert.equal(submitter.isUnderWay("submit 1"), true);
     const joined = submitter.send(call("submit 1"));
     await ticker.rounds(5);
     assert.deepEqual(await pending(), [signed?.hash]);
@@ -348,7 +345,6 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     line.down = true;
     await assert.rejects(submitter.send(call("submit 1")), /ECONNREFUSED/);
     assert.deepEqual(open(), []);
-    assert.equal(submitter.isUnderWay("submit 1"), false);
     line.down = false;
     const sent = submitter.send(call("submit 1"));
     await ticker.until(1);
