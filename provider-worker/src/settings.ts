@@ -6,15 +6,31 @@ import { z } from "zod";
 
 import { WorkerError } from "./errors.js";
 
+const MINUTE_MS = 60_000;
+const DAY_SECONDS = 86_400;
+/** What protobuf, and so ONNX, can hold; such a file is in memory as a whole. */
+const MAX_FILE_BYTES = 2_147_483_647;
+const MAX_DISK_BYTES = 10 ** 15;
+
 const address = z.string().refine((value) => isAddress(value), "is no address");
-const positive = z.number().int().positive();
+/** A whole number within bounds; what is refused is named with its bound. */
+const whole = (least: number, most: number) => bounded(z.number().int(), least, most);
+const bounded = (number: z.ZodNumber, least: number, most: number) =>
+  number
+    .min(least, { error: ({ input }) => `${String(input)} is less than ${least}` })
+    .max(most, { error: ({ input }) => `${String(input)} is more than ${most}` });
+const port = whole(0, 65_535);
+const rpcUrl = z.string().superRefine((value, context) => {
+  const problem = problemOfRpcUrl(value);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
 const modelId = z.union([z.string().regex(/^\d+$/, "is no model id"), z.number().int().positive()]).transform(BigInt);
 
 /** Everything a worker can be told. Unknown names are refused, so that a misspelt one does not pass for its default. */
 export const settingsSchema = z.strictObject({
   /** JSON-RPC endpoint of the chain. */
-  rpcUrl: z.url(),
-  chainId: positive,
+  rpcUrl,
+  chainId: whole(1, Number.MAX_SAFE_INTEGER),
   /** File with the addresses, such as Ignition's `deployed_addresses.json`. */
   deployment: z.string().min(1),
   /** The provider this worker works for. */
@@ -26,48 +42,48 @@ export const settingsSchema = z.strictObject({
   /** File with the keystore's password; the environment variable ASSAY_PASSWORD goes before it. */
   passwordFile: z.string().min(1).optional(),
   dataDir: z.string().min(1),
-  startBlock: z.number().int().nonnegative().default(0),
-  confirmations: z.number().int().nonnegative().default(2),
-  pollMs: positive.default(2000),
-  chunkBlocks: positive.default(2000),
-  overlapBlocks: z.number().int().nonnegative().default(5),
-  maxFeeGwei: z.number().positive().default(200),
-  concurrency: positive.default(2),
-  collectEverySeconds: z.number().int().nonnegative().default(3600),
+  startBlock: whole(0, Number.MAX_SAFE_INTEGER).default(0),
+  confirmations: whole(0, 10_000).default(2),
+  pollMs: whole(1, 10 * MINUTE_MS).default(2000),
+  chunkBlocks: whole(1, 1_000_000).default(2000),
+  overlapBlocks: whole(0, 10_000).default(5),
+  maxFeeGwei: bounded(z.number(), 0.000_001, 1_000_000).default(200),
+  concurrency: whole(1, 256).default(2),
+  collectEverySeconds: whole(0, 30 * DAY_SECONDS).default(3600),
   content: z
     .strictObject({
       host: z.string().default("127.0.0.1"),
-      port: z.number().int().min(0).max(65_535).default(8600),
+      port: port.default(8600),
     })
     .prefault({}),
   fetch: z
     .strictObject({
       fileRoots: z.array(z.string()).default([]),
       allowPrivate: z.boolean().default(false),
-      timeoutMs: positive.default(30_000),
+      timeoutMs: whole(1, 60 * MINUTE_MS).default(30_000),
     })
     .prefault({}),
   limits: z
     .strictObject({
-      modelBytes: positive.default(500_000_000),
-      inputBytes: positive.default(50_000_000),
-      outputBytes: positive.default(50_000_000),
-      storeBytes: positive.default(10_000_000_000),
-      fileBytes: positive.default(20_000_000_000),
-      runners: positive.default(4),
-      inferenceMs: positive.default(60_000),
-      inferenceMb: positive.default(2048),
+      modelBytes: whole(1, MAX_FILE_BYTES).default(500_000_000),
+      inputBytes: whole(1, MAX_FILE_BYTES).default(50_000_000),
+      outputBytes: whole(1, MAX_FILE_BYTES).default(50_000_000),
+      storeBytes: whole(1, MAX_DISK_BYTES).default(10_000_000_000),
+      fileBytes: whole(1, MAX_DISK_BYTES).default(20_000_000_000),
+      runners: whole(1, 1000).default(4),
+      inferenceMs: whole(1, 24 * 60 * MINUTE_MS).default(60_000),
+      inferenceMb: whole(1, 1_048_576).default(2048),
     })
     .prefault({}),
   /** A listener for Prometheus, on this machine only unless told otherwise; port 0 is none. */
   metrics: z
     .strictObject({
       host: z.string().default("127.0.0.1"),
-      port: z.number().int().min(0).max(65_535).default(0),
+      port: port.default(0),
     })
     .prefault({}),
   audit: z.strictObject({ sampleRate: z.number().min(0).max(1).default(0.1) }).prefault({}),
-  shutdownMs: positive.default(10_000),
+  shutdownMs: whole(1, 10 * MINUTE_MS).default(10_000),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
 });
 
@@ -113,4 +129,13 @@ export function loadSettings(file: string, environment: NodeJS.ProcessEnv): Work
   }
   settings.fetch.fileRoots = settings.fetch.fileRoots.map((root) => path.resolve(path.dirname(file), root));
   return settings;
+}
+
+function problemOfRpcUrl(value: string): string | undefined {
+  const protocol = URL.parse(value)?.protocol;
+  if (protocol === "http:" || protocol === "https:") return undefined;
+  if (protocol === "ws:" || protocol === "wss:") {
+    return `${protocol} is not spoken: name the endpoint's ${protocol === "ws:" ? "http:" : "https:"} address`;
+  }
+  return protocol === undefined ? "Invalid URL" : `${protocol} is not spoken: use https: or http:`;
 }

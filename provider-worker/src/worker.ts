@@ -175,7 +175,7 @@ export class Worker {
     return new Submitter(wallet, this.#provider, BigInt(settings.chainId), this.#journal, {
       pollMs: Math.min(settings.pollMs, 2000),
       patience: REPLACE_AFTER_LOOKS,
-      maxFeePerGas: parseUnits(String(settings.maxFeeGwei), "gwei"),
+      maxFeePerGas: parseUnits(settings.maxFeeGwei.toFixed(9), "gwei"),
       delay: async (milliseconds, stop) => {
         await sleep(milliseconds, undefined, { signal: stop });
       },

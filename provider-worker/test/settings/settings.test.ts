@@ -111,6 +111,49 @@ describe("Settings", () => {
     assert.ok(message.startsWith(file));
   });
 
+  for (const [url, problem] of [
+    ["ws://127.0.0.1:8545", "ws: is not spoken: name the endpoint's http: address"],
+    ["wss://rpc.example.org/key", "wss: is not spoken: name the endpoint's https: address"],
+    ["ftp://rpc.example.org/", "ftp: is not spoken: use https: or http:"],
+    ["file:///etc/passwd", "file: is not spoken: use https: or http:"],
+    ["rpc.example.org", "Invalid URL"],
+  ] as const) {
+    it(`refuse ${url} as rpcUrl, and say what to use`, () => {
+      const message = problemsOf(() => load({ ...LEAST, rpcUrl: url }));
+      assert.equal(message, `${file} has 1 problem(s):\n  rpcUrl: ${problem}`);
+    });
+  }
+
+  for (const [name, bound, values] of [
+    ["pollMs", 600_000, { pollMs: 600_001 }],
+    ["confirmations", 10_000, { confirmations: 10_001 }],
+    ["chunkBlocks", 1_000_000, { chunkBlocks: 1_000_001 }],
+    ["overlapBlocks", 10_000, { overlapBlocks: 10_001 }],
+    ["maxFeeGwei", 1_000_000, { maxFeeGwei: 1_000_001 }],
+    ["concurrency", 256, { concurrency: 257 }],
+    ["collectEverySeconds", 2_592_000, { collectEverySeconds: 2_592_001 }],
+    ["shutdownMs", 600_000, { shutdownMs: 600_001 }],
+    ["fetch.timeoutMs", 3_600_000, { fetch: { timeoutMs: 3_600_001 } }],
+    ["limits.modelBytes", 2_147_483_647, { limits: { modelBytes: 2_147_483_648 } }],
+    ["limits.inputBytes", 2_147_483_647, { limits: { inputBytes: 2_147_483_648 } }],
+    ["limits.outputBytes", 2_147_483_647, { limits: { outputBytes: 2_147_483_648 } }],
+    ["limits.storeBytes", 10 ** 15, { limits: { storeBytes: 10 ** 15 + 1 } }],
+    ["limits.fileBytes", 10 ** 15, { limits: { fileBytes: 10 ** 15 + 1 } }],
+    ["limits.runners", 1000, { limits: { runners: 1001 } }],
+    ["limits.inferenceMs", 86_400_000, { limits: { inferenceMs: 86_400_001 } }],
+    ["limits.inferenceMb", 1_048_576, { limits: { inferenceMb: 1_048_577 } }],
+  ] as const) {
+    it(`refuse a ${name} of more than ${bound}, and name both`, () => {
+      const message = problemsOf(() => load({ ...LEAST, ...values }));
+      assert.equal(message, `${file} has 1 problem(s):\n  ${name}: ${bound + 1} is more than ${bound}`);
+    });
+  }
+
+  it("name what is too small, with its bound", () => {
+    const message = problemsOf(() => load({ ...LEAST, pollMs: 0, maxFeeGwei: 0 }));
+    assert.match(message, /pollMs: 0 is less than 1\n {2}maxFeeGwei: 0 is less than 0.000001/);
+  });
+
   it("refuse names they do not know, so that a misspelt one does not pass for its default", () => {
     assert.match(
       problemsOf(() => load({ ...LEAST, confirmation: 12 })),
