@@ -31,7 +31,8 @@ function urlRules(rpcUrl: string): Rule[] {
   return [
     ...wholes.map((whole) => ({ pattern: exactly(whole), by: `${protocol}//${user}${host}${more}` })),
     { pattern: /:\/\/[^\s/?#"]*@/g, by: `://${HIDDEN}@` },
-    { pattern: new RegExp(`${literal(host)}[/?#][^\\s"<>\\\\,;)]+`, "gi"), by: `${host}/${HIDDEN}` },
+    // Without the punctuation of the sentence it stands in.
+    { pattern: new RegExp(`${literal(host)}[/?#][^\\s"<>\\\\,;)]*[^\\s"<>\\\\,;).:']`, "gi"), by: `${host}/${HIDDEN}` },
   ];
 }
 

@@ -65,6 +65,13 @@ describe("Redaction", () => {
     }
   });
 
+  it("leaves the sentence that a URL stands in as it was", () => {
+    const url = `https://rpc.example.org/v2/${API_KEY}`;
+    const text = (shown: string) => `chain 1 at ${shown}: check rpcUrl ('${shown}', ${shown}; see ${shown}.`;
+    assert.equal(redactor(url)(text(url)), text("https://rpc.example.org/***"));
+    assert.equal(redactor(url)(text(`${url}/eth`)), text("https://rpc.example.org/***"));
+  });
+
   it("hides credentials in any URL", () => {
     assert.equal(redactor("http://127.0.0.1:8545")("at ftp://me:x@host/a"), "at ftp://***@host/a");
   });
