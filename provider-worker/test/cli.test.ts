@@ -16,7 +16,11 @@ const CLI = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
 async function init(folder: string, environment: NodeJS.ProcessEnv): Promise<string> {
   const file = path.join(folder, "settings.json");
   const command = ["--import", "tsx", CLI, "--settings", file, "init"];
-  await promisify(execFile)(process.execPath, command, { env: { PATH: process.env.PATH, ...environment } });
+  await promisify(execFile)(process.execPath, command, {
+    env: { PATH: process.env.PATH, ...environment },
+    timeout: 120_000,
+    killSignal: "SIGKILL",
+  });
   return file;
 }
 

@@ -37,7 +37,7 @@ export class Anvil {
       child.kill();
       await ended;
     };
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 600; tries++) {
       const up = await provider.send("eth_chainId", []).then(
         () => true,
         () => false,

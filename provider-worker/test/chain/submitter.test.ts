@@ -9,6 +9,7 @@ import type { Call, Outcome, SubmitterOptions } from "../../src/chain/submitter.
 import { Submitter } from "../../src/chain/submitter.js";
 import type { SentTransaction } from "../../src/jobs/journal.js";
 import { Journal } from "../../src/jobs/journal.js";
+import { eventually } from "../support/eventually.js";
 import { Ticker } from "../support/ticker.js";
 
 const CHAIN_ID = 31337;
@@ -203,7 +204,7 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
 
   /** Resolves when nothing is open any more. */
   async function settled(): Promise<void> {
-    while (open().length > 0) await new Promise((resolve) => setImmediate(resolve));
+    await eventually("every transaction ends", () => open().length === 0);
   }
 
   it("uses the cap rather than stop short of it", async () => {

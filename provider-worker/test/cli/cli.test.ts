@@ -34,7 +34,12 @@ function run(args: string[], environment: NodeJS.ProcessEnv = {}) {
   return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
     const command = ["--import", "tsx", CLI, ...args];
     const { PATH, NODE_V8_COVERAGE } = process.env;
-    const child = spawn(process.execPath, command, { env: { PATH, NODE_V8_COVERAGE, ...environment } });
+    const child = spawn(process.execPath, command, {
+      env: { PATH, NODE_V8_COVERAGE, ...environment },
+      // A program that hangs fails its test, not the whole run.
+      timeout: 120_000,
+      killSignal: "SIGKILL",
+    });
     let out = "";
     let err = "";
     child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));

@@ -24,12 +24,18 @@ describe("What the fetcher refuses", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
-  after(() => {
+  after(async () => {
+    await Promise.all(started.map((each) => each.stop()));
     server.close();
     server.closeAllConnections();
     rmSync(folder, { recursive: true });
   });
-  const fetcher = (fileRoots: string[] = [folder]) => new Fetcher({ fileRoots, allowPrivate: true, timeoutMs: 60_000 });
+  const started: Fetcher[] = [];
+  const fetcher = (fileRoots: string[] = [folder]) => {
+    const made = new Fetcher({ fileRoots, allowPrivate: true, timeoutMs: 60_000 });
+    started.push(made);
+    return made;
+  };
   /** Whether the worker declines the job, rather than try again until its deadline. */
   const refusedForGood = async (uri: string, roots?: string[]): Promise<boolean> => {
     try {

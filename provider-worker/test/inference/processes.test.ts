@@ -2,28 +2,43 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { TestContext } from "node:test";
 import { describe, it } from "node:test";
 
 import type { InferenceError } from "../../src/errors.js";
 import { ChildRunner } from "../../src/inference/runner.js";
+import { eventually } from "../support/eventually.js";
 import { modelFile, samples } from "../support/models.js";
 
-const LIMITS = { timeoutMs: 20_000, memoryMb: 1000 };
+const LIMITS = { timeoutMs: 60_000, memoryMb: 1000 };
 
 /** Child processes of this one. */
 const children = (): number[] =>
   readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 
 /** Resolves once a process is gone. */
-async function gone(pid: number): Promise<void> {
-  while (children().includes(pid)) await new Promise((resolve) => setImmediate(resolve));
+const gone = (pid: number) => eventually(`process ${pid} ends`, () => !children().includes(pid));
+
+/** A runner that is stopped whatever becomes of its test, and its process. */
+async function start(test: TestContext): Promise<{ runner: ChildRunner; pid: number }> {
+  const before = children();
+  const runner = await ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), LIMITS);
+  test.after(() => {
+    runner.stop();
+  });
+  const [pid] = children().filter((each) => !before.includes(each));
+  assert.ok(pid);
+  return { runner, pid };
 }
 
-const options = { skip: process.platform !== "linux" && "it reads /proc", timeout: 120_000 };
+const options = { skip: process.platform !== "linux" && "it reads /proc", timeout: 300_000 };
 
 describe("An inference process", options, () => {
-  it("does not stay behind where the model cannot be loaded", async () => {
+  it("does not stay behind where the model cannot be loaded", async (test) => {
     const folder = mkdtempSync(path.join(tmpdir(), "assay-broken-"));
+    test.after(() => {
+      rmSync(folder, { recursive: true });
+    });
     const broken = path.join(folder, "broken.onnx");
     writeFileSync(broken, "no model");
     const before = children();
@@ -34,16 +49,12 @@ describe("An inference process", options, () => {
         .map(gone),
     );
     assert.deepEqual(children(), before);
-    rmSync(folder, { recursive: true });
   });
 
-  it("leaves it to the worker to stop when the terminal or a service manager tells all of them", async () => {
+  it("leaves it to the worker to stop when the terminal or a service manager tells all of them", async (test) => {
     const [x] = samples("digits").x;
     assert.ok(x);
-    const before = children();
-    const runner = await ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), LIMITS);
-    const [pid] = children().filter((each) => !before.includes(each));
-    assert.ok(pid);
+    const { runner, pid } = await start(test);
     process.kill(pid, "SIGINT");
     process.kill(pid, "SIGTERM");
     assert.equal((await runner.run(new Map([["x", x]]))).size, 2);
@@ -52,13 +63,10 @@ describe("An inference process", options, () => {
     await gone(pid);
   });
 
-  it("is started again after it died with nothing to do", async () => {
+  it("is started again after it died with nothing to do", async (test) => {
     const [x] = samples("digits").x;
     assert.ok(x);
-    const before = children();
-    const runner = await ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), LIMITS);
-    const [pid] = children().filter((each) => !before.includes(each));
-    assert.ok(pid);
+    const { runner, pid } = await start(test);
     process.kill(pid, "SIGKILL");
     await gone(pid);
     // Seen by the system, not by this process yet: the first run may fail, and nothing else may.
@@ -66,20 +74,15 @@ describe("An inference process", options, () => {
       assert.equal((error as InferenceError).reason, "crash");
     });
     assert.equal((await runner.run(new Map([["x", x]]))).size, 2);
-    runner.stop();
   });
 
-  it("is started again after somebody killed it", async () => {
+  it("is started again after somebody killed it", async (test) => {
     const [x] = samples("digits").x;
     assert.ok(x);
-    const before = children();
-    const runner = await ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), LIMITS);
-    const [pid] = children().filter((each) => !before.includes(each));
-    assert.ok(pid);
+    const { runner, pid } = await start(test);
     const running = runner.run(new Map([["x", x]]));
     process.kill(pid, "SIGKILL");
     await assert.rejects(running, { reason: "crash" });
     assert.equal((await runner.run(new Map([["x", x]]))).size, 2);
-    runner.stop();
   });
 });

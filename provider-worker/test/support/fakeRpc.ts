@@ -5,6 +5,8 @@ import type { Deployment } from "@assay/sdk";
 import { connect } from "@assay/sdk";
 import { VoidSigner, ZeroAddress } from "ethers";
 
+import { inTime } from "./eventually.js";
+
 /** A node that answers what the test says: methods by name, contract functions by `contract.function`. */
 export class FakeRpc {
   answers: Record<string, unknown> = {};
@@ -36,11 +38,12 @@ export class FakeRpc {
   /** Resolves when a method was asked for so many times more. */
   async until(method: string, times: number): Promise<void> {
     const before = this.#asked.get(method) ?? 0;
-    await new Promise<void>((resolve) => {
+    const asked = new Promise<void>((resolve) => {
       this.#watchers.push(() => {
         if ((this.#asked.get(method) ?? 0) >= before + times) resolve();
       });
     });
+    await inTime(`${method} is asked for ${times} times`, asked);
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,5 @@
+import { inTime } from "./eventually.js";
+
 /** A delay that ends when the test says so: nothing depends on a clock. */
 export class Ticker {
   #waiting: (() => void)[] = [];
@@ -20,7 +22,7 @@ export class Ticker {
   /** Resolves once so many wait. */
   async until(count: number): Promise<void> {
     if (this.#waiting.length >= count) return;
-    await new Promise<void>((resolve) => this.#watchers.push({ count, resolve }));
+    await inTime(`${count} wait`, new Promise<void>((resolve) => this.#watchers.push({ count, resolve })));
     this.#watchers = [];
   }
 
