@@ -83,5 +83,5 @@ export class Serve implements Role {
 
 /** Name of the note that a job cannot be done. */
 function noteOf(terms: JobTerms): string {
-  return `cannot do ${workOf(terms)}`;
+  return `cannot do ${jobIdText(terms.id)}`;
 }
