@@ -16,8 +16,14 @@ const ELEMENTS = 256;
 const [LEAST_RUNS, MOST_RUNS] = [4, 64];
 /** Terms that are added up to try one variant of one node on one run; elements beyond are left out evenly. */
 const TERMS = 1 << 19;
-/** Each fourth run has numbers so small that products become zeros of both signs. */
-const SMALL = 2 ** -148;
+/** Numbers of a run: what they are multiplied by, and one in how many is a zero of either sign. */
+interface Numbers {
+  readonly scale: number;
+  readonly zeros: number;
+}
+const USUAL: Numbers = { scale: 1, zeros: 16 };
+/** In turn. Zeros, and products that underflow to zeros, show what a sum begins with. */
+const NUMBERS: readonly Numbers[] = [USUAL, { scale: 1, zeros: 2 }, USUAL, { scale: 2 ** -148, zeros: 16 }];
 /** An order that depends on where an operand lies in memory. */
 const OF_MEMORY: SumOrder = SumOrder.Packets;
 
@@ -63,7 +69,7 @@ function otherConstants(open: Open, seed: number): Open {
   for (const name of open.node.input) {
     const value = values.get(name);
     if (value?.constant?.dtype !== "float32") continue;
-    const numbers = randomFloats(elementCount(value.dims), next);
+    const numbers = randomFloats(elementCount(value.dims), next, { scale: 1, zeros: 4 });
     // A variance is not negative.
     const suitable = open.node.opType === "BatchNormalization" ? numbers.map(Math.abs) : numbers;
     values.set(name, { ...value, constant: fromFloat32Array(suitable, value.dims) });
@@ -78,7 +84,7 @@ async function runTrial(model: OnnxModel, nodes: readonly Open[], seed: number, 
   const loaded = await runtime.load(trialModel(model, nodes));
   try {
     for (const count = Math.max(...nodes.map(runsFor)); runs.length < count;) {
-      const operands = operandsFor(nodes, next, runs.length % 4 === 3 ? SMALL : 1);
+      const operands = operandsFor(nodes, next, NUMBERS[runs.length % NUMBERS.length] ?? USUAL);
       const results = [...operands, ...(await loaded.run(operands))];
       runs.push(new Map(results.map(([name, tensor]) => [name, canonicaliseNaN(tensor)])));
     }
@@ -127,13 +133,10 @@ function copy(name: string): OnnxNode {
   return { opType: "Concat", input: [name], output: [copyOf(name)], attribute: [axis] };
 }
 
-function operandsFor(nodes: readonly Open[], next: () => number, scale: number): Map<string, Tensor> {
+function operandsFor(nodes: readonly Open[], next: () => number, numbers: Numbers): Map<string, Tensor> {
   const open = nodes.flatMap((node) => operandsOf(node)).filter(([, { constant }]) => !constant);
   return new Map(
-    open.map(([name, { dims }]) => {
-      const values = randomFloats(elementCount(dims), next).map((value) => value * scale);
-      return [name, fromFloat32Array(values, dims)];
-    }),
+    open.map(([name, { dims }]) => [name, fromFloat32Array(randomFloats(elementCount(dims), next, numbers), dims)]),
   );
 }
 
@@ -146,12 +149,12 @@ function operandsOf({ node, values, prefix }: Open): [name: string, value: Value
   });
 }
 
-/** Five magnitudes, so that each order rounds otherwise, and some zeros of both signs. */
-function randomFloats(count: number, next: () => number): Float32Array {
+/** Five magnitudes, so that each order rounds otherwise. */
+function randomFloats(count: number, next: () => number, { scale, zeros }: Numbers): Float32Array {
   return Float32Array.from({ length: count }, () => {
     const bits = next();
-    const value = (next() / 2 ** 31 - 1) * 2 ** (bits % 5);
-    return (bits >>> 8) % 16 === 0 ? 0 * value : value;
+    const value = (next() / 2 ** 31 - 1) * 2 ** (bits % 5) * scale;
+    return (bits >>> 8) % zeros === 0 ? 0 * value : value;
   });
 }
 
