@@ -197,6 +197,10 @@ const OPERATORS: Record<string, Make> = {
     const pads = Array.from({ length: 4 }, () => random.below(3));
     return { op: "Pad", inputs: [x], constants: { 1: int64s(pads), 3: int64s([-1, 0]) }, opset: 18 };
   },
+  Sqrt: (random) => ({
+    op: "Sqrt",
+    inputs: [randomTensor(random, "float32", randomDims(random, 1 + random.below(4)))],
+  }),
   Gather: (random) => {
     const x = any(random, 1 + random.below(3));
     const axis = random.below(x.dims.length);

@@ -27,7 +27,6 @@ const KINDS: readonly (Answer & { operators: readonly string[] })[] = [
       "Gelu",
       "Softplus",
       "Pow",
-      "Sqrt",
       "Sin",
       "Cos",
       "LayerNormalization",

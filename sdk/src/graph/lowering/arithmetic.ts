@@ -31,3 +31,9 @@ export const add = lowerAs("Add");
 export const sub = lowerAs("Sub");
 export const mul = lowerAs("Mul");
 export const div = lowerAs("Div");
+
+export const sqrt: Lowering = (node) => {
+  const x = node.input(0);
+  if (x.dtype !== "float32") throw new Refusal(`its operand is ${x.dtype}`, "Use float32");
+  return [{ instruction: { operator: "Sqrt" }, operands: [anyLayout(x)], output: node.output() }];
+};

@@ -1,5 +1,5 @@
 import type { Lowering } from "../draft.js";
-import { add, div, mul, sub } from "./arithmetic.js";
+import { add, div, mul, sqrt, sub } from "./arithmetic.js";
 import { cast, concat, gather, pad } from "./indexMaps.js";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
 import { conv, gemm, matMul } from "./floatDot.js";
@@ -34,6 +34,7 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
   Sub: sub,
   Mul: mul,
   Div: div,
+  Sqrt: sqrt,
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
   MatMulInteger: matMulInteger,
