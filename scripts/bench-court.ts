@@ -11,6 +11,7 @@ import Table from "cli-table3";
 
 import type { Step, Tally } from "./bench/court.js";
 import { measureDispute, tryHonest, tryMutations } from "./bench/court.js";
+import type { VerifierRow } from "./bench/verifiers.js";
 import { measureVerifiers } from "./bench/verifiers.js";
 import { Progress } from "./demo/progress.js";
 
@@ -23,8 +24,8 @@ const { values: options } = parseArgs({
 });
 
 /** The first word of a row's name is the operator; what follows says how it was measured. */
-function toVerifier({ operator, reads, gas }: { operator: string; reads: number; gas: number }) {
-  return { operator, profile: "exact", elements: 1, K: reads, gas };
+function toVerifier({ operator, profile, reads, gas }: VerifierRow) {
+  return { operator, profile, elements: 1, K: reads, gas };
 }
 
 function toTables(steps: readonly Step[], total: bigint, tallies: Readonly<Record<string, Tally>>): string {

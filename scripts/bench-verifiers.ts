@@ -1,5 +1,5 @@
 /**
- * Gas of each exact operator's verifier: everything but calldata and Merkle proofs.
+ * Gas of each operator's verifier: everything but calldata and Merkle proofs.
  *
  *   npm run bench:verifiers             prints the table
  *   npm run bench:verifiers -- --json   one line of JSON

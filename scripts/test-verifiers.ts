@@ -1,5 +1,5 @@
 /**
- * The exact operators' verifiers beside onnxruntime, with as many cases as wanted.
+ * The operators' verifiers beside onnxruntime, with as many cases as wanted.
  *
  *   npm run test:verifiers -- --cases 20000 --seed 7
  */

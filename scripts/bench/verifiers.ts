@@ -10,6 +10,8 @@ import { randomTensor } from "../../test/verifiers/support/values.js";
 /** What a verifier takes to judge one element, without calldata and Merkle proofs. */
 export interface VerifierRow {
   operator: string;
+  /** Of the models that have such nodes. */
+  profile: "exact" | "canonical";
   /** Elements or multiply-adds that are read. */
   reads: number;
   gas: number;
@@ -146,7 +148,8 @@ export async function measureVerifiers(): Promise<VerifierRow[]> {
     const claims = benches.map(claimForBench);
     if ((await verdicts(verifier, claims)).includes(Verdict.NotJudged)) throw new Error(`${family} judges not all`);
     const used = await gasOf(verifier, claims);
-    benches.forEach(({ name, reads }, i) => rows.push({ operator: name, reads, gas: used[i] ?? 0 }));
+    const profile = family === "FloatDot" ? "canonical" : "exact";
+    benches.forEach(({ name, reads }, i) => rows.push({ operator: name, profile, reads, gas: used[i] ?? 0 }));
   }
   return rows;
 }
