@@ -17,7 +17,9 @@ library FloatSums {
         Lanes,
         /// In two times four lanes from the first address that is a multiple of 16 bytes; then what is before it and
         /// behind them.
-        Packets
+        Packets,
+        /// Each column of a window on its own; then the columns.
+        Columns
     }
 
     /// @notice What the blocks' sums begin with, and the sum of all blocks.
@@ -112,6 +114,17 @@ library FloatSums {
             F32 total = _following(_folded(even), terms, 0, first);
             return _following(total, terms, first + packets * LANES, terms.length);
         }
+    }
+
+    /// @notice `taps` are the terms' row-major places in a window whose rows have `width` places.
+    function inColumns(uint256[] memory terms, uint256[] memory taps, uint256 width) internal pure returns (F32 total) {
+        F32[] memory columns = new F32[](width);
+        for (uint256 i; i < terms.length; ++i) {
+            uint256 column = taps[i] % width;
+            columns[column] = columns[column].add(_number(terms[i]));
+        }
+        total = MINUS_ZERO;
+        for (uint256 column; column < width; ++column) total = total.add(columns[column]);
     }
 
     /// @dev Three that remain of blocks of four are a pair and a single one: so the kernel for one row has it.

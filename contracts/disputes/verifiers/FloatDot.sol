@@ -86,17 +86,19 @@ contract FloatDot is IOperatorVerifier {
         (Windows.Window memory window, uint32 divisor, FloatSums.Order order) = _pool(claim, x.header.rank);
         TensorHeader memory output = reading.output.header;
         uint256[8] memory index = MultiIndex.unravel(output, claim.element);
-        (uint256[] memory places, ) = Windows.places(window, x.header, output, index);
+        (uint256[] memory places, uint256[] memory taps) = Windows.places(window, x.header, output, index);
         if (x.header.dims[1] != output.dims[1] || places.length == 0) revert Claims.Claims_WrongShape();
 
         // Row-major elements of the image and channel that come before its places.
         uint256 first = (index[0] * x.header.dims[1] + index[1]) * Windows.placesOf(x.header);
         for (uint256 i; i < places.length; ++i) places[i] = FloatSums.term(Claims.read(reading, x, first + places[i]));
-        FloatSums.Start memory start = FloatSums.Start(SoftFloat32.ZERO, FloatSums.MINUS_ZERO);
-        return
-            _sum(places, order, numeric, start, first).div(
-                SoftFloat32.fromUint(divisor == 0 ? places.length : divisor)
-            );
+        F32 sum;
+        if (order == FloatSums.Order.Columns) {
+            sum = FloatSums.inColumns(places, taps, window.kernel[window.kernel.length - 1]);
+        } else {
+            sum = _sum(places, order, numeric, FloatSums.Start(SoftFloat32.ZERO, FloatSums.MINUS_ZERO), first);
+        }
+        return sum.div(SoftFloat32.fromUint(divisor == 0 ? places.length : divisor));
     }
 
     function _reduceMean(
@@ -123,6 +125,8 @@ contract FloatDot is IOperatorVerifier {
         if (outer * length * inner != x.count || outer * inner != reading.output.count) {
             revert Claims.Claims_WrongShape();
         }
+        // A row has no columns.
+        if (order == FloatSums.Order.Columns) revert Claims.Claims_WrongAttributes();
 
         uint256 first = (claim.element / inner) * length * inner + (claim.element % inner);
         uint256[] memory terms = new uint256[](length);

@@ -96,6 +96,16 @@ describe("The order of summation that onnxruntime shows", () => {
     });
   }
 
+  it("of an average is column by column in older versions of the operator", async () => {
+    const inputs = [floats(random, 1, 3, 9, 9)];
+    const attributes = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] };
+    const orderOf = async (opset: number) => {
+      const [instruction] = (await check({ op: "AveragePool", inputs, attributes, opset })).model.instructions;
+      return instruction && "order" in instruction ? instruction.order : undefined;
+    };
+    assert.deepEqual([await orderOf(15), await orderOf(21)], [3, 0]);
+  });
+
   it("is the same each time, and part of the commitment", async () => {
     const file = onnxFile(modelOf(ORDERS["a dense layer adds them to its bias"]?.given as Case).description);
     const [first, second] = [await readModel(file, inProcess), await readModel(file, inProcess)];

@@ -1,8 +1,8 @@
 import { elementCount } from "../tensor/tensor.js";
 import { fma } from "./float32.js";
-import { dot, sum } from "./floatSums.js";
+import { dot, inColumns, sum } from "./floatSums.js";
 import { rowMajorStrides, toIndex } from "./indices.js";
-import type { Convolution, InstructionOf } from "./instruction.js";
+import { SumOrder, type Convolution, type InstructionOf } from "./instruction.js";
 import type { Numeric } from "./types.js";
 import { strided, windowPlaces, type Elements, type Shape, type Values } from "./values.js";
 
@@ -74,9 +74,14 @@ export function averagePool(
   return (element) => {
     const [image = 0, channel = 0, ...place] = toIndex(element, output.dims);
     const first = (image * channels + channel) * elementCount(spatial);
-    const places = [...windowPlaces(window, place, spatial)].map(({ at }) => first + strided(0, strides, at));
-    const values = places.map((at) => Number(x.at(at)));
-    return Math.fround(sum(values, order, numeric, { block: 0, total: -0 }, first) / (divisor || places.length));
+    const places = [...windowPlaces(window, place, spatial)];
+    const values = places.map(({ at }) => Number(x.at(first + strided(0, strides, at))));
+    const columns = places.map(({ tap }) => tap.at(-1) ?? 0);
+    const total =
+      order === SumOrder.Columns
+        ? inColumns(values, columns, window.kernel.at(-1) ?? 1)
+        : sum(values, order, numeric, { block: 0, total: -0 }, first);
+    return Math.fround(total / (divisor || places.length));
   };
 }
 

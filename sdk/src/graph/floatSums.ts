@@ -35,6 +35,16 @@ export function sum(
   return inBlocks({ a }, numeric, start);
 }
 
+/** Each column of a window on its own, then the columns; `columns` of the terms. */
+export function inColumns(a: readonly number[], columns: readonly number[], width: number): number {
+  const sums = new Array<number>(width).fill(0);
+  a.forEach((term, i) => {
+    const column = columns[i] ?? 0;
+    sums[column] = add(sums[column] ?? 0, term);
+  });
+  return sums.reduce(add, -0);
+}
+
 /** Adding to -0 changes nothing: a sum that begins with it begins with its first term. */
 function inBlocks({ a, b }: Terms, { fused, block }: Numeric, start: { block: number; total: number }): number {
   let { total } = start;

@@ -30,7 +30,7 @@ export interface Quantization {
   readonly zeroPoint: number;
 }
 /** How a plain sum is taken (`FloatSums.Order`). */
-export const SumOrder = { Sequence: 0, Lanes: 1, Packets: 2 } as const;
+export const SumOrder = { Sequence: 0, Lanes: 1, Packets: 2, Columns: 3 } as const;
 export type SumOrder = (typeof SumOrder)[keyof typeof SumOrder];
 export interface Reduction {
   /** x as blocks of rows: outer * length * inner elements, of which the length is added up. */

@@ -25,6 +25,7 @@ interface FloatNode {
   constants?: readonly number[];
   /** Computed in the model, so that it lies where onnxruntime puts it. */
   computed?: boolean;
+  opset?: number;
   /** Of the operands, where the operator reads no other. */
   layouts?: readonly Layout[];
 }
@@ -62,7 +63,7 @@ async function run(random: Random, given: FloatNode): Promise<Case> {
 
 const floatNode = ({ nodes }: CourtModel): number => nodes.findIndex(({ operator }) => operator >> 8 === 6);
 
-function modelOf({ op, attributes = {}, inputs, constants = [], computed }: FloatNode) {
+function modelOf({ op, attributes = {}, inputs, constants = [], computed, opset = 21 }: FloatNode) {
   const named = inputs.map((tensor, i) => [`x${i}`, tensor] as const);
   const feeds = named.filter((_, i) => !constants.includes(i));
   const names = named.map(([name], i) => (computed && i === 0 ? "same" : name));
@@ -72,7 +73,7 @@ function modelOf({ op, attributes = {}, inputs, constants = [], computed }: Floa
     inputs: Object.fromEntries(feeds.map(([name, { dtype, dims }]) => [name, [dtype, dims]])),
     outputs: { y: undefined },
     constants: Object.fromEntries(named.filter((_, i) => constants.includes(i))),
-    opset: op === "BatchNormalization" ? 15 : 21,
+    opset,
   };
   return { file: onnxFile(description), feeds: new Map(feeds) };
 }
@@ -149,8 +150,13 @@ function averagePool(random: Random): FloatNode {
   const x = floats(random, [...randomDims(random, 2, 3), ...spatial]);
   if (random.below(3) === 0) return { op: "GlobalAveragePool", inputs: [x] };
   const { kernel, strides, dilations } = window;
-  const attributes = { kernel_shape: kernel, strides, dilations, pads, count_include_pad: random.below(2) };
-  return { op: "AveragePool", attributes: { ...attributes, ceil_mode: random.below(3) === 0 ? 1 : 0 }, inputs: [x] };
+  const attributes = { kernel_shape: kernel, strides, pads, count_include_pad: random.below(2) };
+  // Other kernels: those of older versions know no dilations.
+  if (random.below(2) === 0) {
+    const whole = { ...attributes, ceil_mode: random.below(3) === 0 ? 1 : 0, dilations };
+    return { op: "AveragePool", attributes: whole, inputs: [x] };
+  }
+  return { op: "AveragePool", attributes, inputs: [x], opset: 15 };
 }
 
 const reduce =
@@ -169,7 +175,7 @@ function batchNormalization(random: Random): FloatNode {
   const each = () => randomTensor(random, "float32", [channels], "finite");
   const variance = fromFloat32Array(toFloat32Array(each()).map(Math.abs), [channels]);
   const inputs = [floats(random, [1 + random.below(3), channels, ...spatial]), each(), each(), each(), variance];
-  return { op: "BatchNormalization", inputs, constants: [1, 2, 3, 4] };
+  return { op: "BatchNormalization", inputs, constants: [1, 2, 3, 4], opset: 15 };
 }
 
 export const FLOAT_DOT: Readonly<Record<string, Generator>> = {

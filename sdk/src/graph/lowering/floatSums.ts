@@ -29,7 +29,7 @@ export const averagePool: Lowering = (node) => {
   const window = windowOf(node, x.dims, output.dims, node.ints("kernel_shape") ?? []);
   requireInside(window, x.dims, output.dims);
   const divisor = node.int("count_include_pad", 0) === 1 ? elementCount(window.kernel) : 0;
-  return [pooled(x, output, window, divisor, [SumOrder.Sequence, SumOrder.Lanes])];
+  return [pooled(x, output, window, divisor, [SumOrder.Sequence, SumOrder.Columns, SumOrder.Lanes])];
 };
 
 export const globalAveragePool: Lowering = (node) => {
