@@ -116,9 +116,11 @@ library FloatSums {
         }
     }
 
-    /// @notice `taps` are the terms' row-major places in a window whose rows have `width` places.
+    /// @notice `taps` are the terms' row-major places in a window whose rows have `width` places. A column begins with
+    /// its first term, and is zero if it has none.
     function inColumns(uint256[] memory terms, uint256[] memory taps, uint256 width) internal pure returns (F32 total) {
         F32[] memory columns = new F32[](width);
+        for (uint256 i; i < taps.length; ++i) columns[taps[i] % width] = MINUS_ZERO;
         for (uint256 i; i < terms.length; ++i) {
             uint256 column = taps[i] % width;
             columns[column] = columns[column].add(_number(terms[i]));

@@ -35,9 +35,9 @@ export function sum(
   return inBlocks({ a }, numeric, start);
 }
 
-/** Each column of a window on its own, then the columns; `columns` of the terms. */
+/** Each column of a window on its own, from its first term or zero, then the columns; `columns` of the terms. */
 export function inColumns(a: readonly number[], columns: readonly number[], width: number): number {
-  const sums = new Array<number>(width).fill(0);
+  const sums = Array.from({ length: width }, (_, column) => (columns.includes(column) ? -0 : 0));
   a.forEach((term, i) => {
     const column = columns[i] ?? 0;
     sums[column] = add(sums[column] ?? 0, term);
