@@ -131,8 +131,7 @@ contract FloatDot is IOperatorVerifier {
         uint256 first = (claim.element / inner) * length * inner + (claim.element % inner);
         uint256[] memory terms = new uint256[](length);
         for (uint256 i; i < length; ++i) terms[i] = FloatSums.term(Claims.read(reading, x, first + i * inner));
-        FloatSums.Start memory start = FloatSums.Start(FloatSums.MINUS_ZERO, _unfusedTotal(numeric));
-        return (_sum(terms, order, numeric, start, first), length);
+        return (_sum(terms, order, numeric, _startOfReduction(numeric), first), length);
     }
 
     function _batchNormalization(
@@ -235,9 +234,10 @@ contract FloatDot is IOperatorVerifier {
         return FloatSums.inBlocks(terms, numeric, start);
     }
 
-    /// @dev A sum in blocks is computed as a product with ones.
-    function _unfusedTotal(Numeric memory numeric) private pure returns (F32) {
-        return numeric.block == 0 ? FloatSums.MINUS_ZERO : SoftFloat32.ZERO;
+    /// @dev Fused: from zero. A sum in blocks is computed as a product with ones.
+    function _startOfReduction(Numeric memory numeric) private pure returns (FloatSums.Start memory) {
+        if (numeric.fused) return FloatSums.Start(SoftFloat32.ZERO, FloatSums.MINUS_ZERO);
+        return FloatSums.Start(FloatSums.MINUS_ZERO, numeric.block == 0 ? FloatSums.MINUS_ZERO : SoftFloat32.ZERO);
     }
 
     function _pool(

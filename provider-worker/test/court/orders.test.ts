@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
 import type { Numeric, Tensor } from "@assay/sdk";
-import { fromFloat32Array, fromNumbers, initHash, readModel, runTrace } from "@assay/sdk";
+import { elementCount, fromFloat32Array, fromNumbers, initHash, readModel, runTrace } from "@assay/sdk";
 
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { Random } from "../../../sdk/test/tensor/random.js";
@@ -75,6 +75,23 @@ const ORDERS: Record<string, { given: Case; numeric: Numeric }> = {
     given: { op: "ReduceSum", inputs: [floats(random, 3, 19, 8)], constants: { 1: fromNumbers("int64", [1], [1]) } },
     numeric: FOURS,
   },
+  "a sum over the first axis goes row by row": {
+    given: { op: "ReduceMean", inputs: [floats(random, 9, 7)], attributes: { axes: [0] }, opset: 17 },
+    numeric: fused(0),
+  },
+  "an average goes over the window": {
+    given: {
+      op: "AveragePool",
+      inputs: [floats(random, 1, 2, 9, 9)],
+      attributes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1] },
+      opset: 17,
+    },
+    numeric: { ...fused(0), fused: false },
+  },
+  "an average of everything goes in lanes": {
+    given: { op: "GlobalAveragePool", inputs: [floats(random, 2, 2, 7, 5)] },
+    numeric: { ...fused(0), fused: false },
+  },
   "batch normalisation rounds twice": {
     given: {
       op: "BatchNormalization",
@@ -95,6 +112,16 @@ describe("The order of summation that onnxruntime shows", () => {
       assert.deepEqual(model.nodes.at(-1)?.numeric, numeric);
     });
   }
+
+  it("holds for zeros of both signs, infinities and the smallest numbers throughout", async () => {
+    for (const { given } of Object.values(ORDERS)) {
+      for (const value of [0, -0, Infinity, -Infinity, NaN, 2 ** -149, -(2 ** -149)]) {
+        const same = (tensor: Tensor | undefined) =>
+          tensor && { ...filled(elementCount(tensor.dims), value), dims: tensor.dims };
+        await check({ opset: 18, ...given, inputs: given.inputs.map(same) });
+      }
+    }
+  });
 
   it("of an average is column by column in older versions of the operator", async () => {
     const inputs = [floats(random, 1, 3, 9, 9)];

@@ -85,13 +85,13 @@ export function averagePool(
   };
 }
 
-/** A sum in blocks is computed as a product with ones. */
+/** Fused: from zero. A sum in blocks is computed as a product with ones. */
 export function reduce(
   { operator, length, inner, order }: InstructionOf<"ReduceSum"> | InstructionOf<"ReduceMean">,
   numeric: Numeric,
   x: Values,
 ): Elements {
-  const start = { block: -0, total: numeric.block === 0 ? -0 : 0 };
+  const start = numeric.fused ? { block: 0, total: -0 } : { block: -0, total: numeric.block === 0 ? -0 : 0 };
   return (element) => {
     const first = Math.floor(element / inner) * length * inner + (element % inner);
     const values = Array.from({ length }, (_, i) => Number(x.at(first + i * inner)));

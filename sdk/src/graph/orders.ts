@@ -16,14 +16,19 @@ const ELEMENTS = 256;
 const [LEAST_RUNS, MOST_RUNS] = [4, 64];
 /** Terms that are added up to try one variant of one node on one run; elements beyond are left out evenly. */
 const TERMS = 1 << 19;
-/** Numbers of a run: what they are multiplied by, and one in how many is a zero of either sign. */
+/** Numbers of a run: what they are multiplied by, and one in how many is a zero of either sign; 0: all are -0. */
 interface Numbers {
   readonly scale: number;
   readonly zeros: number;
 }
 const USUAL: Numbers = { scale: 1, zeros: 16 };
 /** In turn. Zeros, and products that underflow to zeros, show what a sum begins with. */
-const NUMBERS: readonly Numbers[] = [USUAL, { scale: 1, zeros: 2 }, USUAL, { scale: 2 ** -148, zeros: 16 }];
+const NUMBERS: readonly Numbers[] = [
+  USUAL,
+  { scale: 1, zeros: 2 },
+  { scale: 1, zeros: 0 },
+  { scale: 2 ** -148, zeros: 16 },
+];
 /** An order that depends on where an operand lies in memory. */
 const OF_MEMORY: SumOrder = SumOrder.Packets;
 
@@ -152,6 +157,7 @@ function operandsOf({ node, values, prefix }: Open): [name: string, value: Value
 /** Five magnitudes, so that each order rounds otherwise. */
 function randomFloats(count: number, next: () => number, { scale, zeros }: Numbers): Float32Array {
   return Float32Array.from({ length: count }, () => {
+    if (zeros === 0) return -0;
     const bits = next();
     const value = (next() / 2 ** 31 - 1) * 2 ** (bits % 5) * scale;
     return (bits >>> 8) % zeros === 0 ? 0 * value : value;

@@ -57,6 +57,7 @@ const lowerReduce =
     });
     const variants = [
       variant(SumOrder.Sequence, EXACT),
+      variant(SumOrder.Sequence, FUSED),
       variant(SumOrder.Sequence, FOURS),
       ...(shape.inner === 1 ? [variant(SumOrder.Packets, EXACT)] : []),
     ];
