@@ -175,7 +175,7 @@ describe("Serving", () => {
     await tick();
     assert.deepEqual(
       scene.calls("submit").map(({ purpose }) => purpose),
-      ["submit 9"],
+      [`submit ${scene.id(9)}`],
     );
     drip.fail(new WorkerError("no answer within 30000 ms", true));
     await calm();
