@@ -120,11 +120,12 @@ export class Submitter {
     return sent;
   }
 
-  /** The chain's count, or the one after the last this worker signed and has not seen settled. */
+  /** The first nonce from the chain's count on that no transaction on its way has: also one that a reorganisation freed. */
   async #nextNonce(): Promise<number> {
-    const mined = await this.provider.getTransactionCount(this.wallet.address, "latest");
-    const open = this.journal.openTransactions().at(-1);
-    return Math.max(mined, open ? open.nonce + 1 : 0);
+    const taken = new Set(this.journal.openTransactions().map(({ nonce }) => nonce));
+    let nonce = await this.provider.getTransactionCount(this.wallet.address, "latest");
+    while (taken.has(nonce)) nonce++;
+    return nonce;
   }
 
   async #fees(): Promise<{ maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }> {
@@ -158,9 +159,18 @@ export class Submitter {
         sent = await this.#replacement(sent).catch(() => sent);
         hashes.push(sent.hash);
       }
-      if (looks % 5 === 0) await this.#broadcast(sent);
+      if (looks % 5 === 0) {
+        await this.#refill(nonce).catch(() => undefined);
+        await this.#broadcast(sent);
+      }
       await this.options.delay(this.options.pollMs, this.options.signal);
     }
+  }
+
+  /** Sends again what a reorganisation took back below `nonce`: nothing above a gap is ever mined. */
+  async #refill(nonce: number): Promise<void> {
+    const count = await this.provider.getTransactionCount(this.wallet.address, "latest");
+    for (const settled of this.journal.settledTransactions(count, nonce)) await this.#broadcast(settled);
   }
 
   async #look(hashes: readonly string[], nonce: number): Promise<Outcome | undefined> {

@@ -175,7 +175,11 @@ export class Journal {
   /** Records a signed transaction before it is sent. */
   recordTransaction({ hash, nonce, purpose, raw }: SentTransaction): void {
     this.#db
-      .prepare("INSERT OR IGNORE INTO transactions (hash, nonce, purpose, raw) VALUES (?, ?, ?, ?)")
+      .prepare(
+        // The same bytes once more are open again: a reorganisation took the first back.
+        `INSERT INTO transactions (hash, nonce, purpose, raw) VALUES (?, ?, ?, ?)
+         ON CONFLICT (hash) DO UPDATE SET outcome = NULL`,
+      )
       .run(hash, nonce, purpose, raw);
   }
 
@@ -184,6 +188,16 @@ export class Journal {
     return this.#db
       .prepare("SELECT hash, nonce, purpose, raw FROM transactions WHERE outcome IS NULL ORDER BY nonce, rowid")
       .all() as never;
+  }
+
+  /** The last signed of each nonce from `first` to before `end` for which none is open. */
+  settledTransactions(first: number, end: number): SentTransaction[] {
+    return this.#db
+      .prepare(
+        `SELECT hash, nonce, purpose, raw FROM transactions WHERE rowid IN (SELECT max(rowid) FROM transactions
+         WHERE nonce >= ? AND nonce < ? GROUP BY nonce HAVING count(*) = count(outcome)) ORDER BY nonce`,
+      )
+      .all(first, end) as never;
   }
 
   /** Notes the outcome of every transaction that shares the nonce: one of them was mined or none can be. */

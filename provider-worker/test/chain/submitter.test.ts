@@ -246,6 +246,50 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     assert.equal(await sent, "mined");
   });
 
+  it("does not wait for ever above a nonce that a reorganisation took back", async () => {
+    const first = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    await mine();
+    assert.equal(await first, "mined");
+    const second = submitter.send(call("submit 2"));
+    await ticker.until(1);
+    assert.deepEqual(
+      open().map(({ nonce }) => nonce),
+      [1],
+    );
+    await anvil.reorg(1);
+    await anvil.forgetPending();
+    assert.equal(await minedCount(), 0);
+
+    await ticker.rounds(5);
+    await mine();
+    assert.equal(await second, "mined");
+    assert.equal(await minedCount(), 2);
+  });
+
+  it("signs for a nonce that a reorganisation freed before any later one", async () => {
+    const first = submitter.send(call("submit 1"));
+    await ticker.until(1);
+    await mine();
+    assert.equal(await first, "mined");
+    const second = submitter.send(call("submit 2"));
+    await ticker.until(1);
+    await anvil.reorg(1);
+    await anvil.forgetPending();
+    const again = submitter.send(call("submit 1"));
+    await ticker.until(2);
+    assert.deepEqual(
+      open().map(({ nonce, purpose }) => [nonce, purpose]),
+      [
+        [0, "submit 1"],
+        [1, "submit 2"],
+      ],
+    );
+    await ticker.rounds(5, 2);
+    await mine();
+    assert.deepEqual(await Promise.all([again, second]), ["mined", "mined"]);
+  });
+
   it("takes up after a restart what it had signed, byte for byte", async () => {
     submitter = start({ patience: 1000 });
     line.lie = (method) => (method === "eth_sendRawTransaction" ? { answer: "0x" } : undefined);

@@ -33,12 +33,12 @@ export class Ticker {
     for (const go of waiting) go();
   }
 
-  /** So many rounds of one waiter: it looks, then waits again. */
-  async rounds(count: number): Promise<void> {
+  /** So many rounds of the waiters, one by default: each looks, then waits again. */
+  async rounds(count: number, waiters = 1): Promise<void> {
     for (let i = 0; i < count; i++) {
-      await this.until(1);
+      await this.until(waiters);
       this.tick();
     }
-    await this.until(1);
+    await this.until(waiters);
   }
 }
