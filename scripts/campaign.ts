@@ -29,12 +29,14 @@ const INTERNAL = [
   "market.openDispute",
   "market.closeDispute",
   "jury.openCase",
+  "providers.closeModel",
 ];
 /** Called once, at deployment. */
 const DEPLOYMENT = [
   "escrow.setControllers",
   "staking.setControllers",
   "market.linkDisputes",
+  "models.linkProviders",
   "disputes.setArbiter",
   "market.setAuthority",
 ];

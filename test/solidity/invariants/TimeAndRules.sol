@@ -75,7 +75,7 @@ abstract contract TimeAndRules is DisputeActions {
 
     /// Whoever tries what only a contract, a deployer or a role may do is refused.
     function intrude(uint256 seed) external acts(seed) {
-        (address target, bytes memory data) = _forbiddenCall(_roll(16));
+        (address target, bytes memory data) = _forbiddenCall(_roll(18));
         vm.prank(_anybody());
         (bool ok, ) = target.call(data);
         if (ok) ++intrusions;
@@ -97,12 +97,14 @@ abstract contract TimeAndRules is DisputeActions {
         if (kind == 10) return (address(market), abi.encodeCall(market.unpause, ()));
         if (kind == 11) return (address(authority), abi.encodeCall(authority.grantRole, (0, _stranger, 0)));
         if (kind == 12) return (address(jury), abi.encodeCall(jury.openCase, (1, _facts(victim))));
+        if (kind == 13) return (address(providers), abi.encodeCall(providers.closeModel, (1)));
+        if (kind == 14) return (address(models), abi.encodeCall(models.linkProviders, (providers)));
         uint256 id = jobCount() == 0 ? 0 : 1 + _roll(jobCount());
-        if (kind == 13) {
+        if (kind == 15) {
             return (address(market), abi.encodeCall(market.openDispute, (_jobs[id].terms, _jobs[id].output)));
         }
-        if (kind == 14) {
-            return (address(market), abi.encodeCall(market.closeDispute, (_jobs[id].terms, _jobs[id].output, true)));
+        if (kind == 16) {
+            return (address(market), abi.encodeCall(market.closeDispute, (_jobs[id].terms, true)));
         }
         return (address(market), abi.encodeCall(market.setMinJobStake, (0)));
     }
