@@ -98,7 +98,7 @@ export class Worker {
     });
     if (settings.metrics.port !== 0) this.#metricsServer = new MetricsServer(this.#metrics.registry, settings.metrics);
     this.#reader = new LogReader(this.#provider, this.#journal, {
-      addresses: [deployment.market, deployment.disputes, deployment.jury],
+      addresses: [deployment.market, deployment.disputes, deployment.jury, deployment.court],
       startBlock: settings.startBlock,
       confirmations: settings.confirmations,
       chunkBlocks: settings.chunkBlocks,
@@ -218,7 +218,7 @@ export class Worker {
       const secret = wallet.signingKey.sign(`0x${"61".repeat(32)}`).serialized;
       roles.push(new Audit(context, { ...settings.audit, concurrency, secret }));
     }
-    if (!settings.roles.every((role) => role === "serve")) roles.push(new Resolve(context));
+    roles.push(new Resolve(context, { everyCase: settings.roles.some((role) => role !== "serve") }));
     return roles;
   }
 

@@ -5,6 +5,8 @@ import {
   AccessManager__factory,
   BlockhashRandomness__factory,
   DisputeManager__factory,
+  IArbiter__factory,
+  type IArbiter,
   InferenceMarket__factory,
   JuryArbiter__factory,
   ModelRegistry__factory,
@@ -31,3 +33,8 @@ export function connect(deployment: Deployment, runner: ContractRunner) {
 }
 
 export type AssayContracts = ReturnType<typeof connect>;
+
+/** The arbiter at an address, as far as every arbiter is one. */
+export function arbiterAt({ disputes }: AssayContracts, address: string): IArbiter {
+  return IArbiter__factory.connect(address, disputes.runner);
+}

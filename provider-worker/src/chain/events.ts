@@ -16,12 +16,21 @@ const KEYS: Readonly<Record<string, string>> = {
   JuryCaseClosed: "caseId",
   CaseOpened: "caseId",
   CaseResolved: "caseId",
+  CourtCaseOpened: "caseId",
+  TracePosted: "caseId",
+  PartDemanded: "caseId",
+  ChildrenRevealed: "caseId",
+  LeafRevealed: "caseId",
+  FraudProven: "caseId",
+  MalformedLeafProven: "caseId",
+  SilenceProven: "caseId",
+  RewardForwarded: "caseId",
 };
 
 /** Stands for text that is none: no address that anything can be fetched from. */
 const NOT_TEXT = "\uFFFD";
 
-/** Decodes a log of market, court or jury; undefined for events the worker does not follow. */
+/** Decodes a log of market, disputes, jury or proof court; undefined for events the worker does not follow. */
 export function decodeEvent(log: Log): ChainEvent | undefined {
   for (const contract of Object.values(INTERFACES)) {
     const parsed = contract.parseLog(log);

@@ -1,15 +1,23 @@
-import { Ruling } from "@assay/sdk";
+import { arbiterAt, Ruling } from "@assay/sdk";
 
+import { partKey, partOf } from "../court/courtCase.js";
+import type { ChainEvent } from "../jobs/journal.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { Phase, requestOf } from "./role.js";
+import { findRequest, Phase, requestOf, sameAddress } from "./role.js";
 
-/** Carries out rulings and pays jurors: anyone may, so every worker that judges or audits does. */
+/**
+ * Carries out rulings and has everyone paid: anyone may, so every worker that judges or audits does, and one that only
+ * serves for its provider's jobs.
+ */
 export class Resolve implements Role {
   readonly name = "resolve";
   readonly #tasks: TaskPool;
 
-  constructor(private readonly context: RoleContext) {
+  constructor(
+    private readonly context: RoleContext,
+    private readonly options: { everyCase: boolean },
+  ) {
     this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.warn({ key, err: error }, "case not resolved yet");
     });
@@ -17,21 +25,29 @@ export class Resolve implements Role {
 
   tick(): Promise<void> {
     const { journal } = this.context;
-    for (const event of journal.openEvents("CaseOpened", ["CaseResolved"])) {
-      this.#tasks.start(event.key, () => this.#resolve(event.key, event.args));
+    for (const event of journal.openEvents("CaseOpened", ["CaseResolved"]).filter((each) => this.#isMine(each))) {
+      this.#tasks.start(event.key, () => this.#resolve(event));
     }
-    for (const event of journal.events("CaseResolved")) {
-      if (journal.note(`paid ${event.key}`) === undefined) {
-        this.#tasks.start(`pay ${event.key}`, () => this.#pay(event.key));
-      }
+    for (const { key } of journal.events("CaseResolved")) {
+      const [opened] = journal.events("CaseOpened", key);
+      if (!opened || !this.#isMine(opened) || journal.note(`paid ${key}`) !== undefined) continue;
+      this.#tasks.start(`pay ${key}`, () => this.#pay(opened));
     }
     return Promise.resolve();
   }
 
-  async #resolve(caseId: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+  #isMine({ args }: ChainEvent): boolean {
+    const { journal, provider } = this.context;
+    return this.options.everyCase || sameAddress(findRequest(journal, String(args.jobId))?.terms.provider, provider);
+  }
+
+  async #resolve({ key: caseId, args }: ChainEvent): Promise<void> {
     const { contracts, journal, submitter, log } = this.context;
-    const [ruling] = await contracts.jury.rulingOf(caseId);
-    if (ruling === Ruling.None) return this.#count(caseId);
+    const [ruling] = await arbiterAt(contracts, String(args.arbiter)).rulingOf(caseId);
+    if (ruling === Ruling.None) {
+      if (await this.#isOf("jury", args.arbiter)) await this.#count(caseId);
+      return;
+    }
     const { terms } = requestOf(journal, String(args.jobId));
     const data = contracts.disputes.interface.encodeFunctionData("resolve", [caseId, terms]);
     const outcome = await submitter.send({
@@ -52,15 +68,53 @@ export class Resolve implements Role {
     await submitter.send({ purpose: `close ${caseId}`, to: await contracts.jury.getAddress(), data, stillWanted });
   }
 
-  async #pay(caseId: string): Promise<void> {
-    const { contracts, journal, submitter } = this.context;
-    const stillWanted = async () => !(await contracts.jury.juryCaseOf(caseId)).paid;
-    if (await stillWanted()) {
-      const data = contracts.jury.interface.encodeFunctionData("payJurors", [caseId]);
-      const to = await contracts.jury.getAddress();
-      await submitter.send({ purpose: `pay ${caseId}`, to, data, stillWanted });
-      if (await stillWanted()) return;
+  /** Noted once all that the arbiter holds went where it belongs. */
+  async #pay({ key: caseId, args }: ChainEvent): Promise<void> {
+    let paid = true;
+    if (await this.#isOf("jury", args.arbiter)) paid = await this.#payJurors(caseId);
+    else if (await this.#isOf("court", args.arbiter)) {
+      paid = (await this.#payDemandFees(caseId)) && (await this.#forwardReward(caseId));
     }
-    journal.setNote(`paid ${caseId}`, "yes");
+    if (paid) this.context.journal.setNote(`paid ${caseId}`, "yes");
+  }
+
+  async #payJurors(caseId: string): Promise<boolean> {
+    const { contracts, submitter } = this.context;
+    const stillWanted = async () => !(await contracts.jury.juryCaseOf(caseId)).paid;
+    if (!(await stillWanted())) return true;
+    const data = contracts.jury.interface.encodeFunctionData("payJurors", [caseId]);
+    await submitter.send({ purpose: `pay ${caseId}`, to: await contracts.jury.getAddress(), data, stillWanted });
+    return !(await stillWanted());
+  }
+
+  async #payDemandFees(caseId: string): Promise<boolean> {
+    const { contracts, journal, submitter } = this.context;
+    const to = await contracts.court.getAddress();
+    let paid = true;
+    for (const { args } of journal.events("PartDemanded", caseId)) {
+      const part = partOf(args.part);
+      const stillWanted = async () => (await contracts.court.demandOf(caseId, part)).deadline !== 0n;
+      if (!(await stillWanted())) continue;
+      const data = contracts.court.interface.encodeFunctionData("payDemandFee", [caseId, part]);
+      const purpose = `fee ${caseId} ${partKey(part)}`;
+      await submitter.send({ purpose, to, data, stillWanted });
+      paid &&= !(await stillWanted());
+    }
+    return paid;
+  }
+
+  /** That it was sent on shows in the journal only, once the block is read. */
+  async #forwardReward(caseId: string): Promise<boolean> {
+    const { contracts, journal, submitter } = this.context;
+    if (journal.events("RewardForwarded", caseId).length > 0) return true;
+    const data = contracts.court.interface.encodeFunctionData("forwardReward", [caseId]);
+    const to = await contracts.court.getAddress();
+    const stillWanted = () => Promise.resolve(journal.events("RewardForwarded", caseId).length === 0);
+    await submitter.send({ purpose: `forward ${caseId}`, to, data, stillWanted });
+    return false;
+  }
+
+  async #isOf(name: "jury" | "court", arbiter: unknown): Promise<boolean> {
+    return sameAddress(arbiter, await this.context.contracts[name].getAddress());
   }
 }

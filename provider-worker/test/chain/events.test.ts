@@ -70,6 +70,20 @@ describe("Events of the chain", () => {
     assert.equal(event?.args.challengeableUntil, "100");
   });
 
+  it("of the proof court go by the case, with parts and facts as plain values", () => {
+    const facts = {
+      ...{ jobId: 7n, modelId: 2n, provider: address(1), client: address(2), challenger: address(3) },
+      ...{ inputCommitment: hash(4), outputCommitment: hash(5), challengeableUntil: 100n },
+    };
+    const opened = decodeEvent(logOf(INTERFACES.court, "CourtCaseOpened", [8n, address(1), facts, 90]));
+    assert.equal(opened?.key, "8");
+    assert.equal((opened.args.facts as { jobId: string }).jobId, hash(7));
+    const part = { tensor: 5, level: 1, index: 2 };
+    const shown = decodeEvent(logOf(INTERFACES.court, "ChildrenRevealed", [8n, part, [hash(1)]]));
+    assert.equal(shown?.key, "8");
+    assert.deepEqual(shown.args, { caseId: "8", part: { tensor: "5", level: "1", index: "2" }, children: [hash(1)] });
+  });
+
   it("that nobody follows, or nobody knows, are left out", () => {
     assert.equal(decodeEvent(logOf(INTERFACES.market, "PauseChanged", [true])), undefined);
     const unknown = new Log(

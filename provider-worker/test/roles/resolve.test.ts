@@ -4,14 +4,14 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { Ruling } from "@assay/sdk";
 
 import { Resolve } from "../../src/roles/resolve.js";
-import { calm, hash, Scene } from "../support/scene.js";
+import { address, calm, DEPLOYMENT, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
 describe("Resolving", () => {
   let scene: Scene;
   let resolve: Resolve;
   beforeEach(() => {
     scene = new Scene();
-    resolve = new Resolve(scene.context);
+    resolve = new Resolve(scene.context, { everyCase: true });
   });
   afterEach(() => {
     scene.journal.close();
@@ -20,9 +20,10 @@ describe("Resolving", () => {
     await resolve.tick();
     await calm();
   };
-  const opened = (id: number, job: number) => {
-    scene.happened("CaseOpened", id, { jobId: String(job), outputCommitment: hash(job) });
+  const opened = (id: number, job: number, arbiter = DEPLOYMENT.jury) => {
+    scene.happened("CaseOpened", id, { jobId: String(job), arbiter, outputCommitment: hash(job) });
   };
+  const purposes = () => scene.sent.map(({ purpose }) => purpose);
 
   it("carries out a ruling as soon as there is one", async () => {
     scene.requested(1);
@@ -54,10 +55,7 @@ describe("Resolving", () => {
     opened(7, 1);
     scene.rulings.set("7", Ruling.Rejected);
     await tick();
-    assert.deepEqual(
-      scene.sent.map(({ purpose }) => purpose),
-      ["resolve 7"],
-    );
+    assert.deepEqual(purposes(), ["resolve 7"]);
     assert.match(scene.warnings.join(""), /job 91 is not in the journal: start the worker from an earlier block/);
   });
 
@@ -68,13 +66,11 @@ describe("Resolving", () => {
     assert.deepEqual(scene.sent, []);
     scene.phase.set("3", 4n);
     await tick();
-    assert.deepEqual(
-      scene.sent.map(({ purpose }) => purpose),
-      ["close 3"],
-    );
+    assert.deepEqual(purposes(), ["close 3"]);
   });
 
   it("pays the jurors of a resolved case, once", async () => {
+    opened(3, 1);
     scene.happened("CaseResolved", 3);
     scene.outcome = () => {
       scene.juryPaid = true;
@@ -82,17 +78,15 @@ describe("Resolving", () => {
     };
     await tick();
     await tick();
-    assert.deepEqual(
-      scene.sent.map(({ purpose }) => purpose),
-      ["pay 3"],
-    );
-    resolve = new Resolve(scene.context);
+    assert.deepEqual(purposes(), ["pay 3"]);
+    resolve = new Resolve(scene.context, { everyCase: true });
     scene.juryPaid = false;
     await tick();
     assert.equal(scene.sent.length, 1);
   });
 
   it("pays them again where that came to nothing", async () => {
+    opened(3, 1);
     scene.happened("CaseResolved", 3);
     scene.outcome = () => "reverted";
     await tick();
@@ -101,10 +95,83 @@ describe("Resolving", () => {
   });
 
   it("notes that somebody else paid them", async () => {
+    opened(3, 1);
     scene.happened("CaseResolved", 3);
     scene.juryPaid = true;
     await tick();
     assert.deepEqual(scene.sent, []);
     assert.equal(scene.journal.note("paid 3"), "yes");
+  });
+
+  describe("before an arbiter that is not the jury", () => {
+    it("carries out its ruling, and counts no votes", async () => {
+      scene.requested(1);
+      opened(3, 1, address(0xa4b));
+      scene.phase.set("3", 4n);
+      await tick();
+      assert.deepEqual(purposes(), []);
+      scene.rulings.set("3", Ruling.Rejected);
+      await tick();
+      assert.deepEqual(purposes(), ["resolve 3"]);
+    });
+
+    it("pays nobody", async () => {
+      opened(3, 1, address(0xa4b));
+      scene.happened("CaseResolved", 3);
+      await tick();
+      assert.deepEqual(purposes(), []);
+      assert.equal(scene.journal.note("paid 3"), "yes");
+    });
+  });
+
+  describe("before the proof court", () => {
+    const part = { tensor: "5", level: "0", index: "1" };
+    beforeEach(() => {
+      opened(3, 1, DEPLOYMENT.court);
+      scene.happened("PartDemanded", 3, { part, replyBy: String(NOW) });
+      scene.demands.set("3 5 0 1", { deadline: BigInt(NOW), answered: true });
+      scene.happened("CaseResolved", 3);
+      scene.outcome = ({ name }) => {
+        if (name === "payDemandFee") scene.demands.clear();
+        return "mined";
+      };
+    });
+
+    it("sends fees and reward where the ruling says, each once", async () => {
+      await tick();
+      assert.deepEqual(purposes(), ["fee 3 5 0 1", "forward 3"]);
+      scene.happened("RewardForwarded", 3);
+      await tick();
+      await tick();
+      assert.equal(scene.sent.length, 2);
+      assert.equal(scene.journal.note("paid 3"), "yes");
+    });
+
+    it("goes on with what is left after a restart", async () => {
+      scene.outcome = () => "reverted";
+      await tick();
+      assert.deepEqual(purposes(), ["fee 3 5 0 1"]);
+      scene.demands.clear();
+      resolve = new Resolve(scene.context, { everyCase: true });
+      await tick();
+      assert.deepEqual(purposes(), ["fee 3 5 0 1", "forward 3"]);
+    });
+  });
+
+  it("sees to its own provider's cases only where it is told so", async () => {
+    resolve = new Resolve(scene.context, { everyCase: false });
+    scene.requested(1);
+    scene.requested(2, { provider: STRANGER });
+    for (const job of [1, 2]) {
+      opened(10 + job, job);
+      scene.rulings.set(String(10 + job), Ruling.Rejected);
+    }
+    opened(13, 99);
+    await tick();
+    assert.deepEqual(purposes(), ["resolve 11"]);
+    scene.happened("CaseResolved", 11);
+    scene.happened("CaseResolved", 12);
+    await tick();
+    assert.deepEqual(purposes(), ["resolve 11", "pay 11"]);
   });
 });

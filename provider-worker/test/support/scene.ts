@@ -1,8 +1,9 @@
-import type { AssayContracts, Deployment, JobTerms } from "@assay/sdk";
+import type { AssayContracts, Deployment, JobTerms, Part } from "@assay/sdk";
 import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, Ruling } from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import pino from "pino";
 
+import { partKey } from "../../src/court/courtCase.js";
 import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
 import type { Executor } from "../../src/jobs/executor.js";
 import { Journal } from "../../src/jobs/journal.js";
@@ -20,7 +21,7 @@ export const STAKE_TOKEN = address(0x57);
 /** The chain's clock in most tests. */
 export const NOW = 1000;
 
-const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
+export const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
 /** Encodes and decodes; calls nothing. */
 const REAL = connect(DEPLOYMENT, new VoidSigner(ZeroAddress));
 
@@ -62,6 +63,8 @@ export class Scene {
   earnedStake: bigint | undefined;
   sweepAllowed = false;
   juryPaid = false;
+  /** Demands before the proof court, by case and part: `3 5 0 1`. */
+  readonly demands = new Map<string, { deadline: bigint; answered: boolean }>();
   caseRuling: bigint = Ruling.None;
   finalisable = 1n;
 
@@ -169,10 +172,17 @@ export class Scene {
     return this.outcome(call);
   }
 
+  /** What any arbiter answers to `rulingOf`. */
+  #ruling(data: string): string {
+    const [id] = REAL.jury.interface.decodeFunctionData("rulingOf", data) as unknown as [bigint];
+    const ruling = this.rulings.get(String(id)) ?? Ruling.None;
+    return REAL.jury.interface.encodeFunctionResult("rulingOf", [ruling, ZeroAddress]);
+  }
+
   /** Only what roles call; anything else fails loudly as undefined. */
   #contracts(): AssayContracts {
-    const { market, escrow, disputes, jury } = REAL;
-    const basics = (contract: typeof market | typeof escrow | typeof disputes | typeof jury) => ({
+    const { market, escrow, disputes, jury, court } = REAL;
+    const basics = (contract: typeof market | typeof escrow | typeof disputes | typeof jury | typeof court) => ({
       interface: contract.interface,
       getAddress: () => contract.getAddress(),
     });
@@ -195,6 +205,7 @@ export class Scene {
         ...basics(disputes),
         CHALLENGE_BOND: () => answer(this.bond),
         caseOf: () => answer({ ruling: this.caseRuling }),
+        runner: { provider: null, call: (request: { data: string }) => answer(this.#ruling(request.data)) },
       },
       jury: {
         ...basics(jury),
@@ -203,7 +214,11 @@ export class Scene {
         juryCaseOf: () => answer({ seedRequest: 1n, commitEnd: BigInt(this.commitEnd), paid: this.juryPaid }),
         seatOf: (id: string) => answer(this.seats.get(id) ?? { commitment: ZeroHash, vote: 0n }),
         commitmentOf: (_case: string, _juror: string, output: string) => answer(output === ZeroHash ? hash(1) : output),
-        rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
+      },
+      court: {
+        ...basics(court),
+        demandOf: (id: string, part: Part) =>
+          answer(this.demands.get(`${id} ${partKey(part)}`) ?? { deadline: 0n, answered: false }),
       },
       randomness: { seedOf: () => answer(this.seed) },
     } as unknown as AssayContracts;

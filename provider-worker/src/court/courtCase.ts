@@ -1,0 +1,78 @@
+import type { Part } from "@assay/sdk";
+
+import type { ChainEvent, Journal } from "../jobs/journal.js";
+
+/** What a case before the proof court is about, as `CourtCaseOpened` has it: numbers are decimal strings. */
+export interface CourtFacts {
+  readonly jobId: string;
+  readonly modelId: string;
+  readonly provider: string;
+  readonly client: string;
+  readonly challenger: string;
+  readonly inputCommitment: string;
+  readonly outputCommitment: string;
+  readonly challengeableUntil: string;
+}
+
+/** A part of a tensor that somebody asked for, and what was shown of it. */
+export interface Demanded {
+  readonly part: Part;
+  /** Chain's clock. */
+  readonly replyBy: number;
+  readonly answer: { readonly children?: readonly string[]; readonly leaf?: string } | undefined;
+}
+
+export interface CourtCase {
+  readonly id: string;
+  readonly facts: CourtFacts;
+  /** The provider's trace, once it is posted, and the block it was posted in. */
+  readonly posted: { readonly roots: readonly string[]; readonly blockHash: string } | undefined;
+  /** Most urgent first. */
+  readonly demands: readonly Demanded[];
+}
+
+/** Whatever happens after one of these changes nothing: the provider is convicted, or the case is over. */
+const ENDINGS = ["CaseResolved", "FraudProven", "MalformedLeafProven", "SilenceProven"];
+
+/** Cases before the proof court whose end the worker has not read. */
+export function openCourtCases(journal: Journal): CourtCase[] {
+  return journal.openEvents("CourtCaseOpened", ENDINGS).map((event) => courtCaseOf(journal, event));
+}
+
+function courtCaseOf(journal: Journal, { key: id, args }: ChainEvent): CourtCase {
+  const [posted] = journal.events("TracePosted", id);
+  return {
+    id,
+    facts: args.facts as CourtFacts,
+    posted: posted && { roots: posted.args.roots as string[], blockHash: posted.blockHash },
+    demands: demandsOf(journal, id),
+  };
+}
+
+function demandsOf(journal: Journal, id: string): Demanded[] {
+  const answers = new Map<string, Demanded["answer"]>();
+  for (const { args } of journal.events("ChildrenRevealed", id)) {
+    answers.set(partKey(partOf(args.part)), { children: args.children as string[] });
+  }
+  for (const { args } of journal.events("LeafRevealed", id)) {
+    answers.set(partKey(partOf(args.part)), { leaf: String(args.leaf) });
+  }
+  return journal
+    .events("PartDemanded", id)
+    .map(({ args }) => {
+      const part = partOf(args.part);
+      return { part, replyBy: Number(args.replyBy), answer: answers.get(partKey(part)) };
+    })
+    .sort((a, b) => a.replyBy - b.replyBy);
+}
+
+/** A part out of a journaled event. */
+export function partOf(value: unknown): Part {
+  const { tensor, level, index } = value as Record<keyof Part, unknown>;
+  return { tensor: Number(tensor), level: Number(level), index: Number(index) };
+}
+
+/** Names a part of one case. */
+export function partKey({ tensor, level, index }: Part): string {
+  return `${tensor} ${level} ${index}`;
+}
