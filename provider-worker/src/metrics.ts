@@ -39,6 +39,12 @@ export class Metrics {
     help: "What the operator has for gas",
   });
   readonly challenges = new Counter({ ...this.#in, name: "assay_challenges_total", help: "Results challenged" });
+  readonly courtMoves = new Counter({
+    ...this.#in,
+    name: "assay_court_moves_total",
+    help: "What was sent to the proof court and mined",
+    labelNames: ["move"] as const,
+  });
   readonly refusedUploads = new Counter({
     ...this.#in,
     name: "assay_refused_uploads_total",

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { AssayContracts, Deployment } from "@assay/sdk";
+import type { AssayContracts, Deployment, GraphRuntime } from "@assay/sdk";
 import { connect } from "@assay/sdk";
 import type { Wallet } from "ethers";
 import { FetchRequest, JsonRpcProvider, Network, parseUnits } from "ethers";
@@ -13,6 +13,9 @@ import { Submitter } from "./chain/submitter.js";
 import { Fetcher } from "./content/fetcher.js";
 import { ContentServer } from "./content/server.js";
 import { ContentStore } from "./content/store.js";
+import { CourtModels } from "./court/courtModels.js";
+import { Tracer } from "./court/courtRuns.js";
+import { ChildRuntime } from "./court/runtime.js";
 import { WorkerError } from "./errors.js";
 import { Executor } from "./jobs/executor.js";
 import { Journal } from "./jobs/journal.js";
@@ -20,7 +23,9 @@ import { Metrics, MetricsServer } from "./metrics.js";
 import type { StartRunner } from "./models/modelCache.js";
 import { ModelCache } from "./models/modelCache.js";
 import { Audit } from "./roles/audit.js";
+import { Defend } from "./roles/defend.js";
 import { Juror } from "./roles/juror.js";
+import { Prosecute } from "./roles/prosecute.js";
 import { Resolve } from "./roles/resolve.js";
 import type { Role, RoleContext } from "./roles/role.js";
 import { requestOf } from "./roles/role.js";
@@ -39,6 +44,8 @@ export interface WorkerParts {
   log: Logger;
   /** How models are started; another one only in tests. */
   startRunner?: StartRunner;
+  /** How the runs of jobs in dispute are made; another one only in tests. */
+  runtime?: GraphRuntime;
 }
 
 /** An RPC client that gives up: ethers alone waits for ever on some answers. */
@@ -57,6 +64,8 @@ export class Worker {
   readonly #contracts: AssayContracts;
   readonly #journal: Journal;
   readonly #fetcher: Fetcher;
+  readonly #runtime: GraphRuntime;
+  readonly #courtModels: CourtModels;
   readonly #models: ModelCache;
   readonly #store: ContentStore;
   readonly #server: ContentServer;
@@ -76,6 +85,9 @@ export class Worker {
       files: { maxBytes: settings.limits.fileBytes, needed: () => this.#models.filesInUse() },
     });
     this.#fetcher = new Fetcher(settings.fetch);
+    const limits = { timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb };
+    this.#runtime = parts.runtime ?? new ChildRuntime(limits);
+    this.#courtModels = new CourtModels(this.#contracts, this.#runtime);
     this.#models = new ModelCache(
       this.#contracts,
       this.#store,
@@ -83,10 +95,10 @@ export class Worker {
       {
         maxModelBytes: settings.limits.modelBytes,
         maxRunners: settings.limits.runners,
-        timeoutMs: settings.limits.inferenceMs,
-        memoryMb: settings.limits.inferenceMb,
         outputBytes: settings.limits.outputBytes,
+        ...limits,
       },
+      this.#courtModels,
       parts.startRunner,
     );
     this.#server = new ContentServer(this.#store, {
@@ -201,6 +213,7 @@ export class Worker {
       journal: this.#journal,
       submitter,
       executor,
+      tracer: new Tracer(this.#models, this.#courtModels, executor, this.#runtime),
       provider: settings.provider,
       operator: wallet.address,
       metrics: this.#metrics,
@@ -210,13 +223,15 @@ export class Worker {
     const { concurrency } = settings;
     const roles: Role[] = [];
     if (settings.roles.includes("serve")) {
-      roles.push(new Serve(context, concurrency), new Settle(context, settings.collectEverySeconds));
+      // What has to be shown in time comes first.
+      roles.push(new Defend(context), new Serve(context, concurrency));
+      roles.push(new Settle(context, settings.collectEverySeconds));
     }
     if (settings.roles.includes("juror")) roles.push(new Juror(context, settings.models));
     if (settings.roles.includes("audit")) {
       // The operator's signature over a fixed text: secret, and the same after a restart.
       const secret = wallet.signingKey.sign(`0x${"61".repeat(32)}`).serialized;
-      roles.push(new Audit(context, { ...settings.audit, concurrency, secret }));
+      roles.push(new Audit(context, { ...settings.audit, concurrency, secret }), new Prosecute(context));
     }
     roles.push(new Resolve(context, { everyCase: settings.roles.some((role) => role !== "serve") }));
     return roles;

@@ -21,7 +21,7 @@ export class Executor {
 
   /** Fetches and checks the input, runs the model, keeps both and returns the output. */
   async execute(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
-    const input = await this.#input(terms, inputUri, place);
+    const input = await this.input(terms, inputUri, place);
     const packed = await this.models.use(terms.modelId, async (runner) => {
       const observe = this.metrics.inference.startTimer();
       const outputs = await runner.run(input.tensors);
@@ -33,7 +33,7 @@ export class Executor {
   }
 
   /** The input from here, or else from where it lies, which may be slow: others have the place meanwhile. */
-  async #input(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
+  async input(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
     const there = await this.#kept(terms);
     if (there) return there;
     await place.leaveFor(terms.client, () => this.#fetchInput(terms, inputUri));

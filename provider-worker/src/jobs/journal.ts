@@ -135,11 +135,12 @@ export class Journal {
 
   /** Binds the worker to one result of a job. A different one is refused for ever. */
   bindResult(job: string, output: string): void {
-    this.#db.prepare("INSERT OR IGNORE INTO results VALUES (?, ?)").run(job, output);
-    const bound = this.resultOf(job);
-    if (bound !== output) {
-      throw new WorkerError(`job ${job} is bound to ${String(bound)}: a second result ${output} is never sent`);
-    }
+    this.#bind(job, output, `job ${job}`);
+  }
+
+  /** Binds the worker to one trace of a job before the proof court. A different one is refused for ever. */
+  bindTrace(job: string, traceRoot: string): void {
+    this.#bind(`trace of ${job}`, traceRoot, `the trace of job ${job}`);
   }
 
   resultOf(job: string): string | undefined {
@@ -203,6 +204,14 @@ export class Journal {
   /** Notes the outcome of every transaction that shares the nonce: one of them was mined or none can be. */
   settleNonce(nonce: number, outcome: string): void {
     this.#db.prepare("UPDATE transactions SET outcome = ? WHERE nonce = ? AND outcome IS NULL").run(outcome, nonce);
+  }
+
+  #bind(key: string, output: string, what: string): void {
+    this.#db.prepare("INSERT OR IGNORE INTO results VALUES (?, ?)").run(key, output);
+    const bound = this.resultOf(key);
+    if (bound !== output) {
+      throw new WorkerError(`${what} is bound to ${String(bound)}: a second result ${output} is never sent`);
+    }
   }
 
   #transaction(act: () => void): void {

@@ -1,6 +1,8 @@
 import type { AssayContracts } from "@assay/sdk";
 import { textOf } from "@assay/sdk";
 
+import type { CourtModels } from "../court/courtModels.js";
+import { EXACT } from "../court/courtModels.js";
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
 import { sha256 } from "../content/store.js";
@@ -39,6 +41,8 @@ export class ModelCache {
     private readonly store: ContentStore,
     private readonly fetcher: Fetcher,
     private readonly options: ModelCacheOptions,
+    /** For models that the proof court judges. */
+    private readonly courtModels: Pick<CourtModels, "read">,
     private readonly startRunner: StartRunner = (path, limits) => ChildRunner.start(path, limits),
   ) {}
 
@@ -56,6 +60,12 @@ export class ModelCache {
   /** Hashes of the files that models kept here need, should their process have to start again. */
   filesInUse(): Set<string> {
     return new Set([...this.#kept.values()].flatMap(({ files }) => files));
+  }
+
+  /** The registered file of a model, verified. */
+  async fileOf(modelId: bigint): Promise<Uint8Array> {
+    const spec = await this.contracts.models.specOf(modelId);
+    return this.#fetch(spec.fileHash, textOf(spec, "modelUri"));
   }
 
   async stop(): Promise<void> {
@@ -97,7 +107,8 @@ export class ModelCache {
     const spec = await this.contracts.models.specOf(modelId);
     const { fileHash, goldenHash } = spec;
     files.push(fileHash, goldenHash);
-    await this.#fetch(fileHash, textOf(spec, "modelUri"));
+    const file = await this.#fetch(fileHash, textOf(spec, "modelUri"));
+    if (spec.profile === EXACT) await this.courtModels.read(modelId, file);
     const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri")));
     const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options);
     try {

@@ -3,6 +3,7 @@ import { parseTerms, TensorError } from "@assay/sdk";
 import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
+import type { Tracer } from "../court/courtRuns.js";
 import { WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
@@ -14,6 +15,7 @@ export interface RoleContext {
   journal: Journal;
   submitter: Submitter;
   executor: Executor;
+  tracer: Tracer;
   /** The provider this worker works for, and the key it signs with. */
   provider: string;
   operator: string;

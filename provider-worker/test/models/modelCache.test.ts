@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
-import type { AssayContracts } from "@assay/sdk";
+import type { AssayContracts, CourtModel } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
+import { EXACT } from "../../src/court/courtModels.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 import { WorkerError } from "../../src/errors.js";
 import type { RunnerLimits } from "../../src/inference/runner.js";
@@ -30,6 +31,10 @@ describe("The model cache", () => {
   let started: [string, RunnerLimits][];
   let compute: (x: number) => number;
   let cache: ModelCache;
+  let profile: bigint;
+  /** Models whose graph was computed, with their files. */
+  let read: [bigint, Uint8Array][];
+  let graphIsTrue: boolean;
 
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "assay-models-"));
@@ -42,6 +47,9 @@ describe("The model cache", () => {
     runners = [];
     started = [];
     compute = (x) => x + 1;
+    profile = 4n;
+    read = [];
+    graphIsTrue = true;
     cache = newCache();
   });
   afterEach(() => {
@@ -49,7 +57,7 @@ describe("The model cache", () => {
   });
 
   function newCache(start = startRunner): ModelCache {
-    const spec = { fileHash: sha256(MODEL), modelUri: "https://model", goldenHash: sha256(GOLDEN) };
+    const spec = { profile, fileHash: sha256(MODEL), modelUri: "https://model", goldenHash: sha256(GOLDEN) };
     const specOf = () => Promise.resolve({ ...spec, goldenUri: "https://golden" });
     const contracts = { models: { specOf } } as unknown as AssayContracts;
     const fetch = (uri: string) => {
@@ -57,7 +65,13 @@ describe("The model cache", () => {
       const bytes = web.get(uri);
       return bytes ? Promise.resolve(bytes) : Promise.reject(new WorkerError(`cannot fetch ${uri}`, true));
     };
-    return new ModelCache(contracts, store, { fetch } as unknown as Fetcher, OPTIONS, start);
+    const courtModels = {
+      read: (modelId: bigint, file: Uint8Array) => {
+        read.push([modelId, file]);
+        return graphIsTrue ? Promise.resolve({} as CourtModel) : Promise.reject(new WorkerError("another graph"));
+      },
+    };
+    return new ModelCache(contracts, store, { fetch } as unknown as Fetcher, OPTIONS, courtModels, start);
   }
 
   const runnerOf = (from: ModelCache, model = 1n) => from.use(model, (runner) => Promise.resolve(runner));
@@ -108,6 +122,28 @@ describe("The model cache", () => {
     compute = (x) => x + 2;
     await assert.rejects(runnerOf(cache), { retryable: false, message: /this machine must not serve the model/ });
     assert.equal(runners[0]?.stopped, true);
+  });
+
+  it("starts no model that is judged by proof unless its graph is that of its file", async () => {
+    profile = EXACT;
+    graphIsTrue = false;
+    const exact = newCache();
+    await assert.rejects(exact.get(1n), { retryable: false, message: "another graph" });
+    assert.deepEqual(started, []);
+    graphIsTrue = true;
+    assert.equal(await exact.get(1n), runners[0]);
+    assert.deepEqual(read.map(([id, file]) => [id, sha256(file)]).at(-1), [1n, sha256(MODEL)]);
+  });
+
+  it("asks for no graph of a model that is judged by a jury", async () => {
+    await cache.get(1n);
+    assert.deepEqual(read, []);
+  });
+
+  it("gives out a model's file, which it fetches once", async () => {
+    assert.equal(sha256(await cache.fileOf(1n)), sha256(MODEL));
+    await cache.fileOf(1n);
+    assert.deepEqual(fetched, ["https://model"]);
   });
 
   it("tries again on the next call what failed", async () => {

@@ -1,9 +1,10 @@
-import type { AssayContracts, Deployment, JobTerms, Part } from "@assay/sdk";
+import type { AssayContracts, Claim, Deployment, JobTerms, Part } from "@assay/sdk";
 import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, Ruling } from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import pino from "pino";
 
 import { partKey } from "../../src/court/courtCase.js";
+import type { CourtRun, Tracer } from "../../src/court/courtRuns.js";
 import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
 import type { Executor } from "../../src/jobs/executor.js";
 import { Journal } from "../../src/jobs/journal.js";
@@ -65,6 +66,13 @@ export class Scene {
   juryPaid = false;
   /** Demands before the proof court, by case and part: `3 5 0 1`. */
   readonly demands = new Map<string, { deadline: bigint; answered: boolean }>();
+  /** Trace roots that the proof court has, by case. */
+  readonly traceRoots = new Map<string, string>();
+  /** What the proof court says to an accusation: throws if it does not convict. */
+  accused: (claim: Claim) => void = () => undefined;
+  /** A run of a job on this machine, and how often one was made. */
+  trace: (job: string) => Promise<CourtRun> = () => Promise.reject(new Error("no run"));
+  traced = 0;
   caseRuling: bigint = Ruling.None;
   finalisable = 1n;
 
@@ -86,6 +94,7 @@ export class Scene {
       executor: {
         execute: (terms: JobTerms, _uri: string, place: Place) => this.#execute(terms, place),
       } as unknown as Executor,
+      tracer: { trace: (terms: JobTerms) => this.#trace(terms) } as unknown as Tracer,
       provider: PROVIDER,
       operator: OPERATOR,
       metrics: this.metrics,
@@ -162,6 +171,24 @@ export class Scene {
     return { root: await this.execute(String(nonce), place) };
   }
 
+  /** A case about a delivered job before the proof court. */
+  courtCase(id: number, job: number, output: string, provider = PROVIDER): void {
+    const facts = { jobId: this.id(job), modelId: "1", provider, client: address(0xc11e), challenger: STRANGER };
+    const commitments = { inputCommitment: hash(job), outputCommitment: output, challengeableUntil: String(NOW + 100) };
+    this.happened("CourtCaseOpened", id, { facts: { ...facts, ...commitments }, replyBy: String(NOW + 50) });
+  }
+
+  /** Somebody asks for a part in that case. */
+  demanded(id: number, part: Part, replyBy = NOW + 50): void {
+    this.happened("PartDemanded", id, { part, demander: STRANGER, replyBy: String(replyBy) });
+    this.demands.set(`${id} ${partKey(part)}`, { deadline: BigInt(replyBy), answered: false });
+  }
+
+  #trace({ nonce }: JobTerms): Promise<CourtRun> {
+    this.traced++;
+    return this.trace(String(nonce));
+  }
+
   async #send({ purpose, to, data, stillWanted }: Call): Promise<Outcome> {
     if (!(await stillWanted())) return "superseded";
     const contract = Object.entries(DEPLOYMENT).find(([, deployed]) => deployed === to)?.[0] as keyof AssayContracts;
@@ -170,6 +197,11 @@ export class Scene {
     const call = { purpose, name: parsed.name, args: parsed.args.toArray(true) as unknown[] };
     this.sent.push(call);
     return this.outcome(call);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- a node's answer, or its refusal, is a promise
+  async #accuse(claim: Claim): Promise<void> {
+    this.accused(claim);
   }
 
   /** What any arbiter answers to `rulingOf`. */
@@ -217,6 +249,12 @@ export class Scene {
       },
       court: {
         ...basics(court),
+        DEMAND_FEE: () => answer(10n),
+        STAKE_TOKEN: () => answer(STAKE_TOKEN),
+        rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
+        courtCaseOf: (id: string) => answer({ traceRoot: this.traceRoots.get(id) ?? ZeroHash }),
+        proveFraud: { staticCall: (_id: string, claim: Claim) => this.#accuse(claim) },
+        proveMalformedLeaf: { staticCall: (_id: string, claim: Claim) => this.#accuse(claim) },
         demandOf: (id: string, part: Part) =>
           answer(this.demands.get(`${id} ${partKey(part)}`) ?? { deadline: 0n, answered: false }),
       },

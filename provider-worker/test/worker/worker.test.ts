@@ -102,7 +102,7 @@ describe("The worker", () => {
         assert.ok(text.includes(`${line}\n`), line);
       }
     });
-    assert.match(log, /"roles":\["serve","settle","juror","audit","resolve"\]/);
+    assert.match(log, /"roles":\["defend","serve","settle","juror","audit","prosecute","resolve"\]/);
     assert.match(log, /"msg":"stopped"/);
     await assert.rejects(fetch(store));
     await assert.rejects(fetch(`http://127.0.0.1:${metricsPort}/metrics`));

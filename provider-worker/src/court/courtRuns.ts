@@ -1,0 +1,67 @@
+import type { CourtModel, GraphRuntime, JobTerms, TraceCommitment } from "@assay/sdk";
+import { commitTrace, initHash, runTrace } from "@assay/sdk";
+
+import type { Executor } from "../jobs/executor.js";
+import type { ModelCache } from "../models/modelCache.js";
+import type { CourtModels } from "./courtModels.js";
+
+/** A job's run on this machine, tensor by tensor. */
+export interface CourtRun {
+  readonly model: CourtModel;
+  readonly trace: TraceCommitment;
+}
+
+/** Runs jobs again for the court. */
+export class Tracer {
+  constructor(
+    private readonly models: ModelCache,
+    private readonly courtModels: CourtModels,
+    private readonly executor: Executor,
+    private readonly runtime: GraphRuntime,
+  ) {}
+
+  async trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
+    await initHash();
+    const model = await this.courtModels.read(terms.modelId, await this.models.fileOf(terms.modelId));
+    const { tensors } = await this.executor.input(terms, inputUri);
+    return { model, trace: commitTrace(model, await runTrace(model, tensors, this.runtime)) };
+  }
+}
+
+/**
+ * Runs of jobs whose cases are open. A run is made when it is first needed, one at a time, and may be large: only the
+ * last few are kept, an older one is made again.
+ */
+export class CourtRuns {
+  readonly #kept = new Map<string, Promise<CourtRun>>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly make: (job: string) => Promise<CourtRun>,
+    private readonly most = 2,
+  ) {}
+
+  get(job: string): Promise<CourtRun> {
+    const run = this.#kept.get(job) ?? this.#begin(job);
+    // The newest is at the end.
+    this.#kept.delete(job);
+    this.#kept.set(job, run);
+    for (const oldest of [...this.#kept.keys()].slice(0, -this.most)) this.#kept.delete(oldest);
+    return run;
+  }
+
+  /** Forgets the runs of all other jobs. */
+  keepOnly(jobs: readonly string[]): void {
+    for (const job of this.#kept.keys()) if (!jobs.includes(job)) this.#kept.delete(job);
+  }
+
+  #begin(job: string): Promise<CourtRun> {
+    const run = this.#last.then(() => this.make(job));
+    this.#last = run.catch(() => undefined);
+    // One that failed is tried again.
+    run.catch(() => {
+      if (this.#kept.get(job) === run) this.#kept.delete(job);
+    });
+    return run;
+  }
+}

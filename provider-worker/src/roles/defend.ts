@@ -1,0 +1,113 @@
+import { answerDemand, MerkleTree, Ruling } from "@assay/sdk";
+
+import type { CourtCase, Demanded } from "../court/courtCase.js";
+import { openCourtCases, partKey } from "../court/courtCase.js";
+import type { CourtRun } from "../court/courtRuns.js";
+import { CourtRuns } from "../court/courtRuns.js";
+import type { Role, RoleContext } from "./role.js";
+import { requestOf, sameAddress, TaskPool } from "./role.js";
+
+/** Answers for its provider before the proof court: posts the trace of each job in dispute and shows what is demanded. */
+export class Defend implements Role {
+  readonly name = "defend";
+  readonly #tasks: TaskPool;
+  readonly #runs: CourtRuns;
+
+  constructor(private readonly context: RoleContext) {
+    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
+      context.log.error({ case: key, err: error }, "case not defended yet");
+    });
+    this.#runs = new CourtRuns((job) => {
+      const { terms, inputUri } = requestOf(context.journal, job);
+      return context.tracer.trace(terms, inputUri);
+    });
+  }
+
+  tick(): Promise<void> {
+    const { journal, provider } = this.context;
+    const ours = openCourtCases(journal).filter(({ facts }) => sameAddress(facts.provider, provider));
+    this.#runs.keepOnly(ours.map(({ facts }) => facts.jobId));
+    for (const found of ours) {
+      const idle = found.posted !== undefined && found.demands.every(({ answer }) => answer);
+      if (idle || journal.note(noteOf(found)) !== undefined) continue;
+      this.#tasks.start(found.id, () => this.#defend(found));
+    }
+    return Promise.resolve();
+  }
+
+  async #defend(found: CourtCase): Promise<void> {
+    const run = await this.#runs.get(found.facts.jobId);
+    const roots = rootsOf(run);
+    // The court takes no trace that ends otherwise than the result, and a worker that posted one could not answer.
+    if (run.trace.outputRoot !== found.facts.outputCommitment) return this.#giveUp(found, run.trace.outputRoot);
+    if (!found.posted) return this.#postTrace(found, run, roots);
+    if (found.posted.roots.join() !== roots.join()) return this.#giveUp(found, run.trace.traceRoot);
+    const tree = MerkleTree.fromHashes(roots);
+    const open = found.demands.filter(({ answer }) => !answer);
+    await Promise.all(open.map((demanded) => this.#answer(found, run, tree, demanded)));
+  }
+
+  async #postTrace({ id, facts }: CourtCase, { model, trace }: CourtRun, roots: readonly string[]): Promise<void> {
+    const { contracts, journal, submitter, metrics, log } = this.context;
+    const { court } = contracts;
+    const stillWanted = async () => !(await this.#isOver(id)) && BigInt((await court.courtCaseOf(id)).traceRoot) === 0n;
+    if (!(await stillWanted())) return;
+    journal.bindTrace(facts.jobId, trace.traceRoot);
+    const outcome = await submitter.send({
+      purpose: `trace ${id}`,
+      to: await court.getAddress(),
+      data: court.interface.encodeFunctionData("postTrace", [id, facts, model.graph as never, [...roots]]),
+      stillWanted,
+    });
+    if (outcome === "mined") metrics.courtMoves.inc({ move: "trace" });
+    log.info({ case: id, job: facts.jobId, traceRoot: trace.traceRoot, outcome }, "trace posted");
+  }
+
+  /** Also after the deadline: an answer counts until somebody proves the silence. */
+  async #answer({ id }: CourtCase, { trace }: CourtRun, tree: MerkleTree, { part }: Demanded): Promise<void> {
+    const { contracts, submitter, metrics, log } = this.context;
+    const { court } = contracts;
+    const stillWanted = async () => !(await this.#isOver(id)) && !(await court.demandOf(id, part)).answered;
+    const committed = trace.tensors[part.tensor];
+    if (!committed || !(await stillWanted())) return;
+    const shown = answerDemand(committed, part);
+    const proofs: [string[], string, string[]] = [
+      [...shown.proof],
+      committed.header.merkleRoot,
+      tree.proof(part.tensor),
+    ];
+    const outcome = await submitter.send({
+      purpose: `show ${id} ${partKey(part)}`,
+      to: await court.getAddress(),
+      data:
+        shown.kind === "leaf"
+          ? court.interface.encodeFunctionData("revealLeaf", [id, part, shown.leaf, ...proofs])
+          : court.interface.encodeFunctionData("revealChildren", [id, part, [...shown.children], ...proofs]),
+      stillWanted,
+    });
+    if (outcome === "mined") metrics.courtMoves.inc({ move: "answer" });
+    log.info({ case: id, ...part, outcome }, "demand answered");
+  }
+
+  async #isOver(caseId: string): Promise<boolean> {
+    const [ruling] = await this.context.contracts.court.rulingOf(caseId);
+    return ruling !== Ruling.None;
+  }
+
+  /** Once per case: nothing this machine could send would help. */
+  #giveUp(found: CourtCase, own: string): void {
+    const { id, facts } = found;
+    const message = "cannot defend: a run on this machine gives something else than what was submitted";
+    this.context.log.error({ case: id, job: facts.jobId, submitted: facts.outputCommitment, own }, message);
+    this.context.journal.setNote(noteOf(found), "cannot be defended");
+  }
+}
+
+/** On another branch of the chain the same id may be another case. */
+function noteOf({ id, facts, posted }: CourtCase): string {
+  return `defence of ${id}, job ${facts.jobId}, ${facts.outputCommitment}, trace in ${posted?.blockHash ?? "none"}`;
+}
+
+function rootsOf({ trace }: CourtRun): string[] {
+  return trace.tensors.map(({ header }) => header.merkleRoot);
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import type { AssayContracts, CourtModel, GraphRuntime } from "@assay/sdk";
+
+import { CourtModels } from "../../src/court/courtModels.js";
+import { digitsCnn } from "../support/courtRuns.js";
+import { inProcess } from "../support/inProcessRuntime.js";
+import { hash } from "../support/scene.js";
+
+describe("Models as the proof court sees them", () => {
+  const reading = (registered: string, runtime: GraphRuntime = inProcess) =>
+    new CourtModels({ models: { graphOf: () => Promise.resolve(registered) } } as unknown as AssayContracts, runtime);
+  const readBy = async (models: CourtModels, file?: Uint8Array): Promise<CourtModel> =>
+    models.read(1n, file ?? (await digitsCnn()).file);
+
+  it("are computed from the file that is registered", async () => {
+    const model = await digitsCnn();
+    const read = await readBy(reading(model.commitment));
+    assert.equal(read.commitment, model.commitment);
+    assert.equal(read.nodes.length, model.nodes.length);
+  });
+
+  it("are refused where the owner registered another graph", async () => {
+    await assert.rejects(readBy(reading(hash(1))), {
+      retryable: false,
+      message:
+        /^model 1 is registered with graph 0x0+1, on this machine its file has 0x[0-9a-f]{64}: it must be neither/,
+    });
+  });
+
+  it("are refused on a machine with another runtime than the owner's", async () => {
+    const { commitment } = await digitsCnn();
+    await assert.rejects(readBy(reading(commitment, { ...inProcess, version: "0.0.1" })), { retryable: false });
+  });
+
+  it("are refused where the file has no graph", async () => {
+    const { commitment } = await digitsCnn();
+    await assert.rejects(readBy(reading(commitment), new Uint8Array([1, 2, 3])), {
+      name: "WorkerError",
+      retryable: false,
+    });
+  });
+});

@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import type { Part } from "@assay/sdk";
+import { MerkleTree, Ruling, toHex } from "@assay/sdk";
+
+import type { CourtRun } from "../../src/court/courtRuns.js";
+import { Defend } from "../../src/roles/defend.js";
+import { courtRun, rootsOf } from "../support/courtRuns.js";
+import { calm, gate, hash, Scene, STRANGER } from "../support/scene.js";
+
+const CONVOLUTION = 2;
+const CHILDREN: Part = { tensor: CONVOLUTION, level: 1, index: 0 };
+const LEAF: Part = { tensor: CONVOLUTION, level: 0, index: 7 };
+
+describe("Defending", () => {
+  let scene: Scene;
+  let defend: Defend;
+  let run: CourtRun;
+  beforeEach(async () => {
+    run = await courtRun(0);
+    scene = new Scene();
+    scene.trace = () => Promise.resolve(run);
+    defend = new Defend(scene.context);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const tick = async () => {
+    await defend.tick();
+    await calm();
+  };
+  const names = () => scene.sent.map(({ name }) => name);
+  const challenged = (id = 3, job = 1, output: string = run.trace.outputRoot) => {
+    scene.requested(job);
+    scene.courtCase(id, job, output);
+  };
+  const posted = (id = 3, roots = rootsOf(run)) => {
+    scene.happened("TracePosted", id, { traceRoot: MerkleTree.fromHashes(roots).root, roots });
+    scene.traceRoots.set(String(id), MerkleTree.fromHashes(roots).root);
+  };
+
+  it("posts the trace of a job in dispute, with the facts and the graph of the case", async () => {
+    challenged();
+    await tick();
+    const [call] = scene.calls("postTrace");
+    assert.ok(call);
+    const [id, facts, graph, roots] = call.args as [bigint, unknown[], unknown[], string[]];
+    assert.deepEqual([id, facts[0], facts[6]], [3n, BigInt(scene.id(1)), run.trace.outputRoot]);
+    assert.equal(graph[0], run.model.graph.fileHash);
+    assert.deepEqual(roots, rootsOf(run));
+    assert.equal((await scene.metrics.courtMoves.get()).values[0]?.labels.move, "trace");
+  });
+
+  it("posts it once, whoever posted it first, also when it reads its own block late", async () => {
+    challenged();
+    scene.outcome = () => {
+      scene.traceRoots.set("3", run.trace.traceRoot);
+      return "mined";
+    };
+    await tick();
+    await tick();
+    posted();
+    await tick();
+    assert.deepEqual(names(), ["postTrace"]);
+    assert.equal(scene.traced, 1);
+  });
+
+  for (const outcome of ["superseded", "reverted", "refused"] as const) {
+    it(`posts it again after a transaction that was ${outcome}`, async () => {
+      challenged();
+      scene.outcome = () => outcome;
+      await tick();
+      await tick();
+      assert.deepEqual(names(), ["postTrace", "postTrace"]);
+    });
+  }
+
+  it("never posts two different traces of one job, also after a restart", async () => {
+    challenged();
+    scene.outcome = () => "reverted";
+    await tick();
+    run = { ...run, trace: { ...run.trace, traceRoot: hash(9) as never } };
+    defend = new Defend(scene.context);
+    await tick();
+    assert.deepEqual(names(), ["postTrace"]);
+    assert.match(scene.warnings.join(""), /a second result .* is never sent/);
+  });
+
+  it("sends nothing and says so where its own run does not give what was submitted", async () => {
+    challenged(3, 1, hash(0xbad));
+    await tick();
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.equal(scene.warnings.length, 1);
+    assert.match(scene.warnings[0] ?? "", /cannot defend: .* gives something else than what was submitted/);
+  });
+
+  it("sends nothing where the trace that stands is not its own", async () => {
+    challenged();
+    posted(3, rootsOf(await courtRun(0, { tensor: CONVOLUTION, bytes: [0] })));
+    scene.demanded(3, CHILDREN);
+    await tick();
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.equal(scene.warnings.length, 1);
+  });
+
+  it("shows every part that is demanded, hashes or bytes, the most urgent first", async () => {
+    challenged();
+    posted();
+    scene.demanded(3, CHILDREN, 2000);
+    scene.demanded(3, LEAF, 1900);
+    await tick();
+    const [leaf, children] = scene.sent;
+    const committed = run.trace.tensors[CONVOLUTION];
+    assert.ok(leaf && children && committed);
+    assert.deepEqual([leaf.name, children.name], ["revealLeaf", "revealChildren"]);
+    assert.deepEqual(leaf.args.slice(0, 3), [
+      3n,
+      [BigInt(CONVOLUTION), 0n, 7n],
+      toHex(committed.leaves.slice(7 * committed.leafBytes, 8 * committed.leafBytes)),
+    ]);
+    assert.deepEqual(children.args[2], committed.tree.nodes(0));
+    for (const { args } of [leaf, children]) {
+      assert.equal(args[4], committed.header.merkleRoot);
+      assert.deepEqual(args[5], MerkleTree.fromHashes(rootsOf(run)).proof(CONVOLUTION));
+    }
+  });
+
+  it("shows no part twice, and none that somebody else showed", async () => {
+    challenged();
+    posted();
+    scene.demanded(3, LEAF);
+    scene.demanded(3, CHILDREN);
+    scene.demands.set("3 2 1 0", { deadline: 1n, answered: true });
+    await tick();
+    assert.deepEqual(names(), ["revealLeaf"]);
+    scene.happened("LeafRevealed", 3, { part: LEAF, leaf: "0x00" });
+    scene.happened("ChildrenRevealed", 3, { part: CHILDREN, children: [] });
+    await tick();
+    assert.equal(scene.sent.length, 1);
+  });
+
+  it("shows again what a reorganisation took back", async () => {
+    challenged();
+    posted();
+    scene.demanded(3, LEAF);
+    scene.happened("LeafRevealed", 3, { part: LEAF, leaf: "0x00" });
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    scene.reorganise(1);
+    await tick();
+    assert.deepEqual(names(), ["revealLeaf"]);
+  });
+
+  it("goes on after a restart in the middle, with nothing but chain and journal", async () => {
+    challenged();
+    await tick();
+    posted();
+    scene.demanded(3, LEAF);
+    defend = new Defend(scene.context);
+    await tick();
+    assert.deepEqual(names(), ["postTrace", "revealLeaf"]);
+    assert.equal(scene.traced, 2);
+  });
+
+  it("makes a run once for all that is demanded while the case is open, and keeps none for a case that ended", async () => {
+    challenged();
+    posted();
+    scene.demanded(3, LEAF);
+    await tick();
+    scene.demanded(3, CHILDREN);
+    await tick();
+    assert.equal(scene.traced, 1);
+    scene.happened("CaseResolved", 3);
+    await tick();
+    scene.reorganise(1);
+    await tick();
+    assert.equal(scene.traced, 2);
+  });
+
+  it("makes no run while there is nothing to do, and leaves others' cases alone", async () => {
+    challenged();
+    posted();
+    scene.requested(2, { provider: STRANGER });
+    scene.courtCase(4, 2, hash(2), STRANGER);
+    challenged(5, 6);
+    scene.happened("FraudProven", 5);
+    await tick();
+    assert.equal(scene.traced, 0);
+  });
+
+  it("sends nothing in a case that is decided, though nobody carried the ruling out", async () => {
+    challenged();
+    scene.rulings.set("3", Ruling.Upheld);
+    await tick();
+    assert.deepEqual(scene.sent, []);
+  });
+
+  it("tries again while the run cannot be made", async () => {
+    challenged();
+    scene.trace = () => Promise.reject(new Error("cannot fetch the input"));
+    await tick();
+    assert.match(scene.warnings.join(""), /case not defended yet/);
+    scene.trace = () => Promise.resolve(run);
+    await tick();
+    assert.deepEqual(names(), ["postTrace"]);
+  });
+
+  it("serves many cases at once with few runs in memory", async () => {
+    const made = gate<CourtRun>();
+    let atOnce = 0;
+    scene.trace = () => {
+      atOnce++;
+      return made.promise;
+    };
+    for (let id = 1; id <= 5; id++) challenged(id, id);
+    await tick();
+    assert.equal(atOnce, 1);
+    made.open(run);
+    await calm();
+    await tick();
+    assert.deepEqual(new Set(scene.calls("postTrace").map(({ args }) => args[0])), new Set([1n, 2n, 3n, 4n, 5n]));
+  });
+});

@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import type { Claim, Part } from "@assay/sdk";
+import { answerDemand, ContractRevertError, Ruling, toHex } from "@assay/sdk";
+
+import type { CourtRun } from "../../src/court/courtRuns.js";
+import { InferenceError } from "../../src/errors.js";
+import { Prosecute } from "../../src/roles/prosecute.js";
+import { courtRun, rootsOf } from "../support/courtRuns.js";
+import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
+
+/** Its output has 64 leaves of 16 bytes: one for each pixel. */
+const CONVOLUTION = 2;
+const CHILDREN: Part = { tensor: CONVOLUTION, level: 1, index: 0 };
+/** Element 9 in row-major order is pixel 9 of channel 0, the first byte of leaf 9. */
+const ELEMENT = 9;
+const LEAF: Part = { tensor: CONVOLUTION, level: 0, index: ELEMENT };
+const WRONG = hash(0xbad);
+
+describe("Prosecuting", () => {
+  let scene: Scene;
+  let prosecute: Prosecute;
+  let honest: CourtRun;
+  let wrong: CourtRun;
+  beforeEach(async () => {
+    honest = await courtRun(0);
+    wrong = await courtRun(0, { tensor: CONVOLUTION, bytes: [ELEMENT] });
+    scene = new Scene();
+    scene.trace = () => Promise.resolve(honest);
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
+    prosecute = new Prosecute(scene.context);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const tick = async (now = NOW) => {
+    await prosecute.tick(now);
+    await calm();
+  };
+  const names = () => scene.sent.map(({ name }) => name);
+  const accused = (output: string = WRONG, provider = STRANGER) => {
+    scene.requested(1, { provider });
+    scene.courtCase(3, 1, output, provider);
+  };
+  const posted = (run = wrong) => {
+    scene.happened("TracePosted", 3, { traceRoot: run.trace.traceRoot, roots: rootsOf(run) });
+  };
+  /** The provider shows a part of its false trace. */
+  const shown = (part: Part) => {
+    const committed = wrong.trace.tensors[part.tensor];
+    assert.ok(committed);
+    const answer = answerDemand(committed, part);
+    if (answer.kind === "leaf") scene.happened("LeafRevealed", 3, { part, leaf: toHex(answer.leaf) });
+    else scene.happened("ChildrenRevealed", 3, { part, children: answer.children });
+    scene.demands.set(`3 ${part.tensor} ${part.level} ${part.index}`, { deadline: 1n, answered: true });
+  };
+  const partOf = (call: { args: readonly unknown[] } | undefined) =>
+    (call?.args[1] as bigint[] | undefined)?.map(Number);
+
+  it("goes from the trace to the wrong element, demand by demand, and proves the fraud", async () => {
+    accused();
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    posted();
+    await tick();
+    assert.deepEqual(partOf(scene.sent[0]), [CONVOLUTION, 1, 0]);
+    scene.demanded(3, CHILDREN);
+    shown(CHILDREN);
+    await tick();
+    assert.deepEqual(partOf(scene.sent[1]), [CONVOLUTION, 0, ELEMENT]);
+    scene.demanded(3, LEAF);
+    shown(LEAF);
+    await tick();
+    assert.deepEqual(names(), ["demand", "demand", "proveFraud"]);
+    const [id, claim, provenance] = scene.sent[2]?.args as [bigint, unknown[], unknown[]];
+    assert.deepEqual([id, claim[2], provenance[0]], [3n, BigInt(ELEMENT), BigInt(CONVOLUTION - 1)]);
+    const moves = (await scene.metrics.courtMoves.get()).values.map(({ labels, value }) => [labels.move, value]);
+    assert.deepEqual(moves, [
+      ["demand", 2],
+      ["proof", 1],
+    ]);
+    assert.equal(scene.traced, 1);
+  });
+
+  it("goes on after a restart in the middle, with nothing but chain and journal", async () => {
+    accused();
+    posted();
+    scene.demanded(3, CHILDREN);
+    shown(CHILDREN);
+    await tick();
+    prosecute = new Prosecute(scene.context);
+    scene.demanded(3, LEAF);
+    shown(LEAF);
+    await tick();
+    assert.deepEqual(names(), ["demand", "proveFraud"]);
+  });
+
+  it("uses what was shown to somebody else, and demands nothing twice", async () => {
+    accused();
+    posted();
+    scene.demanded(3, CHILDREN);
+    await tick();
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    shown(CHILDREN);
+    await tick();
+    assert.deepEqual(partOf(scene.sent[0]), [CONVOLUTION, 0, ELEMENT]);
+  });
+
+  it("computes nothing while it waits for an answer, whatever others demand", async () => {
+    accused();
+    posted();
+    await tick();
+    scene.demanded(3, CHILDREN);
+    scene.trace = () => Promise.reject(new Error("made again"));
+    scene.demanded(3, { ...CHILDREN, tensor: 3 });
+    await tick();
+    await tick();
+    assert.deepEqual(names(), ["demand"]);
+    assert.equal(scene.traced, 1);
+  });
+
+  it("is not held up by demands of others that nobody answered", async () => {
+    accused();
+    posted();
+    scene.demanded(3, { ...CHILDREN, tensor: 3 });
+    await tick();
+    assert.deepEqual(partOf(scene.sent[0]), [CONVOLUTION, 1, 0]);
+  });
+
+  it("proves the silence of a provider that lets a demand pass, not a second too early", async () => {
+    accused();
+    posted();
+    await tick();
+    scene.demanded(3, CHILDREN);
+    await tick(NOW + 50);
+    assert.deepEqual(names(), ["demand"]);
+    await tick(NOW + 51);
+    assert.deepEqual(names(), ["demand", "proveSilence"]);
+    assert.deepEqual(partOf(scene.sent[1]), [CONVOLUTION, 1, 0]);
+  });
+
+  it("does not convict a right result by a silence", async () => {
+    accused(honest.trace.outputRoot);
+    posted(honest);
+    scene.demanded(3, CHILDREN);
+    await tick(NOW + 51);
+    await tick(NOW + 51);
+    assert.deepEqual(scene.sent, []);
+    assert.match(scene.warnings.join(""), /the result is right.*nothing to prove/);
+    assert.equal(scene.warnings.length, 1);
+  });
+
+  it("waits for the trace: without one in time the ruling follows by itself", async () => {
+    accused();
+    await tick(NOW + 1000);
+    assert.equal(scene.traced, 0);
+    assert.deepEqual(scene.sent, []);
+  });
+
+  it("leaves its own provider's cases to its defence, and those that ended", async () => {
+    accused(WRONG, PROVIDER);
+    posted();
+    await tick();
+    assert.equal(scene.traced, 0);
+    scene.courtCase(4, 1, WRONG, STRANGER);
+    scene.happened("TracePosted", 4, { traceRoot: wrong.trace.traceRoot, roots: rootsOf(wrong) });
+    scene.happened("FraudProven", 4);
+    await tick();
+    assert.equal(scene.traced, 0);
+  });
+
+  it("accuses the first element that convicts: where honest processors differ, one may not", async () => {
+    // The same pixel of two channels: two bytes of one leaf.
+    const next = ELEMENT + 64;
+    wrong = await courtRun(0, { tensor: CONVOLUTION, bytes: [ELEMENT, next] });
+    accused();
+    posted();
+    for (const part of [CHILDREN, LEAF]) {
+      scene.demanded(3, part);
+      shown(part);
+    }
+    const tried: number[] = [];
+    scene.accused = ({ element }: Claim) => {
+      tried.push(element);
+      if (element === ELEMENT) throw revert("ProofCourt_NoContradiction");
+    };
+    await tick();
+    assert.deepEqual(tried, [ELEMENT, next]);
+    assert.deepEqual(names(), ["proveFraud"]);
+    assert.equal((scene.sent[0]?.args[1] as unknown[])[2], BigInt(next));
+  });
+
+  it("gives up, for good, where no element shown convicts", async () => {
+    accused();
+    posted();
+    for (const part of [CHILDREN, LEAF]) {
+      scene.demanded(3, part);
+      shown(part);
+    }
+    scene.accused = () => {
+      throw revert("ProofCourt_NoContradiction");
+    };
+    await tick();
+    prosecute = new Prosecute(scene.context);
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.equal(scene.warnings.length, 1);
+    assert.match(scene.warnings[0] ?? "", /no element shown of tensor 2 contradicts.*nothing to prove/);
+  });
+
+  it("does not give up because the node could not be asked", async () => {
+    accused();
+    posted();
+    for (const part of [CHILDREN, LEAF]) {
+      scene.demanded(3, part);
+      shown(part);
+    }
+    scene.accused = () => {
+      throw new Error("the node is away");
+    };
+    await tick();
+    scene.accused = () => undefined;
+    await tick();
+    assert.deepEqual(names(), ["proveFraud"]);
+  });
+
+  for (const outcome of ["superseded", "reverted", "refused"] as const) {
+    it(`accuses again after a transaction that was ${outcome}`, async () => {
+      accused();
+      posted();
+      for (const part of [CHILDREN, LEAF]) {
+        scene.demanded(3, part);
+        shown(part);
+      }
+      scene.outcome = () => outcome;
+      await tick();
+      await tick();
+      assert.deepEqual(names(), ["proveFraud", "proveFraud"]);
+    });
+  }
+
+  it("sends nothing in a case that is decided, though nobody carried the ruling out", async () => {
+    accused();
+    posted();
+    scene.rulings.set("3", Ruling.Upheld);
+    await tick();
+    assert.deepEqual(scene.sent, []);
+  });
+
+  it("demands nothing without the fee, and demands as soon as there is one", async () => {
+    accused();
+    posted();
+    scene.balances.clear();
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.match(scene.warnings.join(""), /no fee: deposit stake tokens/);
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 10n);
+    await tick();
+    assert.deepEqual(names(), ["demand"]);
+  });
+
+  it("gives up a case whose job it can never run, and tries again one that it cannot run yet", async () => {
+    accused();
+    posted();
+    scene.trace = () => Promise.reject(new Error("cannot fetch"));
+    await tick();
+    assert.match(scene.warnings.join(""), /case not prosecuted yet/);
+    scene.trace = () => Promise.reject(new InferenceError("rejected", "no such input"));
+    await tick();
+    await tick();
+    assert.equal(scene.traced, 2);
+    assert.match(scene.warnings.join(""), /cannot be run on this machine: no such input.*nothing to prove/);
+  });
+
+  it("looks again where a reorganisation brought another trace", async () => {
+    accused();
+    posted(honest);
+    await tick();
+    assert.match(scene.warnings.join(""), /the trace is that of this machine/);
+    scene.reorganise(1);
+    posted();
+    await tick();
+    assert.deepEqual(names(), ["demand"]);
+  });
+});
+
+function revert(error: string): Error {
+  return new ContractRevertError(error, {});
+}
