@@ -1,12 +1,14 @@
 /**
  * A worker that cheats, for demo and tests: it reproduces the golden vectors honestly, so that nothing looks wrong, and
- * afterwards answers with another label. Usage: cheatingWorker.ts <settings file>
+ * afterwards answers with another label. Before the proof court it stands by that: the trace it posts is that of a run
+ * whose label is the other one. Usage: cheatingWorker.ts <settings file>
  */
 import { argv, env, exit } from "node:process";
 
-import type { Tensor } from "@assay/sdk";
+import type { GraphRuntime, LoadedModel, Tensor } from "@assay/sdk";
 import { loadDeployment } from "@assay/sdk";
 
+import { ChildRuntime } from "../../src/court/runtime.js";
 import type { ModelRunner, RunnerLimits } from "../../src/inference/runner.js";
 import { ChildRunner } from "../../src/inference/runner.js";
 import { openKeystore, readPassword } from "../../src/keystore.js";
@@ -16,6 +18,15 @@ import { Worker } from "../../src/worker.js";
 
 /** Golden vectors of each demo model: this many runs are honest. */
 const HONEST_RUNS = 2;
+
+/** The same outputs with another label. */
+function falsify(outputs: Map<string, Tensor>): Map<string, Tensor> {
+  const label = outputs.get("label");
+  if (!label) return outputs;
+  const data = new Uint8Array(label.data);
+  data[0] = ((data[0] ?? 0) + 1) % 2;
+  return new Map(outputs).set("label", { ...label, data });
+}
 
 class CheatingRunner implements ModelRunner {
   #runs = 0;
@@ -32,16 +43,23 @@ class CheatingRunner implements ModelRunner {
 
   async run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
     const outputs = await this.honest.run(inputs);
-    if (++this.#runs <= HONEST_RUNS) return outputs;
-    const label = outputs.get("label");
-    if (!label) return outputs;
-    const data = new Uint8Array(label.data);
-    data[0] = ((data[0] ?? 0) + 1) % 2;
-    return new Map(outputs).set("label", { ...label, data });
+    return ++this.#runs <= HONEST_RUNS ? outputs : falsify(outputs);
   }
 
   stop(): void {
     this.honest.stop();
+  }
+}
+
+class CheatingRuntime extends ChildRuntime implements GraphRuntime {
+  override async load(model: Uint8Array): Promise<LoadedModel> {
+    const honest = await super.load(model);
+    return {
+      run: async (inputs) => falsify(await honest.run(inputs)),
+      stop: () => {
+        honest.stop();
+      },
+    };
   }
 }
 
@@ -58,5 +76,7 @@ process.once("SIGTERM", () => {
 });
 const startRunner = async (path: string, limits: RunnerLimits) =>
   new CheatingRunner(await ChildRunner.start(path, limits));
+const runtime = new CheatingRuntime({ timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb });
 const deployment = loadDeployment(settings.deployment);
-await new Worker({ settings, deployment, wallet, log: createLog(settings.logLevel), startRunner }).run(stop.signal);
+const log = createLog(settings.logLevel);
+await new Worker({ settings, deployment, wallet, log, startRunner, runtime }).run(stop.signal);
