@@ -23,7 +23,7 @@ import type { Order } from "./demo/purchase.js";
 import { buy, buyAll } from "./demo/purchase.js";
 import type { Report } from "./demo/report.js";
 import { falseFacts, toJson, toTables } from "./demo/report.js";
-import { earningsByProvider, until, waitForRulings, waitForSettlement } from "./demo/settle.js";
+import { earningsByProvider, waitForRulings, waitForSettlement } from "./demo/settle.js";
 import type { DemoWorker } from "./demo/workers.js";
 import { freePort, prepareWorker } from "./demo/workers.js";
 
@@ -54,7 +54,7 @@ async function setUp(folder: string): Promise<Scene> {
   const market = await startMarket(chain.rpcUrl, folder);
   cleanUp.push(() => market.stop());
 
-  progress.step("registering the digits and breast cancer models");
+  progress.step("preparing and registering the digits and breast cancer models with their graphs");
   const models = [];
   for (const model of await loadModels()) {
     cleanUp.push(() => Promise.resolve(model.stop()));
@@ -70,8 +70,8 @@ async function setUp(folder: string): Promise<Scene> {
     const worker = await prepareWorker(market, folder, {
       name: cheats ? "cheat" : `honest-${i + 1}`,
       provider: provider.address,
-      roles: cheats ? ["serve"] : ["serve", "juror"],
-      models: cheats ? [] : ids,
+      roles: ["serve"],
+      models: [],
       port: await freePort(),
       cheats,
     });
@@ -92,10 +92,6 @@ async function setUp(folder: string): Promise<Scene> {
   const addresses = providers.map(({ address }) => address);
   const honest = addresses.slice(0, HONEST);
   const client = new AssayClient({ deployment: market.deployment, signer: market.client, pollInterval: 250 });
-  await until("the honest providers sit in the jury pools", async () => {
-    const pools = await Promise.all(ids.map((id) => market.contracts.jury.poolOf(id)));
-    return pools.every((pool) => pool.length === HONEST);
-  });
   return { market, client, models, workers, auditor, cheat: addresses[HONEST] ?? "", honest };
 }
 
@@ -127,7 +123,7 @@ async function play(scene: Scene): Promise<{ report: Report; wrong: string[] }> 
   const cheatOrders = first.flatMap((of) => CHEATED.map((sample) => ({ ...of, sample, provider: cheat })));
   const cheated = await buyAll(cheatOrders, CHEATED.length, order, () => undefined);
 
-  progress.step("the auditor challenges, jurors re-execute, the court rules");
+  progress.step("the auditor challenges, the cheat posts its trace, the auditor finds the wrong element and proves it");
   const disputes = await waitForRulings(market, cheated);
 
   progress.step("the challenge window passes; workers finalise and collect");
@@ -162,7 +158,7 @@ function peopleOf({ market, workers, auditor }: Scene): People {
     ...Object.entries({ deployer, treasury, modelOwner, client }).map(([who, { address }]) => [who, address] as const),
     ...people.map(({ address }, i) => [`person ${i}`, address] as const),
     ...[...workers, auditor].map(({ name, operator }) => [name, operator.address] as const),
-    ["jury", deployment.jury] as const,
+    ["court", deployment.court] as const,
     ["disputes", deployment.disputes] as const,
   ]);
 }

@@ -2,7 +2,7 @@ import { network } from "hardhat";
 
 /** Blocks may share a second, so that the chain's clock does not run ahead of the workers' when many jobs come at once. */
 const CHAIN = { network: "default", override: { allowBlocksWithSameTimestamp: true } } as const;
-/** A block even when nobody sends: the jury's seed is the hash of a block to come. */
+/** A block even when nobody sends, as on a real chain: deadlines pass by themselves. */
 const BLOCK_MS = 500;
 
 /** A chain behind JSON-RPC in this process. */

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 
 import { connect, parseDeployment } from "@assay/sdk";
 import { sha256 } from "@assay/provider-worker";
-import { MaxUint256, parseEther, ZeroHash } from "ethers";
+import { MaxUint256, parseEther } from "ethers";
 import { config, network } from "hardhat";
 
 import AssayModule from "../../ignition/modules/Assay.js";
@@ -18,7 +18,9 @@ export const JOB_STAKE = parseEther("10");
 const STAKE = parseEther("5000");
 const PREPAID = parseEther("1000");
 const BONDS = parseEther("100");
-const JURY = 4;
+/** `IModelRegistry.Profile`: who judges a model's results. */
+export const PROFILE = { exact: 1, jury: 4 };
+
 /** The system deployed through Ignition on a node behind JSON-RPC, with named people. */
 export async function startMarket(rpcUrl: string, folder: string) {
   const connection = await network.create({ network: "localhost", override: { url: rpcUrl } as never });
@@ -77,19 +79,24 @@ export async function startMarket(rpcUrl: string, folder: string) {
 export type DemoMarket = Awaited<ReturnType<typeof startMarket>>;
 export type Signer = DemoMarket["client"];
 
-/** Registers a model whose file and golden vectors lie in `folder`. */
-export async function registerModel(market: DemoMarket, model: DemoModel, folder: string): Promise<bigint> {
+/** Registers a model with its graph; its file and golden vectors lie in `folder`. */
+export async function registerModel(
+  market: DemoMarket,
+  model: DemoModel,
+  folder: string,
+  profile = PROFILE.exact,
+): Promise<bigint> {
   const goldenFile = path.join(folder, `${model.name}.golden.safetensors`);
   writeFileSync(goldenFile, model.golden);
   const modelFile = path.join(folder, `${model.name}.onnx`);
-  writeFileSync(modelFile, model.file);
+  writeFileSync(modelFile, model.prepared.file);
   const models = market.contracts.models.connect(market.modelOwner);
   await (
     await models.register({
-      fileHash: sha256(model.file),
+      fileHash: sha256(model.prepared.file),
       goldenHash: sha256(model.golden),
-      graphCommitment: ZeroHash,
-      profile: JURY,
+      graphCommitment: model.prepared.commitment,
+      profile,
       workUnits: model.workUnits,
       royaltyBps: 500n,
       parentId: 0n,

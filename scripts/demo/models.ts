@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-import { ChildRunner, writeGolden } from "@assay/provider-worker";
-import type { Tensor } from "@assay/sdk";
-import { fromFloat32Array, packBundle, toTypedArray } from "@assay/sdk";
+import { ChildRuntime, writeGolden } from "@assay/provider-worker";
+import type { CourtModel, Tensor } from "@assay/sdk";
+import { fromFloat32Array, initHash, packBundle, prepareModel, toTypedArray } from "@assay/sdk";
+
+import { signatureOf } from "../../tasks/support/signature.js";
 
 const FOLDER = path.resolve(import.meta.dirname, "../../models");
 const LIMITS = { timeoutMs: 60_000, memoryMb: 2048 };
@@ -12,33 +14,40 @@ const GOLDEN_VECTORS = 2;
 
 export interface DemoModel {
   name: string;
-  file: Buffer;
+  /** As `model:prepare` makes it: what is registered, served and judged. */
+  prepared: CourtModel;
   golden: Uint8Array;
   workUnits: bigint;
   inputSignature: string;
   outputSignature: string;
   samples: { x: Tensor; label: number }[];
-  /** Runs a sample with the same file directly, without any market. */
+  /** Runs a sample with the registered file directly, without any market. */
   run(sample: number): Promise<Map<string, Tensor>>;
   stop(): void;
 }
 
 const MODELS = [
-  { name: "digits", file: "digits_mlp_fp32.onnx", workUnits: 64n * 64n + 64n * 32n + 32n * 10n, classes: 10 },
+  { name: "digits", file: "digits_mlp_int8_static.onnx", workUnits: 64n * 64n + 64n * 32n + 32n * 10n },
   {
     name: "breast_cancer",
-    file: "breast_cancer_mlp_fp32.onnx",
+    file: "breast_cancer_mlp_int8_static.onnx",
     workUnits: 30n * 32n + 32n * 16n + 16n * 2n,
-    classes: 2,
   },
 ];
 
-/** The repository's trained models with their held-out samples. */
+/** No verifier judges a Softmax: the models end with their logits, of which the label is the largest. */
+const PREPARATION = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true };
+
+/** The repository's trained int8 models, as the proof court judges them, with their held-out samples. */
 export async function loadModels(): Promise<DemoModel[]> {
+  await initHash();
+  const runtime = new ChildRuntime(LIMITS);
   return Promise.all(
-    MODELS.map(async ({ name, file, workUnits, classes }) => {
+    MODELS.map(async ({ name, file, workUnits }) => {
       const samples = readSamples(name);
-      const direct = await ChildRunner.start(path.join(FOLDER, file), LIMITS);
+      const original = new Uint8Array(readFileSync(path.join(FOLDER, file)));
+      const { model: prepared } = await prepareModel(original, PREPARATION, runtime);
+      const direct = await runtime.load(prepared.file);
       const vectors = await Promise.all(
         samples.slice(0, GOLDEN_VECTORS).map(async ({ x }) => {
           const inputs = new Map([["x", x]]);
@@ -47,11 +56,11 @@ export async function loadModels(): Promise<DemoModel[]> {
       );
       return {
         name,
-        file: readFileSync(path.join(FOLDER, file)),
+        prepared,
         golden: writeGolden(vectors),
         workUnits,
-        inputSignature: `x:float32[1,${samples[0]?.x.dims[1] ?? 0}]`,
-        outputSignature: `probabilities:float32[1,${classes}];label:int64[1]`,
+        inputSignature: signatureOf(prepared.inputNames, prepared.graph.inputs),
+        outputSignature: signatureOf(prepared.outputNames, prepared.graph.outputs),
         samples,
         run: (sample) => direct.run(new Map([["x", sampleOf(samples, sample)]])),
         stop: () => {

@@ -61,6 +61,7 @@ export function falseFacts(report: Report, cheated: readonly Purchase[]): string
   }
   for (const { terms } of cheated) {
     const dispute = report.disputes.find(({ jobId }) => jobId === terms.id);
+    if (dispute?.node === undefined) wrong.push(`job ${jobIdText(terms.id)}: nothing was proven`);
     if (!dispute?.upheld) wrong.push(`job ${jobIdText(terms.id)}: the cheat was not convicted`);
     if (dispute && dispute.slashed !== terms.stake)
       wrong.push(`job ${jobIdText(terms.id)}: slashed ${dispute.slashed}`);
@@ -113,10 +114,13 @@ export function toTables(report: Report): string {
     report.names.get(provider) ?? provider,
     ...[own, modelOwner, protocol].map(formatEther),
   ]);
-  const disputes = report.disputes.map(({ jobId, arbiter, upheld, slashed, refunded }) => [
+  const disputes = report.disputes.map(({ jobId, arbiter, upheld, node, operator, element, slashed, refunded }) => [
     jobIdText(jobId),
     arbiter,
     upheld ? "upheld" : "not upheld",
+    node ?? "",
+    operator ?? "",
+    element ?? "",
     `${formatEther(slashed)} ASSAY`,
     `${formatEther(refunded)} TUSD`,
   ]);
@@ -135,7 +139,11 @@ export function toTables(report: Report): string {
       accuracy,
     ),
     table("Earnings in TUSD", ["provider", "provider", "model owner", "protocol"], earnings),
-    table("Disputes", ["job", "arbiter", "ruling", "provider slashed", "client refunded"], disputes),
+    table(
+      "Disputes",
+      ["job", "arbiter", "ruling", "node", "operator", "element", "provider slashed", "client refunded"],
+      disputes,
+    ),
     table("Gas, median of each call (finaliseDue: per job of a batch)", ["call", "calls", "gas"], gas),
     `a job: request ${request} + submit ${submit} + its part of a batch finalised ${finalise} = ${total} gas`,
     table("Every token, minted and accounted for", ["token", "minted", "found", "difference in wei"], books),

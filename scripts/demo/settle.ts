@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { JobStatus } from "@assay/sdk";
+import { JobStatus, Operator, Ruling } from "@assay/sdk";
 
 import type { DemoMarket } from "./market.js";
 import { WINDOW } from "./market.js";
@@ -9,11 +9,16 @@ import type { Purchase } from "./purchase.js";
 const PATIENCE_MS = 120_000;
 const LOOK_MS = 250;
 
-/** A case that the court closed. */
+/** A case that is over, and what convicted the provider. */
 export interface Dispute {
   jobId: bigint;
-  arbiter: "jury";
+  arbiter: "proof court";
   upheld: boolean;
+  /** Node of the model's graph that computed something else than the provider committed to. */
+  node: number | undefined;
+  operator: string | undefined;
+  /** Row-major index in the node's output. */
+  element: number | undefined;
   slashed: bigint;
   refunded: bigint;
 }
@@ -33,29 +38,44 @@ export async function until(what: string, holds: () => Promise<boolean>): Promis
   throw new Error(`gave up after ${PATIENCE_MS / 1000} s waiting until ${what}`);
 }
 
-/** Waits until auditor, jurors and court are done with the cheat's jobs. */
+/** Waits until auditor, cheat and court are done with the cheat's jobs. */
 export async function waitForRulings(market: DemoMarket, cheated: readonly Purchase[]): Promise<Dispute[]> {
-  const { disputes, market: jobs, jury } = market.contracts;
+  const { disputes, court } = market.contracts;
   await until("every wrong result was challenged and judged", async () => {
     return (await disputes.queryFilter(disputes.filters.CaseResolved())).length >= cheated.length;
   });
   const resolved = await disputes.queryFilter(disputes.filters.CaseResolved());
-  await until("the jurors were paid", async () => {
-    const cases = await Promise.all(resolved.map(({ args }) => jury.juryCaseOf(args.caseId)));
-    return cases.every(({ paid }) => paid);
+  await until("the court kept nothing", async () => {
+    const demanded = await court.queryFilter(court.filters.PartDemanded());
+    const returned = await court.queryFilter(court.filters.DemandFeePaid());
+    const forwarded = await court.queryFilter(court.filters.RewardForwarded());
+    return returned.length === demanded.length && forwarded.length === resolved.length;
   });
-  return Promise.all(
-    resolved.map(async ({ args }) => {
-      const refunds = await jobs.queryFilter(jobs.filters.JobRefunded(args.jobId));
-      return {
-        jobId: args.jobId,
-        arbiter: "jury" as const,
-        upheld: args.ruling === 1n,
-        slashed: args.slashed,
-        refunded: refunds.reduce((sum, refund) => sum + refund.args.price, 0n),
-      };
-    }),
-  );
+  return Promise.all(resolved.map(({ args }) => disputeOf(market, args)));
+}
+
+interface Resolved {
+  caseId: bigint;
+  jobId: bigint;
+  ruling: bigint;
+  slashed: bigint;
+}
+
+async function disputeOf(market: DemoMarket, { caseId, jobId, ruling, slashed }: Resolved): Promise<Dispute> {
+  const { market: jobs, court } = market.contracts;
+  const refunds = await jobs.queryFilter(jobs.filters.JobRefunded(jobId));
+  const [proof] = await court.queryFilter(court.filters.FraudProven(caseId));
+  const code = Number(proof?.args.operator ?? 0n);
+  return {
+    jobId,
+    arbiter: "proof court",
+    upheld: ruling === Ruling.Upheld,
+    node: proof && Number(proof.args.nodeIndex),
+    operator: Object.entries(Operator).find(([, each]) => each === code)?.[0],
+    element: proof && Number(proof.args.element),
+    slashed,
+    refunded: refunds.reduce((sum, refund) => sum + refund.args.price, 0n),
+  };
 }
 
 /** Lets the challenge window pass, then waits until the workers finalised every job and collected every pot. */

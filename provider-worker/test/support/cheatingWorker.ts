@@ -1,12 +1,12 @@
 /**
  * A worker that cheats, for demo and tests: it reproduces the golden vectors honestly, so that nothing looks wrong, and
- * afterwards answers with another label. Before the proof court it stands by that: the trace it posts is that of a run
- * whose label is the other one. Usage: cheatingWorker.ts <settings file>
+ * afterwards answers with another class. Before the proof court it stands by that: the trace it posts is that of a run
+ * with other logits, from which its label follows. Usage: cheatingWorker.ts <settings file>
  */
 import { argv, env, exit } from "node:process";
 
 import type { GraphRuntime, LoadedModel, Tensor } from "@assay/sdk";
-import { loadDeployment } from "@assay/sdk";
+import { fromFloat32Array, fromNumbers, loadDeployment, toTypedArray } from "@assay/sdk";
 
 import { ChildRuntime } from "../../src/court/runtime.js";
 import type { ModelRunner, RunnerLimits } from "../../src/inference/runner.js";
@@ -19,13 +19,17 @@ import { Worker } from "../../src/worker.js";
 /** Golden vectors of each demo model: this many runs are honest. */
 const HONEST_RUNS = 2;
 
-/** The same outputs with another label. */
+/** The same outputs with another label, and with logits of which that label is the largest. */
 function falsify(outputs: Map<string, Tensor>): Map<string, Tensor> {
-  const label = outputs.get("label");
-  if (!label) return outputs;
-  const data = new Uint8Array(label.data);
-  data[0] = ((data[0] ?? 0) + 1) % 2;
-  return new Map(outputs).set("label", { ...label, data });
+  const [logits, label] = [outputs.get("logits"), outputs.get("label")];
+  if (logits?.dtype !== "float32" || label?.dtype !== "int64") return outputs;
+  const values = new Float32Array(toTypedArray({ ...logits, dtype: "float32" }));
+  const right = Number(toTypedArray({ ...label, dtype: "int64" })[0]);
+  const wrong = (right + 1) % values.length;
+  values[wrong] = Math.max(...values) + 1;
+  return new Map(outputs)
+    .set("logits", fromFloat32Array(values, logits.dims))
+    .set("label", fromNumbers("int64", label.dims, [wrong]));
 }
 
 class CheatingRunner implements ModelRunner {
