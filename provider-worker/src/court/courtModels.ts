@@ -3,8 +3,10 @@ import { AssayError, readModel } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 
-/** `IModelRegistry.Profile` of models that the proof court judges. */
-export const EXACT = 1n;
+/** `IModelRegistry.Profile` of models that the proof court judges: Exact and Canonical. */
+const PROVEN: readonly bigint[] = [1n, 2n];
+
+export const isProven = (profile: bigint): boolean => PROVEN.includes(profile);
 
 /** Models as the proof court sees them: never as their owner says, always as computed from the file. */
 export class CourtModels {

@@ -2,6 +2,7 @@ import type { CourtModel, GraphRuntime, JobTerms, TraceCommitment } from "@assay
 import { commitTrace, initHash, runTrace } from "@assay/sdk";
 
 import type { Executor } from "../jobs/executor.js";
+import { STAYS } from "../jobs/taskPool.js";
 import type { ModelCache } from "../models/modelCache.js";
 import type { CourtModels } from "./courtModels.js";
 
@@ -23,7 +24,7 @@ export class Tracer {
   async trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
     await initHash();
     const model = await this.courtModels.read(terms.modelId, await this.models.fileOf(terms.modelId));
-    const { tensors } = await this.executor.input(terms, inputUri);
+    const { tensors } = await this.executor.input(terms, inputUri, STAYS);
     return { model, trace: commitTrace(model, await runTrace(model, tensors, this.runtime)) };
   }
 }

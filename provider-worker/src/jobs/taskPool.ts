@@ -9,6 +9,9 @@ export interface Place {
   leaveFor<T>(group: string, act: () => Promise<T>): Promise<T>;
 }
 
+/** Of a task that nobody waits for: it keeps its place. */
+export const STAYS: Place = { leaveFor: (_group, act) => act() };
+
 export type Task = (place: Place) => Promise<void>;
 
 /** Tasks of one pool that may have left their places at once, and of them for one group. */

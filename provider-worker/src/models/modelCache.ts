@@ -2,7 +2,7 @@ import type { AssayContracts } from "@assay/sdk";
 import { textOf } from "@assay/sdk";
 
 import type { CourtModels } from "../court/courtModels.js";
-import { EXACT } from "../court/courtModels.js";
+import { isProven } from "../court/courtModels.js";
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
 import { sha256 } from "../content/store.js";
@@ -108,7 +108,7 @@ export class ModelCache {
     const { fileHash, goldenHash } = spec;
     files.push(fileHash, goldenHash);
     const file = await this.#fetch(fileHash, textOf(spec, "modelUri"));
-    if (spec.profile === EXACT) await this.courtModels.read(modelId, file);
+    if (isProven(spec.profile)) await this.courtModels.read(modelId, file);
     const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri")));
     const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options);
     try {

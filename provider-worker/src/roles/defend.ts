@@ -4,8 +4,9 @@ import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
 import type { CourtRun } from "../court/courtRuns.js";
 import { CourtRuns } from "../court/courtRuns.js";
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { requestOf, sameAddress, TaskPool } from "./role.js";
+import { requestOf, sameAddress } from "./role.js";
 
 /** Answers for its provider before the proof court: posts the trace of each job in dispute and shows what is demanded. */
 export class Defend implements Role {

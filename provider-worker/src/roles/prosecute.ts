@@ -14,8 +14,9 @@ import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
 import type { CourtRun } from "../court/courtRuns.js";
 import { CourtRuns } from "../court/courtRuns.js";
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, requestOf, sameAddress, TaskPool } from "./role.js";
+import { isHopeless, requestOf, sameAddress } from "./role.js";
 
 type Posted = NonNullable<CourtCase["posted"]>;
 

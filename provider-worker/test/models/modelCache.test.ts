@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { AssayContracts, CourtModel } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
-import { EXACT } from "../../src/court/courtModels.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 import { WorkerError } from "../../src/errors.js";
 import type { RunnerLimits } from "../../src/inference/runner.js";
@@ -124,19 +123,24 @@ describe("The model cache", () => {
     assert.equal(runners[0]?.stopped, true);
   });
 
-  it("starts no model that is judged by proof unless its graph is that of its file", async () => {
-    profile = EXACT;
-    graphIsTrue = false;
-    const exact = newCache();
-    await assert.rejects(exact.get(1n), { retryable: false, message: "another graph" });
-    assert.deepEqual(started, []);
-    graphIsTrue = true;
-    assert.equal(await exact.get(1n), runners[0]);
-    assert.deepEqual(read.map(([id, file]) => [id, sha256(file)]).at(-1), [1n, sha256(MODEL)]);
-  });
+  for (const [name, proven] of [
+    ["Exact", 1n],
+    ["Canonical", 2n],
+  ] as const) {
+    it(`starts no ${name} model, which is judged by proof, unless its graph is that of its file`, async () => {
+      profile = proven;
+      graphIsTrue = false;
+      const fresh = newCache();
+      await assert.rejects(runnerOf(fresh), { retryable: false, message: "another graph" });
+      assert.deepEqual(started, []);
+      graphIsTrue = true;
+      assert.equal(await runnerOf(fresh), runners[0]);
+      assert.deepEqual(read.map(([id, file]) => [id, sha256(file)]).at(-1), [1n, sha256(MODEL)]);
+    });
+  }
 
   it("asks for no graph of a model that is judged by a jury", async () => {
-    await cache.get(1n);
+    await runnerOf(cache);
     assert.deepEqual(read, []);
   });
 
