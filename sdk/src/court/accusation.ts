@@ -46,7 +46,12 @@ export interface PostedTrace {
  * that one of its elements contradicts its operands. Where honest processors differ an element may not convict, and the
  * next is to be tried.
  */
-export function* accusations(posted: PostedTrace, found: DifferingLeaf, honestLeaf: Uint8Array): Generator<Accusation> {
+export function* accusations(
+  posted: PostedTrace,
+  found: DifferingLeaf,
+  honestLeaf: Uint8Array,
+  worthTrying: (element: number) => boolean = () => true,
+): Generator<Accusation> {
   const { honest, tensor } = posted;
   const committed = honest.tensors[tensor];
   if (!committed) throw new AssayError(`there is no tensor ${tensor}`);
@@ -55,7 +60,7 @@ export function* accusations(posted: PostedTrace, found: DifferingLeaf, honestLe
     return;
   }
   for (const element of differingElements(committed, found, honestLeaf)) {
-    yield { kind: "fraud", ...accuse(posted, found, element) };
+    if (worthTrying(element)) yield { kind: "fraud", ...accuse(posted, found, element) };
   }
 }
 

@@ -5,3 +5,4 @@ export * from "./accusation.js";
 export * from "./evidence.js";
 export * from "./explain.js";
 export * from "./part.js";
+export * from "./search.js";

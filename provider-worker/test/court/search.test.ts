@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+
+import type { Accusation, CourtModel, Part, Shown, Tensor, TraceCommitment } from "@assay/sdk";
+import {
+  answerDemand,
+  commitTrace,
+  explainClaim,
+  fromNumbers,
+  initHash,
+  MerkleTree,
+  nextStep,
+  readModel,
+  runTrace,
+  toHex,
+  toTypedArray,
+  verifyLeaf,
+} from "@assay/sdk";
+import { getBytes } from "ethers";
+
+import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
+import { courtRun, rootsOf } from "../support/courtRuns.js";
+import { inProcess } from "../support/inProcessRuntime.js";
+
+/** 256 elements of float32 are a leaf. */
+const LENGTH = 1000;
+/** Tensors of the trace: the sign of a zero that a Relu gives is nobody's fault. */
+const [RELU, SUM, RELU_AGAIN, RESULT] = [1, 2, 3, 4] as const;
+
+describe("The search for what convicts", () => {
+  let model: CourtModel;
+  let trace: Tensor[];
+  let honest: TraceCommitment;
+  before(async () => {
+    await initHash();
+    const values = Array.from({ length: LENGTH }, (_, i) => (i % 3) - 1);
+    const one = fromNumbers("float32", [], [1]);
+    model = await readModel(
+      onnxFile({
+        nodes: [
+          { op: "Relu", inputs: ["x"], outputs: ["a"] },
+          { op: "Sub", inputs: ["a", "one"], outputs: ["b"] },
+          { op: "Relu", inputs: ["b"], outputs: ["c"] },
+          { op: "Add", inputs: ["c", "one"], outputs: ["y"] },
+        ],
+        inputs: { x: ["float32", [1, LENGTH]] },
+        outputs: { y: undefined },
+        constants: { one },
+      }),
+      inProcess,
+    );
+    trace = await runTrace(model, new Map([["x", fromNumbers("float32", [1, LENGTH], values)]]), inProcess);
+    honest = commitTrace(model, trace);
+  });
+
+  /** The run with other values at some places of some tensors. */
+  const changed = (changes: Partial<Record<number, Record<number, number>>>): TraceCommitment => {
+    const tensors = trace.map((tensor, i) => {
+      const values = [...toTypedArray({ ...tensor, dtype: "float32" })];
+      for (const [place, value] of Object.entries(changes[i] ?? {})) values[Number(place)] = value;
+      return fromNumbers("float32", [...tensor.dims], values);
+    });
+    return commitTrace(model, tensors);
+  };
+  /** Zeros of a Relu in different leaves, with the other sign. */
+  const zeros = (...places: number[]) => Object.fromEntries(places.map((place) => [place, -0]));
+
+  /** Plays a case to its end: each round all that is asked for is shown. */
+  function play(posted: TraceCommitment): { rounds: Part[][]; accusation: Accusation | undefined } {
+    const seen = new Set<string>();
+    const rounds: Part[][] = [];
+    const key = ({ tensor, level, index }: Part) => `${tensor} ${level} ${index}`;
+    const answer = (part: Part) => {
+      const committed = posted.tensors[part.tensor];
+      return committed && seen.has(key(part)) ? answerDemand(committed, part) : undefined;
+    };
+    const shown: Shown = {
+      children: (part) => {
+        const answered = answer(part);
+        return answered?.kind === "children" ? answered.children : undefined;
+      },
+      leaf: (part) => {
+        const answered = answer(part);
+        return answered?.kind === "leaf" ? toHex(answered.leaf) : undefined;
+      },
+    };
+    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
+    for (;;) {
+      const step = nextStep(model, honest, roots, shown);
+      if (step.kind !== "demand") return { rounds, accusation: step.kind === "accuse" ? step.accusation : undefined };
+      rounds.push([...step.parts]);
+      for (const part of step.parts) {
+        assert.ok(!seen.has(key(part)), `${key(part)} is asked for twice`);
+        seen.add(key(part));
+      }
+    }
+  }
+
+  /** Requires a claim that the court takes: about this element, against the posted trace. */
+  function requireProof(accusation: Accusation | undefined, posted: TraceCommitment, tensor: number, element: number) {
+    assert.ok(accusation);
+    const { claim, provenance } = accusation;
+    assert.deepEqual([provenance.nodeIndex + 1, claim.element], [tensor, element]);
+    const explained = explainClaim(claim);
+    assert.notEqual(explained.claimed, explained.correct);
+    assert.equal(claim.headers.at(-1)?.merkleRoot, posted.tensors[tensor]?.header.merkleRoot);
+    assert.equal(claim.headers[0]?.merkleRoot, posted.tensors[tensor - 1]?.header.merkleRoot);
+    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
+    assert.deepEqual(provenance.traceProofs.at(-1), MerkleTree.fromHashes(roots).proof(tensor));
+    for (const { operand, leaf, data, proof } of claim.openings) {
+      const header = claim.headers[operand];
+      assert.ok(header && verifyLeaf(header.merkleRoot, getBytes(data), leaf, header.nLeaves, proof));
+    }
+  }
+
+  it("asks for nothing of a trace that is one's own", () => {
+    assert.deepEqual(play(honest), { rounds: [], accusation: undefined });
+  });
+
+  it("asks for one path and proves the first wrong element", () => {
+    const posted = changed({ [RESULT]: { 600: 7, 900: 7 } });
+    const { rounds, accusation } = play(posted);
+    assert.deepEqual(rounds, [[{ tensor: RESULT, level: 1, index: 0 }], [{ tensor: RESULT, level: 0, index: 2 }]]);
+    requireProof(accusation, posted, RESULT, 600);
+  });
+
+  it("convicts nobody for the signs of zeros", () => {
+    const posted = changed({ [RELU]: zeros(0, 300, 900), [RELU_AGAIN]: zeros(1) });
+    assert.equal(play(posted).accusation, undefined);
+  });
+
+  it("finds a wrong element behind the signs of zeros in other leaves of the same tensor", () => {
+    const posted = changed({ [RELU]: { ...zeros(0, 300), 900: 5 } });
+    const { rounds, accusation } = play(posted);
+    requireProof(accusation, posted, RELU, 900);
+    assert.deepEqual(
+      rounds.map((parts) => parts.map(({ level, index }) => `${level} ${index}`)),
+      [["1 0"], ["0 0"], ["0 1", "0 3"]],
+    );
+  });
+
+  it("finds a wrong element in a later tensor that does not read the doubtful one, in the same rounds", () => {
+    const posted = changed({ [RELU]: zeros(0), [RESULT]: { 10: 5 } });
+    const { rounds, accusation } = play(posted);
+    requireProof(accusation, posted, RESULT, 10);
+    assert.equal(rounds.length, 2);
+  });
+
+  it("finds a wrong element that was computed from the doubtful tensor", () => {
+    // The element reads the very leaf whose zero has the other sign.
+    const posted = changed({ [RELU]: zeros(0), [SUM]: { 0: 5 } });
+    requireProof(play(posted).accusation, posted, SUM, 0);
+  });
+
+  it("finds one behind two doubtful tensors", () => {
+    const posted = changed({ [RELU]: zeros(0, 300), [RELU_AGAIN]: zeros(1, 600), [RESULT]: { 1: 5 } });
+    requireProof(play(posted).accusation, posted, RESULT, 1);
+  });
+
+  it("convicts a byte changed in any tensor of a trained model", async () => {
+    const own = await courtRun(0);
+    for (let tensor = 1; tensor < own.trace.tensors.length; tensor++) {
+      const posted = await courtRun(0, { tensor, bytes: [0] });
+      const all: Shown = {
+        children: (part) => {
+          const answer = answerDemand(tensorOf(posted.trace, part), part);
+          return answer.kind === "children" ? answer.children : undefined;
+        },
+        leaf: (part) => {
+          const answer = answerDemand(tensorOf(posted.trace, part), part);
+          return answer.kind === "leaf" ? toHex(answer.leaf) : undefined;
+        },
+      };
+      const step = nextStep(own.model, own.trace, rootsOf(posted), all);
+      assert.equal(step.kind, "accuse", `tensor ${tensor}`);
+      assert.equal(step.kind === "accuse" && step.accusation.provenance.nodeIndex, tensor - 1);
+    }
+  });
+});
+
+function tensorOf({ tensors }: TraceCommitment, { tensor }: Part) {
+  const found = tensors[tensor];
+  assert.ok(found);
+  return found;
+}
