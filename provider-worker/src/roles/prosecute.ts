@@ -1,14 +1,5 @@
-import type { Accusation, Part, TraceCommitment } from "@assay/sdk";
-import {
-  accusations,
-  ContractRevertError,
-  decodeRevert,
-  Evidence,
-  firstDivergent,
-  metaHeader,
-  nodesTree,
-  Ruling,
-} from "@assay/sdk";
+import type { Accusation, Part, Shown } from "@assay/sdk";
+import { ContractRevertError, decodeRevert, metaHeader, nextStep, nodesTree, Ruling } from "@assay/sdk";
 
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
@@ -29,7 +20,7 @@ export class Prosecute implements Role {
   readonly #tasks: TaskPool;
   readonly #runs: CourtRuns;
   /** What a case waits for, so that nothing is computed before it is shown or overdue. */
-  readonly #awaited = new Map<string, string>();
+  readonly #awaited = new Map<string, readonly string[]>();
 
   constructor(private readonly context: RoleContext) {
     this.#tasks = new TaskPool(4, context.signal, (key, error) => {
@@ -56,8 +47,10 @@ export class Prosecute implements Role {
   }
 
   #waits({ id, demands }: CourtCase, now: number): boolean {
-    const awaited = demands.find(({ part }) => partKey(part) === this.#awaited.get(id));
-    return awaited !== undefined && !awaited.answer && !demands.some((each) => isOverdue(each, now));
+    const open = new Set(demands.filter(({ answer }) => !answer).map(({ part }) => partKey(part)));
+    const awaited = this.#awaited.get(id) ?? [];
+    const quiet = awaited.length > 0 && awaited.every((part) => open.has(part));
+    return quiet && !demands.some((each) => isOverdue(each, now));
   }
 
   async #prosecute(found: CourtCase, posted: Posted, now: number): Promise<void> {
@@ -67,20 +60,14 @@ export class Prosecute implements Role {
       return this.#giveUp(found, posted, "the result is right");
     const overdue = found.demands.find((each) => isOverdue(each, now));
     if (overdue) return this.#proveSilence(found, overdue.part);
-    const tensor = firstDivergent(run.trace, posted.roots);
-    const evidence = tensor === undefined ? undefined : evidenceOf(found, tensor, run.trace);
-    // The court holds output against trace, so a trace that differs in nothing cannot be.
-    if (tensor === undefined || !evidence) return this.#giveUp(found, posted, "the trace is that of this machine");
-    const next = evidence.next();
-    if ("ask" in next) {
-      this.#awaited.set(found.id, partKey(next.ask));
-      return this.#demand(found, run, next.ask);
+    const step = nextStep(run.model, run.trace, posted.roots, shownIn(found));
+    if (step.kind === "demand") {
+      this.#awaited.set(found.id, step.parts.map(partKey));
+      await Promise.all(step.parts.map((part) => this.#demand(found, run, part)));
+      return;
     }
-    const { model, trace: honest } = run;
-    const leaf = evidence.honestLeaf(next.found.index);
-    const candidates = accusations({ model, honest, roots: posted.roots, tensor }, next.found, leaf);
-    if (await this.#accuse(found, candidates)) return;
-    this.#giveUp(found, posted, `no element shown of tensor ${tensor} contradicts its operands`);
+    if (step.kind === "accuse" && (await this.#accuse(found, step.accusation))) return;
+    this.#giveUp(found, posted, "nothing that was shown contradicts what it was computed from");
   }
 
   /** This machine's run of the job; undefined if it can never be made. */
@@ -122,21 +109,18 @@ export class Prosecute implements Role {
     await this.#move("silence", id, `silence ${id}`, data, stillWanted);
   }
 
-  /** Sends the first accusation that convicts; false if none does. Where honest processors differ, none may. */
-  async #accuse({ id }: CourtCase, candidates: Iterable<Accusation>): Promise<boolean> {
+  /** False if the court sees no contradiction: this machine and the verifier do not compute the same. */
+  async #accuse({ id }: CourtCase, { kind, claim, provenance }: Accusation): Promise<boolean> {
     const { court } = this.context.contracts;
     const stillWanted = async () => !(await this.#isOver(id));
-    for (const { kind, claim, provenance } of candidates) {
-      if (!(await stillWanted())) return true;
-      const prove = kind === "fraud" ? court.proveFraud : court.proveMalformedLeaf;
-      const words = [id, claim as never, provenance as never] as const;
-      if (!(await convicts(() => prove.staticCall(...words)))) continue;
-      const name = kind === "fraud" ? "proveFraud" : "proveMalformedLeaf";
-      const data = court.interface.encodeFunctionData(name as "proveFraud", [...words]);
-      await this.#move("proof", id, `prove ${id}`, data, stillWanted);
-      return true;
-    }
-    return false;
+    if (!(await stillWanted())) return true;
+    const prove = kind === "fraud" ? court.proveFraud : court.proveMalformedLeaf;
+    const words = [id, claim as never, provenance as never] as const;
+    if (!(await convicts(() => prove.staticCall(...words)))) return false;
+    const name = kind === "fraud" ? "proveFraud" : "proveMalformedLeaf";
+    const data = court.interface.encodeFunctionData(name as "proveFraud", [...words]);
+    await this.#move("proof", id, `prove ${id}`, data, stillWanted);
+    return true;
   }
 
   async #move(
@@ -173,16 +157,12 @@ function isOverdue({ answer, replyBy }: Demanded, now: number): boolean {
   return !answer && replyBy < now;
 }
 
-function evidenceOf({ demands }: CourtCase, tensor: number, honest: TraceCommitment): Evidence | undefined {
-  const committed = honest.tensors[tensor];
-  if (!committed) return undefined;
-  const evidence = new Evidence(tensor, committed);
-  for (const { part, answer } of demands) {
-    if (part.tensor !== tensor || !answer) continue;
-    if (answer.children) evidence.addChildren(part, answer.children);
-    if (answer.leaf !== undefined) evidence.addLeaf(part.index, answer.leaf);
-  }
-  return evidence;
+function shownIn({ demands }: CourtCase): Shown {
+  const answers = new Map(demands.map(({ part, answer }) => [partKey(part), answer]));
+  return {
+    children: (part) => answers.get(partKey(part))?.children,
+    leaf: (part) => answers.get(partKey(part))?.leaf,
+  };
 }
 
 async function convicts(call: () => Promise<unknown>): Promise<boolean> {

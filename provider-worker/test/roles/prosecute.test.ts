@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
-import type { Claim, Part } from "@assay/sdk";
-import { answerDemand, ContractRevertError, Ruling, toHex } from "@assay/sdk";
+import type { Part } from "@assay/sdk";
+import { answerDemand, ContractRevertError, Ruling, toHex, toTypedArray } from "@assay/sdk";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { InferenceError } from "../../src/errors.js";
@@ -16,6 +16,7 @@ const CHILDREN: Part = { tensor: CONVOLUTION, level: 1, index: 0 };
 /** Element 9 in row-major order is pixel 9 of channel 0, the first byte of leaf 9. */
 const ELEMENT = 9;
 const LEAF: Part = { tensor: CONVOLUTION, level: 0, index: ELEMENT };
+const [RELU, SUM] = [9, 13] as const;
 const WRONG = hash(0xbad);
 
 describe("Prosecuting", () => {
@@ -171,28 +172,7 @@ describe("Prosecuting", () => {
     assert.equal(scene.traced, 0);
   });
 
-  it("accuses the first element that convicts: where honest processors differ, one may not", async () => {
-    // The same pixel of two channels: two bytes of one leaf.
-    const next = ELEMENT + 64;
-    wrong = await courtRun(0, { tensor: CONVOLUTION, bytes: [ELEMENT, next] });
-    accused();
-    posted();
-    for (const part of [CHILDREN, LEAF]) {
-      scene.demanded(3, part);
-      shown(part);
-    }
-    const tried: number[] = [];
-    scene.accused = ({ element }: Claim) => {
-      tried.push(element);
-      if (element === ELEMENT) throw revert("ProofCourt_NoContradiction");
-    };
-    await tick();
-    assert.deepEqual(tried, [ELEMENT, next]);
-    assert.deepEqual(names(), ["proveFraud"]);
-    assert.equal((scene.sent[0]?.args[1] as unknown[])[2], BigInt(next));
-  });
-
-  it("gives up, for good, where no element shown convicts", async () => {
+  it("gives up, for good, where the court does not see what it sees", async () => {
     accused();
     posted();
     for (const part of [CHILDREN, LEAF]) {
@@ -207,7 +187,7 @@ describe("Prosecuting", () => {
     await tick();
     assert.deepEqual(scene.sent, []);
     assert.equal(scene.warnings.length, 1);
-    assert.match(scene.warnings[0] ?? "", /no element shown of tensor 2 contradicts.*nothing to prove/);
+    assert.match(scene.warnings[0] ?? "", /nothing that was shown contradicts.*nothing to prove/);
   });
 
   it("does not give up because the node could not be asked", async () => {
@@ -224,6 +204,24 @@ describe("Prosecuting", () => {
     scene.accused = () => undefined;
     await tick();
     assert.deepEqual(names(), ["proveFraud"]);
+  });
+
+  it("asks for all that differs once the first leaf did not convict", async () => {
+    // The sign of a zero of a Relu is nobody's fault; the sum two tensors on is.
+    const zero = zeroOf(honest, RELU);
+    wrong = await courtRun(0, { tensor: RELU, bytes: [4 * zero + 3], by: 0x80 }, { tensor: SUM, bytes: [0] });
+    accused();
+    posted();
+    await tick();
+    const parts = [RELU, SUM].map((tensor) => ({ tensor, level: 0, index: 0 }));
+    assert.deepEqual([partOf(0), partOf(1)], parts.map(Object.values));
+    for (const part of parts) {
+      scene.demanded(3, part);
+      shown(part);
+    }
+    await tick();
+    assert.deepEqual(names(), ["demand", "demand", "proveFraud"]);
+    assert.deepEqual((scene.sent[2]?.args[2] as bigint[])[0], BigInt(SUM - 1));
   });
 
   for (const outcome of ["superseded", "reverted", "refused"] as const) {
@@ -278,13 +276,20 @@ describe("Prosecuting", () => {
     accused();
     posted(honest);
     await tick();
-    assert.match(scene.warnings.join(""), /the trace is that of this machine/);
+    assert.match(scene.warnings.join(""), /nothing that was shown contradicts/);
     scene.reorganise(1);
     posted();
     await tick();
     assert.deepEqual(names(), ["demand"]);
   });
 });
+
+/** The first element of a float32 tensor that is zero. */
+function zeroOf({ trace }: CourtRun, tensor: number): number {
+  const found = trace.tensors[tensor]?.tensor;
+  assert.ok(found?.dtype === "float32");
+  return toTypedArray({ ...found, dtype: "float32" }).indexOf(0);
+}
 
 function revert(error: string): Error {
   return new ContractRevertError(error, {});

@@ -19,20 +19,28 @@ export function digitsCnn(): Promise<CourtModel> {
   return prepared;
 }
 
-/** A real sample's run, with some bytes of one tensor changed afterwards if told so. */
-export async function courtRun(sample: number, tamper?: { tensor: number; bytes: number[] }): Promise<CourtRun> {
+/** Bytes of one tensor, each changed in these bits: the lowest if nothing is said. */
+export interface Tampering {
+  tensor: number;
+  bytes: readonly number[];
+  by?: number;
+}
+
+/** A real sample's run, with some bytes changed afterwards if told so. */
+export async function courtRun(sample: number, ...tamperings: readonly Tampering[]): Promise<CourtRun> {
   const model = await digitsCnn();
   const x = samples("digits_cnn").x[sample];
   if (!x) throw new Error(`there is no sample ${sample}`);
   const trace = await runTrace(model, new Map([["x", x]]), inProcess);
-  const changed = trace.map((tensor, i) => (i === tamper?.tensor ? flip(tensor, tamper.bytes) : tensor));
-  return { model, trace: commitTrace(model, changed) };
+  for (const { tensor, ...change } of tamperings) trace[tensor] = flip(trace[tensor], change);
+  return { model, trace: commitTrace(model, trace) };
 }
 
 export const rootsOf = ({ trace }: CourtRun): string[] => trace.tensors.map(({ header }) => header.merkleRoot);
 
-function flip(tensor: Tensor, bytes: readonly number[]): Tensor {
+function flip(tensor: Tensor | undefined, { bytes, by = 1 }: Omit<Tampering, "tensor">): Tensor {
+  if (!tensor) throw new Error("there is no such tensor");
   const data = new Uint8Array(tensor.data);
-  for (const byte of bytes) data[byte] = (data[byte] ?? 0) ^ 1;
+  for (const byte of bytes) data[byte] = (data[byte] ?? 0) ^ by;
   return { ...tensor, data };
 }
