@@ -1,20 +1,19 @@
 import { ChildRuntime } from "@assay/provider-worker";
-import type { Accusation, CourtModel, Part, TraceCommitment } from "@assay/sdk";
+import type { Accusation, CourtModel, Part, Shown, TraceCommitment } from "@assay/sdk";
 import {
-  accusations,
   answerDemand,
   ContractRevertError,
   decodeRevert,
-  Evidence,
   firstDivergent,
   MerkleTree,
   metaHeader,
+  nextStep,
   nodesTree,
   runTrace,
 } from "@assay/sdk";
 
 import type { CourtCase } from "../support/courtCase.js";
-import { findCourtCase, postedRoots } from "../support/courtCase.js";
+import { findCourtCase, partKey, postedRoots } from "../support/courtCase.js";
 import type { RunArguments } from "../support/courtModel.js";
 import { caseModel, caseRun, packTrace, readCourtModel } from "../support/courtModel.js";
 import { UserError } from "../support/errors.js";
@@ -100,24 +99,19 @@ export const prove = action(async (session, given: CaseArguments & RunArguments 
   const roots = postedRoots(found);
   const model = await caseModel(session, found, given.file);
   const honest = await caseRun(session, found, model, given);
-  const tensor = firstDivergent(honest, roots);
-  if (tensor === undefined)
+  if (firstDivergent(honest, roots) === undefined)
     throw new UserError(`the trace of case ${given.case} is that of your run: nothing to prove`);
-  const evidence = evidenceOf(found, tensor, honest);
-  const next = evidence.next();
-  if ("ask" in next) {
-    if (given.demand)
-      return { case: given.case, proven: false, ...(await sendDemand(session, found, model, next.ask)) };
-    throw new UserError(
-      `tensor ${tensor} differs, level ${next.ask.level} index ${next.ask.index} of it is not shown: ` +
-        `demand it with court:demand, or give --demand`,
-    );
-  }
-  const leaf = evidence.honestLeaf(next.found.index);
-  return {
-    case: given.case,
-    ...(await accuse(session, given.case, accusations({ model, honest, roots, tensor }, next.found, leaf))),
-  };
+  const step = nextStep(model, honest, roots, shownIn(found));
+  if (step.kind === "accuse") return { case: given.case, ...(await accuse(session, given.case, step.accusation)) };
+  if (step.kind === "nothing") throw new UserError(nothingContradicts(given.case));
+  const isAsked = (part: Part) => found.demands.some((each) => partKey(each.part) === partKey(part));
+  const part = step.parts.find((each) => !isAsked(each)) ?? step.parts[0];
+  if (!part) throw new UserError(nothingContradicts(given.case));
+  if (given.demand) return { case: given.case, proven: false, ...(await sendDemand(session, found, model, part)) };
+  throw new UserError(
+    `tensor ${part.tensor} differs, level ${part.level} index ${part.index} of it is not shown: ` +
+      `demand it with court:demand, or give --demand`,
+  );
 });
 
 /** Convicts by the first demand that is overdue. */
@@ -168,18 +162,18 @@ async function sendDemand(session: Session, found: CourtCase, model: CourtModel,
   return { demanded: { ...part }, replyBy: replyBy as bigint, transaction: receipt.hash };
 }
 
-/** Sends the first accusation that convicts: an element that honest processors compute differently does not. */
-async function accuse(session: Session, caseId: bigint, candidates: Iterable<Accusation>): Promise<Fields> {
+async function accuse(session: Session, caseId: bigint, accusation: Accusation): Promise<Fields> {
   const { court } = session.contracts;
-  for (const { kind, claim, provenance } of candidates) {
-    const prove = kind === "fraud" ? court.proveFraud : court.proveMalformedLeaf;
-    const words = [caseId, claim as never, provenance as never] as const;
-    if (!(await convicts(() => prove.staticCall(...words)))) continue;
-    const receipt = await session.send(() => prove(...words));
-    return { proven: true, kind, node: provenance.nodeIndex, element: claim.element, transaction: receipt.hash };
-  }
-  throw new UserError(`no element of what was shown in case ${caseId} contradicts its operands`);
+  const { kind, claim, provenance } = accusation;
+  const prove = kind === "fraud" ? court.proveFraud : court.proveMalformedLeaf;
+  const words = [caseId, claim as never, provenance as never] as const;
+  if (!(await convicts(() => prove.staticCall(...words)))) throw new UserError(nothingContradicts(caseId));
+  const receipt = await session.send(() => prove(...words));
+  return { proven: true, kind, node: provenance.nodeIndex, element: claim.element, transaction: receipt.hash };
 }
+
+const nothingContradicts = (caseId: bigint): string =>
+  `no element of what was shown in case ${caseId} contradicts its operands`;
 
 async function convicts(call: () => Promise<unknown>): Promise<boolean> {
   try {
@@ -192,14 +186,12 @@ async function convicts(call: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-function evidenceOf({ demands }: CourtCase, tensor: number, honest: TraceCommitment): Evidence {
-  const evidence = new Evidence(tensor, tensorOf(honest, tensor));
-  for (const { part, answer } of demands) {
-    if (part.tensor !== tensor || !answer) continue;
-    if (answer.children) evidence.addChildren(part, answer.children);
-    if (answer.leaf !== undefined) evidence.addLeaf(part.index, answer.leaf);
-  }
-  return evidence;
+function shownIn({ demands }: CourtCase): Shown {
+  const answers = new Map(demands.map(({ part, answer }) => [partKey(part), answer]));
+  return {
+    children: (part) => answers.get(partKey(part))?.children,
+    leaf: (part) => answers.get(partKey(part))?.leaf,
+  };
 }
 
 function tensorOf({ tensors }: TraceCommitment, index: number) {

@@ -45,14 +45,14 @@ export function postedRoots({ id, posted }: CourtCase): readonly string[] {
 async function demandsOf(court: Session["contracts"]["court"], id: bigint, since: number): Promise<Demanded[]> {
   const answers = new Map<string, Answered>();
   for (const { args, transactionHash } of await court.queryFilter(court.filters.ChildrenRevealed(id), since)) {
-    answers.set(keyOf(toPart(args.part)), { children: [...args.children], transaction: transactionHash });
+    answers.set(partKey(toPart(args.part)), { children: [...args.children], transaction: transactionHash });
   }
   for (const { args, transactionHash } of await court.queryFilter(court.filters.LeafRevealed(id), since)) {
-    answers.set(keyOf(toPart(args.part)), { leaf: args.leaf, transaction: transactionHash });
+    answers.set(partKey(toPart(args.part)), { leaf: args.leaf, transaction: transactionHash });
   }
   const asked = await court.queryFilter(court.filters.PartDemanded(id), since);
   return asked.map(({ args: { part, demander, replyBy }, transactionHash }) => {
-    const answer = answers.get(keyOf(toPart(part)));
+    const answer = answers.get(partKey(toPart(part)));
     return { part: toPart(part), demander, replyBy, transaction: transactionHash, answer };
   });
 }
@@ -61,6 +61,6 @@ export function toPart({ tensor, level, index }: Record<keyof Part, bigint>): Pa
   return { tensor: Number(tensor), level: Number(level), index: Number(index) };
 }
 
-function keyOf({ tensor, level, index }: Part): string {
+export function partKey({ tensor, level, index }: Part): string {
   return `${tensor} ${level} ${index}`;
 }
