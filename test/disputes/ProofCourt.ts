@@ -1,5 +1,5 @@
-import type { TraceCommitment } from "@assay/sdk";
-import { decodeAccusation, explainClaim, toTypedArray } from "@assay/sdk";
+import type { Part, TraceCommitment } from "@assay/sdk";
+import { decodeAccusation, explainClaim, nextStep, Operator, proveLeaf, toHex, toTypedArray } from "@assay/sdk";
 import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
@@ -52,6 +52,41 @@ describe("ProofCourt", function () {
     );
     const court = ProofCourt__factory.connect(ZeroAddress, deployer);
     await refused(deployed, court, "ProofCourt_NoCode", 1n, stranger.address);
+  });
+
+  it("convicts a wrong element behind the sign of a zero, which convicts nobody", async () => {
+    const market = await load();
+    const { model } = await preparedDigits();
+    const relu = model.inputNames.length + model.nodes.findIndex(({ operator }) => operator === Operator.Relu);
+    const { honest } = await run(0);
+    const tensor = honest.tensors[relu]?.tensor;
+    const zero = tensor?.dtype === "float32" ? toTypedArray({ ...tensor, dtype: "float32" }).indexOf(0) : -1;
+    expect(zero).to.be.at.least(0);
+    // The next tensor is computed from that zero, wrongly.
+    const given = await run(0, { tensor: relu, byte: 4 * zero + 3, by: 0x80 }, { tensor: relu + 1, byte: zero });
+    const { caseId } = await tracedCase(market, given);
+    const shown = new Map<string, string>();
+    const roots = given.posted.tensors.map(({ header }) => header.merkleRoot);
+    const key = ({ tensor: index, index: leaf }: Part) => `${index} ${leaf}`;
+    for (;;) {
+      const step = nextStep(model, given.honest, roots, {
+        children: () => undefined,
+        leaf: (part) => shown.get(key(part)),
+      });
+      if (step.kind === "nothing") throw new Error("nothing was found");
+      if (step.kind === "accuse") {
+        expect(step.accusation.provenance.nodeIndex).to.equal(relu + 1 - model.inputNames.length);
+        await accuse(market, caseId, step.accusation);
+        break;
+      }
+      for (const part of step.parts) {
+        await demand(market, given, caseId, part);
+        await answer(market, given, caseId, part);
+        const committed = given.posted.tensors[part.tensor];
+        if (committed) shown.set(key(part), toHex(proveLeaf(committed, part.index).leaf));
+      }
+    }
+    expect((await market.court.rulingOf(caseId)).ruling).to.equal(RULING.upheld);
   });
 
   it("convicts a wrong byte in any tensor, whoever it is that proves it", async () => {

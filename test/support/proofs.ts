@@ -82,28 +82,36 @@ export interface Run {
   posted: TraceCommitment;
 }
 
-/** Runs the model on a sample and changes one byte of one tensor afterwards, if told to. */
-export async function run(sample: number, tamper?: Tamper): Promise<Run> {
-  const { model, sample: x } = await preparedDigits();
-  return runOf(model, x(sample), tamper);
-}
-
-export interface Tamper {
+/** One byte of one tensor, changed in these bits: the lowest if nothing is said. */
+export interface Tampering {
   tensor: number;
   byte: number;
+  by?: number;
+}
+
+/** Runs the model on a sample and changes bytes of its tensors afterwards, if told to. */
+export async function run(sample: number, ...tamperings: readonly (Tampering | undefined)[]): Promise<Run> {
+  const { model, sample: x } = await preparedDigits();
+  return runOf(model, x(sample), ...tamperings);
 }
 
 /** The same with any model that has one input x. */
-export async function runOf(model: CourtModel, x: Tensor, tamper?: Tamper): Promise<Run> {
+export async function runOf(
+  model: CourtModel,
+  x: Tensor,
+  ...tamperings: readonly (Tampering | undefined)[]
+): Promise<Run> {
   const trace = await runTrace(model, new Map([["x", x]]), inProcess);
   const honest = commitTrace(model, trace);
-  const changed = trace.map((tensor, i) => (i === tamper?.tensor ? flip(tensor, tamper.byte) : tensor));
+  const changed = trace.map((tensor, i) =>
+    tamperings.reduce((now, each) => (i === each?.tensor ? flip(now, each) : now), tensor),
+  );
   return { model, honest, posted: commitTrace(model, changed) };
 }
 
-function flip(tensor: Tensor, byte: number): Tensor {
+function flip(tensor: Tensor, { byte, by = 1 }: Tampering): Tensor {
   const data = new Uint8Array(tensor.data);
-  data[byte] = (data[byte] ?? 0) ^ 1;
+  data[byte] = (data[byte] ?? 0) ^ by;
   return { ...tensor, data };
 }
 
