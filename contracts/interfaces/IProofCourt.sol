@@ -43,9 +43,11 @@ interface IProofCourt is IArbiter {
     /// @notice A part of a tensor that the provider was told to show.
     struct Demand {
         address demander;
-        uint48 deadline;
+        uint40 deadline;
         /// Leaves of the tensor.
         uint32 leafCount;
+        /// Length of each, in words of 32 bytes.
+        uint16 leafWords;
         bool answered;
     }
 
@@ -154,7 +156,7 @@ interface IProofCourt is IArbiter {
         bytes32[] calldata traceProof
     ) external;
 
-    /// @notice Answers a demand of level 0.
+    /// @notice Answers a demand of level 0, by a leaf of full length: of another nobody could prove anything.
     function revealLeaf(
         uint256 caseId,
         Part calldata part,

@@ -5,8 +5,8 @@ import { ZeroAddress } from "ethers";
 
 import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
 import { COURT_PERIOD, DEMAND_FEE, RULING } from "../support/assemble.js";
+import { quietUntil, tracedCase, waitForRuling } from "../support/cases.js";
 import { at, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
-import type { ProvenMarket, Run } from "../support/proofs.js";
 import {
   accusationsOf,
   accuse,
@@ -25,22 +25,6 @@ import {
 describe("ProofCourt", function () {
   this.timeout(120_000);
   const load = () => networkHelpers.loadFixture(provenMarket);
-
-  /** A delivered run under challenge, its trace posted. */
-  async function tracedCase(market: ProvenMarket, given: Run) {
-    const terms = await deliver(market, given);
-    const opened = await openCase(market, terms, given);
-    await postTrace(market, given, opened);
-    return { terms, ...opened };
-  }
-
-  /** Passes time until nothing more can happen in a case. */
-  async function waitForRuling(market: ProvenMarket, caseId: bigint): Promise<void> {
-    const { latestRevealAt, windowEnd } = await market.court.courtCaseOf(caseId);
-    const quiet = latestRevealAt + COURT_PERIOD;
-    await at((quiet > windowEnd ? quiet : windowEnd) + 1n);
-    await networkHelpers.mine();
-  }
 
   it("is not deployed with a verifier that has no code", async () => {
     const { deployer, disputes, models, providers, escrow, stakeToken, stranger } = await load();
@@ -252,9 +236,7 @@ describe("ProofCourt", function () {
     const market = await load();
     const given = await run(3);
     const { caseId } = await tracedCase(market, given);
-    const { latestRevealAt, windowEnd } = await market.court.courtCaseOf(caseId);
-    const end = latestRevealAt + COURT_PERIOD > windowEnd ? latestRevealAt + COURT_PERIOD : windowEnd;
-    await at(end);
+    await at(await quietUntil(market, caseId));
     await networkHelpers.mine();
     expect((await market.court.rulingOf(caseId))[0]).to.equal(RULING.none);
     await at((await now()) + 1n);

@@ -8,15 +8,17 @@ import { ethers } from "./fixture.js";
 export interface Held {
   prices?: bigint;
   bonds?: bigint;
+  /** Of demands before the proof court. */
+  fees?: bigint;
 }
 
 /** A deployment, with the arbiter that a test named besides the jury. */
 type Books = Assay & { arbiter?: Addressable };
 
 /** Everyone who can have a balance: all accounts of the chain, and the contracts. */
-async function holders({ escrow, staking, market, disputes, jury, arbiter }: Books): Promise<Addressable[]> {
+async function holders({ escrow, staking, market, disputes, jury, court, arbiter }: Books): Promise<Addressable[]> {
   const signers = await ethers.getSigners();
-  return [...signers, escrow, staking, market, disputes, jury, ...(arbiter ? [arbiter] : [])];
+  return [...signers, escrow, staking, market, disputes, jury, court, ...(arbiter ? [arbiter] : [])];
 }
 
 async function sum(values: Promise<bigint>[]): Promise<bigint> {
@@ -24,8 +26,8 @@ async function sum(values: Promise<bigint>[]): Promise<bigint> {
 }
 
 /** Expects every token that the system holds to be somebody's, to the wei. */
-export async function expectBooksExact(assay: Books, { prices = 0n, bonds = 0n }: Held = {}): Promise<void> {
-  const { escrow, staking, stakeToken, payToken, market, disputes, jury } = assay;
+export async function expectBooksExact(assay: Books, { prices = 0n, bonds = 0n, fees = 0n }: Held = {}): Promise<void> {
+  const { escrow, staking, stakeToken, payToken, market, disputes, jury, court } = assay;
   const accounts = await holders(assay);
   const credited = (token: Addressable) => sum(accounts.map((account) => escrow.balanceOf(token, account)));
 
@@ -33,12 +35,12 @@ export async function expectBooksExact(assay: Books, { prices = 0n, bonds = 0n }
     (await credited(payToken)) + prices,
   );
   expect(await stakeToken.balanceOf(escrow), "stake tokens in the escrow").to.equal(
-    (await credited(stakeToken)) + bonds,
+    (await credited(stakeToken)) + bonds + fees,
   );
   expect(await stakeToken.balanceOf(staking), "staked tokens").to.equal(
     await sum(accounts.map((account) => staking.slashableOf(account))),
   );
-  for (const passing of [market, disputes, jury]) {
+  for (const passing of [market, disputes, jury, court]) {
     expect(await payToken.balanceOf(passing), "payment tokens left on the way").to.equal(0n);
     expect(await stakeToken.balanceOf(passing), "stake tokens left on the way").to.equal(0n);
   }
@@ -60,7 +62,7 @@ export async function expectAllSettled(assay: Books): Promise<void> {
     expect(await assay.staking.lockedOf(account)).to.equal(deposits);
     expect(seats, "seats in cases that are not closed").to.equal(0n);
   }
-  for (const contract of [assay.market, assay.disputes, assay.jury]) {
+  for (const contract of [assay.market, assay.disputes, assay.jury, assay.court]) {
     for (const token of [assay.payToken, assay.stakeToken]) {
       expect(await assay.escrow.balanceOf(token, contract)).to.equal(0n);
     }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IPaymentEscrow} from "../../interfaces/IPaymentEscrow.sol";
 import {IProofCourt} from "../../interfaces/IProofCourt.sol";
 import {GraphCommitment} from "../../libraries/GraphCommitment.sol";
 import {TensorCommitment} from "../../libraries/TensorCommitment.sol";
+import {TensorLayout} from "../../libraries/TensorLayout.sol";
 import {Ruling} from "../../types/DisputeTypes.sol";
 import {Node} from "../../types/GraphTypes.sol";
 import {TensorHeader} from "../../types/TensorTypes.sol";
@@ -13,6 +15,8 @@ import {CourtLedger} from "./CourtLedger.sol";
 /// @title What a provider has to show of its trace
 /// @notice Each part is shown once, to everybody. A part that is not shown in time convicts.
 abstract contract TraceDemands is CourtLedger {
+    using SafeCast for uint256;
+
     /// @dev Hashes shown at once.
     uint256 private constant _FANOUT = 256;
 
@@ -51,7 +55,8 @@ abstract contract TraceDemands is CourtLedger {
         if (demand_.deadline != 0) revert ProofCourt_AlreadyDemanded(caseId, part);
 
         uint48 deadline = uint48(block.timestamp) + REPLY_PERIOD;
-        (demand_.demander, demand_.deadline, demand_.leafCount) = (msg.sender, deadline, meta.nLeaves);
+        (demand_.demander, demand_.deadline) = (msg.sender, uint40(deadline));
+        (demand_.leafCount, demand_.leafWords) = (meta.nLeaves, _leafWords(meta));
         ++case_.pending;
 
         emit PartDemanded(caseId, msg.sender, part, deadline);
@@ -68,7 +73,7 @@ abstract contract TraceDemands is CourtLedger {
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
     ) external whileOpen(caseId) {
-        uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof);
+        uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof).leafCount;
         if (part.level == 0) revert ProofCourt_NotDemanded(caseId, part);
         uint256 first = part.index * _FANOUT;
         uint256 expected = _width(leafCount, part.level - 1) - first;
@@ -90,9 +95,12 @@ abstract contract TraceDemands is CourtLedger {
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
     ) external whileOpen(caseId) {
-        uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof);
+        Demand storage demand_ = _answer(caseId, part, merkleRoot, traceProof);
         if (part.level != 0) revert ProofCourt_NotDemanded(caseId, part);
-        if (!TensorCommitment.verifyLeaf(merkleRoot, leaf, part.index, leafCount, proof)) {
+        // No claim takes a leaf of another length, and whoever commits to one must not get away with showing it.
+        uint256 expected = uint256(demand_.leafWords) * 32;
+        if (leaf.length != expected) revert TensorCommitment.TensorCommitment_WrongLeafLength(leaf.length, expected);
+        if (!TensorCommitment.verifyLeaf(merkleRoot, leaf, part.index, demand_.leafCount, proof)) {
             revert ProofCourt_NotProven(TensorCommitment.leafHash(leaf));
         }
 
@@ -139,9 +147,9 @@ abstract contract TraceDemands is CourtLedger {
         Part calldata part,
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
-    ) private returns (uint256 leafCount) {
+    ) private returns (Demand storage demand_) {
         CourtCase storage case_ = _cases[caseId];
-        Demand storage demand_ = _demands[_key(caseId, part)];
+        demand_ = _demands[_key(caseId, part)];
         if (demand_.deadline == 0) revert ProofCourt_NotDemanded(caseId, part);
         if (demand_.answered) revert ProofCourt_AlreadyAnswered(caseId, part);
         uint256 tensors = uint256(case_.inputCount) + case_.nodeCount;
@@ -152,7 +160,6 @@ abstract contract TraceDemands is CourtLedger {
         demand_.answered = true;
         --case_.pending;
         case_.latestRevealAt = uint48(block.timestamp);
-        return demand_.leafCount;
     }
 
     /// @dev Checks that the header is that of the tensor's node.
@@ -178,6 +185,11 @@ abstract contract TraceDemands is CourtLedger {
         // No tensor has 2^64 leaves: levels beyond are all alike.
         uint256 span = _FANOUT ** (level > 8 ? 8 : level);
         return (leafCount + span - 1) / span;
+    }
+
+    /// @dev All leaves are whole words.
+    function _leafWords(TensorHeader memory meta) private pure returns (uint16) {
+        return (TensorLayout.leafBytes(meta, TensorCommitment.elementBytes(meta.dtype)) / 32).toUint16();
     }
 
     function _key(uint256 caseId, Part calldata part) private pure returns (bytes32) {
