@@ -85,7 +85,7 @@ async function deadlinesOf(
   return {
     traceBy: moment(replyBy),
     windowEnd: moment(windowEnd),
-    lastDemandAt: moment(windowEnd + depth * (reply + claim)),
+    lastDemandAt: moment(windowEnd + (depth + 1n) * (reply + claim)),
     acquittedAfter: moment(latestRevealAt === 0n || pending > 0n || convicted ? 0n : quietUntil),
   };
 }

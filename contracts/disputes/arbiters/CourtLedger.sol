@@ -15,7 +15,7 @@ import {MAX_RESOLUTION, RESOLUTION_GRACE} from "../../types/Limits.sol";
 abstract contract CourtLedger is IProofCourt {
     using SafeCast for uint256;
 
-    /// @notice Levels of a tensor's tree that a challenger may have to ask for one after another: 256^3 leaves.
+    /// @notice Levels of hashes that a challenger may have to ask for before the leaf: a tensor has up to 256^3 leaves.
     uint256 public constant DEPTH = 3;
 
     IDisputeManager public immutable DISPUTES;
@@ -85,9 +85,9 @@ abstract contract CourtLedger is IProofCourt {
         return uint256(case_.windowEnd) + _longestReveal() - REPLY_PERIOD - CLAIM_PERIOD;
     }
 
-    /// @dev The trace, then `DEPTH` levels one after another, each with time to answer and time to think.
+    /// @dev The trace, `DEPTH` levels and the leaf, one after another, each with time to answer and time to think.
     function _longestReveal() internal view returns (uint256) {
-        return (DEPTH + 1) * (uint256(REPLY_PERIOD) + CLAIM_PERIOD);
+        return (DEPTH + 2) * (uint256(REPLY_PERIOD) + CLAIM_PERIOD);
     }
 
     function _isOver(uint256 caseId) internal view returns (bool) {
