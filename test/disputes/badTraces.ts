@@ -85,8 +85,9 @@ describe("A provider that commits to what no honest party would", function () {
     const market = await loadWide();
     const given = await runOf(wide.model, wide.sample);
     const opened = await tracedCase(market, given);
+    const { caseId } = opened;
     const part = { tensor: WIDE, level: 1, index: 1 };
-    await demand(market, given, opened.caseId, part);
+    await demand(market, given, caseId, part);
     const committed = given.posted.tensors[WIDE];
     if (!committed) throw new Error("no such tensor");
     const shown = answerDemand(committed, part);
@@ -95,7 +96,7 @@ describe("A provider that commits to what no honest party would", function () {
     const root = committed.header.merkleRoot;
     const traceProof = MerkleTree.fromHashes(rootsOf(given)).proof(WIDE);
     const show = (hashes: readonly string[]) =>
-      market.court.revealChildren(opened.caseId, part, [...hashes], [...proof], root, traceProof);
+      market.court.revealChildren(caseId, part, [...hashes], [...proof], root, traceProof);
     const expected = PLACES - 256;
     const [count, error] = ["ProofCourt_WrongChildren", "ProofCourt_NotProven"];
     await refused(show(children.slice(1)), market.court, count, expected - 1, expected);
@@ -103,12 +104,10 @@ describe("A provider that commits to what no honest party would", function () {
     await refused(show([]), market.court, count, 0, expected);
     const reversed = show([...children].reverse());
     await refused(reversed, market.court, error, MerkleTree.fromHashes([...children].reverse()).root);
-    const asLeaf = market.court.revealLeaf(opened.caseId, part, new Uint8Array(32), [...proof], root, traceProof);
-    await refused(asLeaf, market.court, "ProofCourt_NotDemanded", opened.caseId, Object.values(part));
-    const otherTensor = market.court.revealChildren(
-      ...([opened.caseId, part, [...children], [...proof], given.posted.tensors[0]?.header.merkleRoot ?? ""] as const),
-      traceProof,
-    );
+    const asLeaf = market.court.revealLeaf(caseId, part, new Uint8Array(32), [...proof], root, traceProof);
+    await refused(asLeaf, market.court, "ProofCourt_NotDemanded", caseId, Object.values(part));
+    const foreignRoot = given.posted.tensors[0]?.header.merkleRoot ?? "";
+    const otherTensor = market.court.revealChildren(caseId, part, [...children], [...proof], foreignRoot, traceProof);
     await expect(otherTensor).to.be.revertedWithCustomError(market.court, error);
     await convictOfSilence(market, opened);
   });

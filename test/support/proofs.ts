@@ -33,7 +33,7 @@ import { parseEther } from "ethers";
 import { IndexMaps__factory } from "../../sdk/src/typechain/index.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { deployAssay, fundStakeBalance, OFFER, populate, registerModel, requestOf, termsOf } from "./fixture.js";
-import type { Terms } from "./fixture.js";
+import type { Assay, Terms } from "./fixture.js";
 
 const MODELS = path.resolve(import.meta.dirname, "../../models");
 const EXACT = 1;
@@ -64,7 +64,12 @@ export async function provenMarket() {
 
 /** An open market with this model, judged by the proof court under this profile. */
 export async function marketOf(model: CourtModel, profile: number) {
-  const market = await populate(await deployAssay());
+  return marketIn(await deployAssay(), model, profile);
+}
+
+/** The same in a given deployment. */
+export async function marketIn(assay: Assay, model: CourtModel, profile: number) {
+  const market = await populate(assay);
   const modelId = await registerModel(market, { profile, graphCommitment: model.commitment });
   await market.providers
     .connect(market.provider)
