@@ -1,0 +1,168 @@
+import type { Accusation } from "@assay/sdk";
+import { expect } from "chai";
+
+import { BOND, DEMAND_FEE, RULING } from "../support/assemble.js";
+import { expectAllSettled } from "../support/books.js";
+import { quietUntil, settle, tracedCase } from "../support/cases.js";
+import { at, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
+import type { ProvenMarket, Run } from "../support/proofs.js";
+import { accusationsOf, accuse, answer, demand, evidenceOf, provenMarket, run } from "../support/proofs.js";
+
+const LEAF = { tensor: 6, level: 0, index: 0 };
+const TAMPER = { tensor: LEAF.tensor, byte: 0 };
+
+function accusationOf(given: Run): Accusation {
+  const [accusation] = accusationsOf(given, evidenceOf(given, LEAF));
+  if (!accusation) throw new Error("nothing to accuse");
+  return accusation;
+}
+
+/** Another byte in the hex text of a leaf. */
+const flipped = (data: string) =>
+  `0x${(Number.parseInt(data.slice(2, 4), 16) ^ 1).toString(16).padStart(2, "0")}${data.slice(4)}`;
+
+describe("A stranger before the proof court", function () {
+  this.timeout(120_000);
+  const load = () => networkHelpers.loadFixture(provenMarket);
+
+  const asStranger = (market: ProvenMarket): ProvenMarket => ({ ...market, challenger: market.stranger });
+
+  async function expectStands(market: ProvenMarket, { terms, caseId }: Awaited<ReturnType<typeof tracedCase>>) {
+    await at((await quietUntil(market, caseId)) + 1n);
+    expect(await settle(market, terms, caseId)).to.equal(RULING.rejected);
+    expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
+  }
+
+  it("proves nothing by forged leaves, proofs, headers or nodes against an honest run", async () => {
+    const market = await load();
+    const { court } = market;
+    const given = await run(3, TAMPER);
+    const opened = await tracedCase(market, { ...given, posted: given.honest });
+    const { claim, provenance } = accusationOf(given);
+    const honest = accusationsOf({ ...given, posted: given.honest }, evidenceOf(given, LEAF));
+    const [base] = honest;
+    if (!base) throw new Error("nothing to accuse");
+    const [output, ...operands] = base.claim.openings;
+    const [operand, ...rest] = operands;
+    if (!output || !operand) throw new Error("the claim opens too little");
+    const accuseBy = (changes: Partial<Accusation["claim"]>, proof: Partial<Accusation["provenance"]> = {}) => {
+      const forged = { ...base, claim: { ...base.claim, ...changes }, provenance: { ...base.provenance, ...proof } };
+      return accuse(asStranger(market), opened.caseId, forged as Accusation);
+    };
+    const fails = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(court, error);
+
+    // The leaf that the tampered run would have shown, under the honest root; then other forgeries.
+    await fails(accuseBy({}), "TensorCommitment_InvalidProof");
+    const operandForged = { ...operand, data: flipped(operand.data) as never };
+    const right = { ...output, data: flipped(output.data) as never };
+    await fails(accuseBy({ openings: [right, operandForged, ...rest] }), "TensorCommitment_InvalidProof");
+    const short = { ...right, data: right.data.slice(0, -64) as never };
+    await fails(accuseBy({ openings: [short, operand, ...rest] }), "TensorCommitment_WrongLeafLength");
+    await fails(accuseBy({ openings: [{ ...right, operand: 9 }] }), "ProofCourt_OutOfRange");
+    await fails(accuseBy({ headers: claim.headers }), "ProofCourt_NotProven");
+    await fails(accuseBy({ headers: base.claim.headers.slice(1) }), "ProofCourt_OutOfRange");
+    const node = { ...base.claim.node, attributes: "0x" as const };
+    await fails(accuseBy({ node }), "ProofCourt_NotProven");
+    await fails(accuseBy({}, { nodeIndex: provenance.nodeIndex + 1 }), "ProofCourt_NotProven");
+    await fails(accuseBy({}, { nodeProof: [] }), "ProofCourt_NotProven");
+    await fails(accuseBy({}, { traceProofs: provenance.traceProofs.map(() => []) }), "ProofCourt_NotProven");
+    // And with nothing forged, there is nothing to be proven.
+    await fails(accuseBy({ openings: [right, operand, ...rest] }), "ProofCourt_NoContradiction");
+    await expectStands(market, opened);
+  });
+
+  it("proves nothing against one job by what another job's run shows", async () => {
+    const market = await load();
+    const honest = await run(3);
+    const wrong = await run(4, TAMPER);
+    const opened = await tracedCase(market, honest);
+    const other = await tracedCase(market, wrong);
+    const accusation = accusationOf(wrong);
+    const call = accuse(asStranger(market), opened.caseId, accusation);
+    await expect(call).to.be.revertedWithCustomError(market.court, "ProofCourt_NotProven");
+    await accuse(asStranger(market), other.caseId, accusation);
+    expect((await market.court.rulingOf(opened.caseId)).ruling).to.equal(RULING.none);
+    await market.disputes.resolve(other.caseId, other.terms);
+    await market.court.forwardReward(other.caseId);
+    await at((await quietUntil(market, opened.caseId)) + 1n);
+    expect(await settle(market, opened.terms, opened.caseId)).to.equal(RULING.rejected);
+    expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
+  });
+
+  it("proves nothing before there is a trace, twice, or after the ruling", async () => {
+    const market = await load();
+    const { court } = market;
+    const given = await run(3, TAMPER);
+    const { terms, caseId } = await tracedCase(market, given);
+    const accusation = accusationOf(given);
+    await refused(accuse(market, caseId + 1n, accusation), court, "ProofCourt_NoTrace", caseId + 1n);
+    await accuse(market, caseId, accusation);
+    const again = () => accuse(asStranger(market), caseId, accusation);
+    await refused(again(), court, "ProofCourt_Over", caseId);
+    expect(await settle(market, terms, caseId)).to.equal(RULING.upheld);
+    await refused(again(), court, "ProofCourt_Over", caseId);
+    await refused(accuse(market, caseId, { ...accusation, kind: "malformedLeaf" }), court, "ProofCourt_Over", caseId);
+    await refused(court.proveSilence(caseId, LEAF), court, "ProofCourt_Over", caseId);
+    const resolved = market.disputes.resolve(caseId, terms);
+    await refused(resolved, market.disputes, "DisputeManager_AlreadyResolved", caseId, RULING.upheld);
+  });
+
+  it("proves a fraud in the last second, and not one second later", async () => {
+    for (const late of [0n, 1n]) {
+      const market = await load();
+      const given = await run(3, TAMPER);
+      const { terms, caseId } = await tracedCase(market, given);
+      await at((await quietUntil(market, caseId)) + late);
+      const call = accuse(asStranger(market), caseId, accusationOf(given));
+      if (late) await refused(call, market.court, "ProofCourt_Over", caseId);
+      else await call;
+      expect(await settle(market, terms, caseId)).to.equal(late ? RULING.rejected : RULING.upheld);
+    }
+  });
+
+  it("gets no ruling early, not by any wrong terms, and no money before it", async () => {
+    const market = await load();
+    const { court, disputes } = market;
+    const given = await run(3);
+    const { terms, caseId } = await tracedCase(market, given);
+    await demand(market, given, caseId, LEAF);
+    await answer(market, given, caseId, LEAF);
+    const quiet = await quietUntil(market, caseId);
+    const { openedAt } = await disputes.caseOf(caseId);
+    for (const time of [quiet - 1n, quiet]) {
+      await at(time);
+      const latest = openedAt + 7n * 86_400n;
+      await refused(disputes.resolve(caseId, terms), disputes, "DisputeManager_NotYetRuled", caseId, latest);
+    }
+    await refused(court.payDemandFee(caseId, LEAF), court, "ProofCourt_NotOver", caseId);
+    await refused(court.forwardReward(caseId), court, "ProofCourt_NotOver", caseId);
+    const otherTerms = { ...terms, price: 1n };
+    await at(quiet + 10n);
+    const call = disputes.resolve(caseId, otherTerms);
+    await refused(call, disputes, "DisputeManager_OtherJob", caseId, terms.id);
+    await networkHelpers.mine();
+    // What the court says is not yet carried out: fees and reward wait for that.
+    expect((await court.rulingOf(caseId)).ruling).to.equal(RULING.rejected);
+    await refused(court.payDemandFee(caseId, LEAF), court, "ProofCourt_NotOver", caseId);
+    expect(await settle(market, terms, caseId, [LEAF])).to.equal(RULING.rejected);
+  });
+
+  it("forwards fees and rewards once, to whom they belong, and none of a case of the jury's", async () => {
+    const market = await load();
+    const { court, escrow, stakeToken, provider, stranger } = market;
+    const given = await run(3);
+    const { terms, caseId } = await tracedCase(market, given);
+    await demand(market, given, caseId, LEAF);
+    await answer(market, given, caseId, LEAF);
+    const had = await escrow.balanceOf(stakeToken, stranger);
+    await at((await quietUntil(market, caseId)) + 1n);
+    await settle(market, terms, caseId, [LEAF]);
+    expect(await escrow.balanceOf(stakeToken, provider)).to.equal(BOND + DEMAND_FEE);
+    expect(await escrow.balanceOf(stakeToken, stranger)).to.equal(had);
+    const fee = court.payDemandFee(caseId, LEAF);
+    await refused(fee, court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));
+    await refused(court.forwardReward(caseId), court, "ProofCourt_AlreadyPaid", caseId);
+    await refused(court.forwardReward(caseId + 1n), market.disputes, "DisputeManager_UnknownCase", caseId + 1n);
+    await expectAllSettled(market);
+  });
+});
