@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IArbiter} from "../interfaces/IArbiter.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
@@ -17,7 +18,7 @@ import {JobTerms} from "../types/JobTypes.sol";
 import {BASIS_POINTS, MAX_RESOLUTION, RESOLUTION_GRACE} from "../types/Limits.sol";
 
 /// @title Challenges, bonds and what follows from a ruling
-contract DisputeManager is IDisputeManager {
+contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
     using FeeMath for uint128;
     using SafeERC20 for IERC20;
 
@@ -101,7 +102,7 @@ contract DisputeManager is IDisputeManager {
     }
 
     /// @inheritdoc IDisputeManager
-    function resolve(uint256 caseId, JobTerms calldata terms) external {
+    function resolve(uint256 caseId, JobTerms calldata terms) external nonReentrant {
         Case memory case_ = _cases[caseId];
         if (case_.openedAt == 0) revert DisputeManager_UnknownCase(caseId);
         if (case_.ruling != Ruling.None) revert DisputeManager_AlreadyResolved(caseId, case_.ruling);
@@ -132,7 +133,8 @@ contract DisputeManager is IDisputeManager {
     }
 
     /// @inheritdoc IDisputeManager
-    function caseOf(uint256 caseId) external view returns (Case memory) {
+    /// @dev Not in the middle of a resolution: a ruling whose reward is not known yet would be forwarded as nothing.
+    function caseOf(uint256 caseId) external view nonReentrantView returns (Case memory) {
         if (_cases[caseId].openedAt == 0) revert DisputeManager_UnknownCase(caseId);
         return _cases[caseId];
     }

@@ -79,9 +79,9 @@ describe("Disputes over a stake token that misbehaves", () => {
     const other = await challengedJob(market);
     const resolve = () => disputes.resolve(caseId, terms);
     await arm(tokens.reentrant, disputes, "resolve", caseId, terms);
-    await refused(resolve(), disputes, "DisputeManager_AlreadyResolved", caseId, RULING.upheld);
+    await refused(resolve(), disputes, "ReentrancyGuardReentrantCall");
     await arm(tokens.reentrant, disputes, "resolve", other.caseId, other.terms);
-    await refused(resolve(), market.staking, "ReentrancyGuardReentrantCall");
+    await refused(resolve(), disputes, "ReentrancyGuardReentrantCall");
     await tokens.reentrant.arm(ZeroAddress, "0x");
     await resolve();
     await disputes.resolve(other.caseId, other.terms);

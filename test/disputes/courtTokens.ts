@@ -1,0 +1,63 @@
+import { expect } from "chai";
+import { ZeroAddress } from "ethers";
+
+import { assemble, RULING } from "../support/assemble.js";
+import { settle, tracedCase } from "../support/cases.js";
+import { namedPeople, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
+import type { Run } from "../support/proofs.js";
+import { accusationsOf, accuse, answer, demand, evidenceOf, marketIn, preparedDigits, run } from "../support/proofs.js";
+import { arm, deployTokens } from "../support/tokens.js";
+
+const EXACT = 1;
+const LEAF = { tensor: 6, level: 0, index: 0 };
+
+/** A market whose stake is a token of this kind, judged by the proof court. */
+async function provenIn(kind: keyof Awaited<ReturnType<typeof deployTokens>>) {
+  const tokens = await deployTokens((await namedPeople()).deployer);
+  const assay = await assemble({ stakeToken: await tokens[kind].getAddress() });
+  await assay.disputes.connect(assay.deployer).setArbiter(EXACT, assay.court);
+  return { ...(await marketIn(assay, (await preparedDigits()).model, EXACT)), tokens };
+}
+
+const provenInReentrant = () => provenIn("reentrant");
+const provenInBlocklist = () => provenIn("blocklist");
+
+/** A case with an answered demand, whose provider is proven wrong. */
+async function convicted(market: Awaited<ReturnType<typeof provenIn>>, given: Run) {
+  const opened = await tracedCase(market, given);
+  await demand(market, given, opened.caseId, LEAF);
+  await answer(market, given, opened.caseId, LEAF);
+  const [accusation] = accusationsOf(given, evidenceOf(given, LEAF));
+  if (!accusation) throw new Error("nothing to accuse");
+  await accuse(market, opened.caseId, accusation);
+  return opened;
+}
+
+describe("The proof court over a stake token that misbehaves", function () {
+  this.timeout(120_000);
+
+  for (const [name, args] of [
+    ["forwardReward", []],
+    ["payDemandFee", [LEAF]],
+  ] as const) {
+    it(`B05 forwards what is due although the token calls ${name} in the middle of the slash`, async () => {
+      const market = await networkHelpers.loadFixture(provenInReentrant);
+      const { tokens, court, disputes } = market;
+      const { terms, caseId } = await convicted(market, await run(3, { tensor: LEAF.tensor, byte: 0 }));
+      await arm(tokens.reentrant, court, name, caseId, ...args);
+      await refused(disputes.resolve(caseId, terms), disputes, "ReentrancyGuardReentrantCall");
+      expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.none);
+      await tokens.reentrant.arm(ZeroAddress, "0x");
+      expect(await settle(market, terms, caseId, [LEAF])).to.equal(RULING.upheld);
+      expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
+    });
+  }
+
+  it("B08 I14 ends although provider, client, challenger and treasury are blocked", async () => {
+    const market = await networkHelpers.loadFixture(provenInBlocklist);
+    const { tokens, provider, client, challenger, treasury } = market;
+    const { terms, caseId } = await convicted(market, await run(3, { tensor: LEAF.tensor, byte: 0 }));
+    for (const account of [provider, client, challenger, treasury]) await tokens.blocklist.setBlocked(account, true);
+    expect(await settle(market, terms, caseId, [LEAF])).to.equal(RULING.upheld);
+  });
+});
