@@ -31,7 +31,7 @@ const HINTS: Readonly<Record<string, string>> = {
   InferenceMarket_PriceAboveMax: "the offer costs more than maxPrice: raise it or ask another provider",
   InferenceMarket_StakeBelowMin: "the offer locks too little stake: lower minStake or ask another provider",
   InferenceMarket_DeadlineTooLate: "the provider takes longer than deliverBy allows",
-  InferenceMarket_TermsMismatch: "these are not the terms or not the output of that job: read them from its events",
+  InferenceMarket_OutputMismatch: "the job has another output: read it from its events",
   InferenceMarket_WrongStatus: "the job is not where this call needs it: see statusOf",
   InferenceMarket_NotProvider: "only the job's provider or its operator key may do this",
   PaymentEscrow_InsufficientBalance: "deposit into the escrow first",
