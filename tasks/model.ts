@@ -13,7 +13,12 @@ export const modelTasks = [
     .addOption(optional("golden", "safetensors file with golden vectors: its sha-256 is registered"))
     .addOption(optional("input", "inputs in order, such as x:float32[1,64]; semicolons between them"))
     .addOption(optional("output", "outputs in order, in the same form"))
-    .addOption(optional("profile", "Exact, Canonical, Tolerance or Jury; by default what the manifest says, else Jury"))
+    .addOption(
+      optional(
+        "profile",
+        "Exact, Canonical, Tolerance or Jury; by default what the manifest says, else Jury; model:show says who judges",
+      ),
+    )
     .addOption({ name: "royalty", defaultValue: "0", description: "your share of each job's price, in percent" })
     .addOption(optional("workUnits", "multiply-accumulates of one inference"))
     .addOption({ name: "parent", defaultValue: "0", description: "id of the model that this one replaces" })

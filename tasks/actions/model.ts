@@ -145,7 +145,10 @@ function golden(bytes: Uint8Array) {
 /** Who decides whether a result of the model is wrong, and what that is worth. */
 async function judgeOf({ contracts: { disputes }, deployment }: Session, profile: bigint): Promise<string> {
   const arbiter = await disputes.arbiterOf(profile);
-  if (arbiter === deployment.court) return "proof court: one honest party is enough";
+  if (arbiter === deployment.court) {
+    const where = PROFILES[Number(profile)] === "Canonical" ? ", on a processor that adds in the graph's order" : "";
+    return `proof court: one honest party is enough${where}`;
+  }
   if (arbiter === deployment.jury) return "jury: sound under an honest majority of jurors only";
   return arbiter === ZeroAddress ? "nobody: results cannot be challenged" : arbiter;
 }

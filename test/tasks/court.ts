@@ -125,6 +125,19 @@ describe("The tasks of the proof court", function () {
     );
   });
 
+  it("says of a canonical model on what kind of machine one honest party is enough", async () => {
+    const out = path.join(chain.folder, "canonical");
+    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, golden: "1", json: true };
+    await silent(() => prepare({ ...options, file: path.join(MODELS, "breast_cancer_mlp_fp32.onnx"), out }));
+    const names = { file: "model.onnx", golden: "golden.safetensors", manifest: "manifest.json" };
+    const files = Object.fromEntries(Object.entries(names).map(([key, name]) => [key, path.join(out, name)]));
+    const { model } = await json("model:register", registration(files));
+    expect(await json("model:show", { model: BigInt(String(model)) })).to.include({
+      profile: "Canonical",
+      judgedBy: "proof court: one honest party is enough, on a processor that adds in the graph's order",
+    });
+  });
+
   it("convicts a provider step by step, and explains the case before and after its end", async () => {
     const { case: id } = await challenged("tampered");
     const mine = { case: id, ...onnx(), input: file("input"), account: CHALLENGER };
