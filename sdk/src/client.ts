@@ -73,15 +73,15 @@ export class AssayClient {
     for (;;) {
       signal?.throwIfAborted();
       const status = await market.statusOf(terms.id);
-      if (status !== JobStatus.Requested && status !== JobStatus.Expired) {
+      if (status === JobStatus.Expired || (await this.outcomeOf(terms.id)) === "refunded") {
+        throw new AssayError(`job ${jobIdText(terms.id)} brings nothing: its price is refunded, or can be by expire`);
+      }
+      if (status !== JobStatus.Requested) {
         const [event] = await market.queryFilter(market.filters.ResultSubmitted(terms.id));
         if (event) {
           const { outputCommitment, challengeableUntil } = event.args;
           return { outputCommitment, outputUri: textOf(event.args, "outputUri"), challengeableUntil };
         }
-      }
-      if (status === JobStatus.Expired || (await this.outcomeOf(terms.id)) === "refunded") {
-        throw new AssayError(`job ${jobIdText(terms.id)} was not delivered: its price is refunded or can be by expire`);
       }
       await this.#delay(this.#pollInterval, signal);
     }

@@ -29,6 +29,21 @@ describe("AssayClient", () => {
     expect(await client.outcomeOf(1n)).to.equal(undefined);
   });
 
+  it("takes no result for a delivery that was declined or judged wrong", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const client = await clientOf(market);
+    const declined = await client.request(requestOf(market) as never);
+    await market.market.connect(market.operator).decline(declined);
+    const judged = await client.request(requestOf(market) as never);
+    await submitJob(market, judged);
+    await judgeWrong(market, judged);
+    for (const terms of [declined, judged]) {
+      expect(await client.outcomeOf(terms.id)).to.equal("refunded");
+      const refused = await client.waitForDelivery(terms).catch((error: unknown) => String(error));
+      expect(refused).to.match(/brings nothing: its price is refunded/);
+    }
+  });
+
   it("names the contract's refusal, its values and the way out", async () => {
     const market = await networkHelpers.loadFixture(openMarket);
     const client = await clientOf(market);
