@@ -46,8 +46,8 @@ describe("A provider that commits to what no honest party would", function () {
   async function convictOfSilence(market: ProvenMarket, { terms, caseId }: Awaited<ReturnType<typeof tracedCase>>) {
     const [asked] = await market.court.queryFilter(market.court.filters.PartDemanded(caseId));
     if (!asked) throw new Error("nothing was demanded");
-    const { tensor, level, index } = asked.args.part;
-    const part = { tensor, level, index };
+    const [tensor, level, index] = [...asked.args.part].map(Number);
+    const part = { tensor: tensor ?? 0, level: level ?? 0, index: index ?? 0 };
     await at(asked.args.replyBy + 1n);
     await market.court.proveSilence(caseId, part);
     await expectConvicted(market, await settle(market, terms, caseId, [part]));

@@ -1,13 +1,12 @@
+import type { CourtModel, Part, Tensor } from "@assay/sdk";
+import { answerDemand, Evidence, toHex } from "@assay/sdk";
 import { expect } from "chai";
 
 import { COURT_PERIOD, RULING } from "../support/assemble.js";
 import { rulingAt, settle } from "../support/cases.js";
 import { at, ethers, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
-import type { CourtModel, Tensor } from "@assay/sdk";
-import { answerDemand, Evidence, toHex } from "@assay/sdk";
 import { WIDE, wideModel } from "../support/graphs.js";
 import type { ProvenMarket } from "../support/proofs.js";
-import type { Part } from "../support/cases.js";
 import {
   accusationsOf,
   accuse,

@@ -1,8 +1,8 @@
+import type { Part } from "@assay/sdk";
 import { expect } from "chai";
 
 import { BOND, DEMAND_FEE, RULING } from "../support/assemble.js";
 import { expectBooksExact } from "../support/books.js";
-import type { Part } from "../support/cases.js";
 import { quietUntil, settle, tracedCase } from "../support/cases.js";
 import { at, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
 import { wideModel } from "../support/graphs.js";
@@ -97,10 +97,10 @@ describe("A challenger that spams", function () {
     const otherNode = { ...given, model: { ...given.model, nodes: swapped } };
     const call = demand(market, otherNode, caseId, { ...LEAF, tensor: given.model.inputNames.length + 5 });
     await expect(call).to.be.revertedWithCustomError(market.court, "ProofCourt_NotProven");
-    const own = given.honest.tensors[LEAF.tensor as number];
+    const own = given.honest.tensors[LEAF.tensor];
     if (!own) throw new Error("no such tensor");
     const longer = { ...own, header: { ...own.header, nLeaves: own.header.nLeaves + 1 } };
-    const tensors = given.honest.tensors.with(LEAF.tensor as number, longer);
+    const tensors = given.honest.tensors.with(LEAF.tensor, longer);
     const otherHeader = { ...given, honest: { ...given.honest, tensors } };
     const asked = demand(market, otherHeader, caseId, { ...LEAF, index: 1 });
     await expect(asked).to.be.revertedWithCustomError(market.court, "ProofCourt_NotProven");

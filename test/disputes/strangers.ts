@@ -1,4 +1,4 @@
-import type { Accusation } from "@assay/sdk";
+import type { Accusation, Hex } from "@assay/sdk";
 import { expect } from "chai";
 
 import { BOND, DEMAND_FEE, RULING } from "../support/assemble.js";
@@ -18,7 +18,7 @@ function accusationOf(given: Run): Accusation {
 }
 
 /** Another byte in the hex text of a leaf. */
-const flipped = (data: string) =>
+const flipped = (data: Hex): Hex =>
   `0x${(Number.parseInt(data.slice(2, 4), 16) ^ 1).toString(16).padStart(2, "0")}${data.slice(4)}`;
 
 describe("A stranger before the proof court", function () {
@@ -47,16 +47,16 @@ describe("A stranger before the proof court", function () {
     if (!output || !operand) throw new Error("the claim opens too little");
     const accuseBy = (changes: Partial<Accusation["claim"]>, proof: Partial<Accusation["provenance"]> = {}) => {
       const forged = { ...base, claim: { ...base.claim, ...changes }, provenance: { ...base.provenance, ...proof } };
-      return accuse(asStranger(market), opened.caseId, forged as Accusation);
+      return accuse(asStranger(market), opened.caseId, forged);
     };
     const fails = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(court, error);
 
     // The leaf that the tampered run would have shown, under the honest root; then other forgeries.
     await fails(accuseBy({}), "TensorCommitment_InvalidProof");
-    const operandForged = { ...operand, data: flipped(operand.data) as never };
-    const right = { ...output, data: flipped(output.data) as never };
+    const operandForged = { ...operand, data: flipped(operand.data) };
+    const right = { ...output, data: flipped(output.data) };
     await fails(accuseBy({ openings: [right, operandForged, ...rest] }), "TensorCommitment_InvalidProof");
-    const short = { ...right, data: right.data.slice(0, -64) as never };
+    const short = { ...right, data: right.data.slice(0, -64) as Hex };
     await fails(accuseBy({ openings: [short, operand, ...rest] }), "TensorCommitment_WrongLeafLength");
     await fails(accuseBy({ openings: [{ ...right, operand: 9 }] }), "ProofCourt_OutOfRange");
     await fails(accuseBy({ headers: claim.headers }), "ProofCourt_NotProven");

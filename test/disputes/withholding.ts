@@ -1,8 +1,8 @@
+import type { Part } from "@assay/sdk";
 import { expect } from "chai";
 
 import { BOND, COURT_PERIOD, DEMAND_FEE, RULING } from "../support/assemble.js";
 import { expectBooksExact } from "../support/books.js";
-import type { Part } from "../support/cases.js";
 import { challengedCase, quietUntil, rulingAt, settle, tracedCase } from "../support/cases.js";
 import { at, networkHelpers, OFFER, PREPAID, refused, STAKE } from "../support/fixture.js";
 import type { ProvenMarket } from "../support/proofs.js";

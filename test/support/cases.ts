@@ -1,4 +1,4 @@
-import type { Hex, TensorCommitment } from "@assay/sdk";
+import type { Part, TensorCommitment } from "@assay/sdk";
 import { bundleRoot, hashHeader, MerkleTree } from "@assay/sdk";
 
 import { COURT_PERIOD, RULING } from "./assemble.js";
@@ -7,8 +7,6 @@ import type { Terms } from "./fixture.js";
 import { at, networkHelpers } from "./fixture.js";
 import type { ProvenMarket, Run } from "./proofs.js";
 import { deliver, openCase, postTrace } from "./proofs.js";
-
-export type Part = Parameters<ProvenMarket["court"]["demandOf"]>[1];
 
 /** A delivered run under challenge. */
 export async function challengedCase(market: ProvenMarket, given: Run) {
@@ -68,5 +66,5 @@ function withLeaves(own: TensorCommitment, leaves: readonly Uint8Array[]): Tenso
   const tree = MerkleTree.fromLeaves(leaves);
   const header = { ...own.header, merkleRoot: tree.root };
   const bytes = new Uint8Array(leaves.flatMap((leaf) => [...leaf]));
-  return { ...own, header, tree, root: hashHeader(header) as Hex, leaves: bytes, leafBytes: leaves[0]?.length ?? 0 };
+  return { ...own, header, tree, root: hashHeader(header), leaves: bytes, leafBytes: leaves[0]?.length ?? 0 };
 }
