@@ -1,7 +1,9 @@
+import type { JobTerms } from "@assay/sdk";
 import { AssayClient, CONTRACT_NAMES, ContractRevertError, Ruling, voteCommitment } from "@assay/sdk";
 import { expect } from "chai";
 import { id } from "ethers";
 
+import { drawnCase, OTHER, vote } from "../support/jury.js";
 import type { Market } from "../support/fixture.js";
 import { ethers, networkHelpers, OFFER, openMarket, requestOf, submitJob, WINDOW } from "../support/fixture.js";
 
@@ -34,10 +36,10 @@ describe("AssayClient", () => {
     const client = await clientOf(market);
     const declined = await client.request(requestOf(market) as never);
     await market.market.connect(market.operator).decline(declined);
-    const judged = await client.request(requestOf(market) as never);
-    await submitJob(market, judged);
-    await judgeWrong(market, judged);
-    for (const terms of [declined, judged]) {
+    const judged = await drawnCase(market);
+    await vote(market, judged.caseId, judged.seats, [OTHER, OTHER, OTHER]);
+    await market.disputes.resolve(judged.caseId, judged.terms);
+    for (const terms of [declined, judged.terms as unknown as JobTerms]) {
       expect(await client.outcomeOf(terms.id)).to.equal("refunded");
       const refused = await client.waitForDelivery(terms).catch((error: unknown) => String(error));
       expect(refused).to.match(/brings nothing: its price is refunded/);
