@@ -14,7 +14,7 @@ interface IModelRegistry {
         Exact,
         /// Canonical fp32: proven on chain, bit for bit.
         Canonical,
-        /// Order-free fp32 tolerance: proven on chain, up to a rigorous bound.
+        /// Order-free fp32 tolerance: provable up to a rigorous bound. No deployed court does so: a jury judges.
         Tolerance,
         /// Re-executed by a drawn jury: sound under an honest majority of jurors only.
         Jury
