@@ -16,8 +16,8 @@ abstract contract JobLedger is IInferenceMarket {
         Disputed
     }
 
-    /// @dev `output` is the head of the output's commitment, zero before delivery. 200 bits: a second output with the
-    /// same head takes about 2^200 hashes, and two of one's own making about 2^100.
+    /// @dev `output` is 200 bits of a hash of the output's commitment, zero before delivery: two outputs with the same
+    /// take about 2^100 hashes. Never bits of the commitment itself, or whoever challenges could change the others.
     struct Job {
         bytes25 output;
         uint48 phaseEnd;
@@ -38,7 +38,7 @@ abstract contract JobLedger is IInferenceMarket {
 
     /// @inheritdoc IInferenceMarket
     function hasOutput(uint256 jobId, bytes32 outputCommitment) public view returns (bool) {
-        return outputCommitment != 0 && _jobs[jobId].output == bytes25(outputCommitment);
+        return outputCommitment != 0 && _jobs[jobId].output == _fingerprint(outputCommitment);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -64,7 +64,7 @@ abstract contract JobLedger is IInferenceMarket {
 
     function _deliver(uint256 jobId, bytes32 outputCommitment, uint48 challengeableUntil) internal {
         Job storage job = _jobs[jobId];
-        (job.output, job.phaseEnd, job.stage) = (bytes25(outputCommitment), challengeableUntil, Stage.Submitted);
+        (job.output, job.phaseEnd, job.stage) = (_fingerprint(outputCommitment), challengeableUntil, Stage.Submitted);
     }
 
     function _freeze(uint256 jobId) internal {
@@ -74,6 +74,10 @@ abstract contract JobLedger is IInferenceMarket {
     /// @dev Terminal: the slot is emptied, which is what the chain pays back for.
     function _close(uint256 jobId) internal {
         delete _jobs[jobId];
+    }
+
+    function _fingerprint(bytes32 outputCommitment) private pure returns (bytes25) {
+        return bytes25(keccak256(abi.encode(outputCommitment)));
     }
 
     function _status(Job memory job) private view returns (JobStatus) {

@@ -1,6 +1,6 @@
 import { jobIdOf } from "@assay/sdk";
 import { expect } from "chai";
-import { id, ZeroHash } from "ethers";
+import { id, toBeHex, ZeroHash } from "ethers";
 
 import { marketWithArbiter } from "../support/court.js";
 import type { Market, Terms } from "../support/fixture.js";
@@ -190,7 +190,9 @@ describe("JobLedger", () => {
     expect(await market.market.hasOutput(terms.id, ZeroHash)).to.equal(false);
     await submitJob(market, terms, OUTPUT);
     expect(await market.market.hasOutput(terms.id, OUTPUT)).to.equal(true);
-    for (const wrong of [ZeroHash, id("other")]) {
+    // Every bit counts: a challenge about another output would convict an honest provider.
+    const flipped = [0n, 55n, 56n, 255n].map((bit) => toBeHex(BigInt(OUTPUT) ^ (1n << bit), 32));
+    for (const wrong of [ZeroHash, id("other"), ...flipped]) {
       expect(await market.market.hasOutput(terms.id, wrong)).to.equal(false);
       const call = market.disputes.connect(market.challenger).challenge(terms, wrong);
       await refused(call, market.market, "InferenceMarket_OutputMismatch", terms.id, wrong);
