@@ -37,13 +37,20 @@ library Operators {
     uint16 internal constant REDUCE_MEAN = 0x0604;
     uint16 internal constant BATCH_NORMALIZATION = 0x0605;
 
-    uint16 internal constant EXP = 0x0700;
-    uint16 internal constant SIGMOID = 0x0701;
-    uint16 internal constant TANH = 0x0702;
-    uint16 internal constant ERF = 0x0703;
-    uint16 internal constant GELU = 0x0704;
-    uint16 internal constant SOFTMAX = 0x0705;
-    uint16 internal constant LAYER_NORMALIZATION = 0x0706;
+    uint16 internal constant TOLERANCE_MATMUL = 0x0700;
+    uint16 internal constant TOLERANCE_CONV = 0x0701;
+    uint16 internal constant TOLERANCE_AVERAGE_POOL = 0x0702;
+    uint16 internal constant TOLERANCE_REDUCE_SUM = 0x0703;
+    uint16 internal constant TOLERANCE_REDUCE_MEAN = 0x0704;
+    uint16 internal constant TOLERANCE_BATCH_NORMALIZATION = 0x0705;
+
+    uint16 internal constant EXP = 0x0800;
+    uint16 internal constant SIGMOID = 0x0801;
+    uint16 internal constant TANH = 0x0802;
+    uint16 internal constant ERF = 0x0803;
+    uint16 internal constant GELU = 0x0804;
+    uint16 internal constant SOFTMAX = 0x0805;
+    uint16 internal constant LAYER_NORMALIZATION = 0x0806;
 
     /// @notice The family an operator belongs to.
     function family(uint16 operator) internal pure returns (uint8) {

@@ -1,5 +1,6 @@
 import { SumOrder, type Instruction } from "../../sdk/src/graph/instruction.js";
-import type { Numeric } from "../../sdk/src/graph/types.js";
+import { withoutOrder } from "../../sdk/src/graph/lowering/tolerance.js";
+import { ANY_ORDER, type Numeric } from "../../sdk/src/graph/types.js";
 import type { DType, Tensor } from "../../sdk/src/tensor/index.js";
 import { commitTensor, initHash, Layout } from "../../sdk/src/tensor/index.js";
 import { Random } from "../../sdk/test/tensor/random.js";
@@ -11,7 +12,7 @@ import { randomTensor } from "../../test/verifiers/support/values.js";
 export interface VerifierRow {
   operator: string;
   /** Of the models that have such nodes. */
-  profile: "exact" | "canonical";
+  profile: "exact" | "canonical" | "tolerance";
   /** Elements or multiply-adds that are read. */
   reads: number;
   gas: number;
@@ -42,6 +43,7 @@ const s8 = (layout: Layout, ...dims: number[]): Operand => ({ dtype: "int8", dim
 const FUSED: Numeric = { mode: 0, fused: true, block: 256, biasFirst: true };
 const FOURS: Numeric = { mode: 0, fused: false, block: 4, biasFirst: false };
 
+const PROFILES: Readonly<Record<string, VerifierRow["profile"]>> = { FloatDot: "canonical", ToleranceDot: "tolerance" };
 const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
   IndexMaps: [
     indexMap(
@@ -138,7 +140,37 @@ const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
       reads: 3,
     },
   ],
+  ToleranceDot: [
+    inAnyOrder(matMul(64, ANY_ORDER)),
+    inAnyOrder(matMul(1152, ANY_ORDER)),
+    inAnyOrder(matMul(8192, ANY_ORDER)),
+    inAnyOrder(matMul(16_384, ANY_ORDER)),
+    inAnyOrder(conv("CONV 3x3x64", 64, 1, ANY_ORDER)),
+    inAnyOrder(conv("CONV 3x3x128", 128, 1, ANY_ORDER)),
+    inAnyOrder(conv("CONV 3x3x512", 512, 1, ANY_ORDER)),
+    inAnyOrder(conv("CONV 3x3, depthwise", 128, 128, ANY_ORDER)),
+    inAnyOrder(averagePool("AVERAGE_POOL 3x3", 3, SumOrder.Sequence)),
+    inAnyOrder(averagePool("AVERAGE_POOL 7x7", 7, SumOrder.Sequence)),
+    inAnyOrder(reduceMean("REDUCE_SUM", SumOrder.Sequence, "ReduceSum")),
+    inAnyOrder(reduceMean("REDUCE_MEAN", SumOrder.Sequence)),
+    {
+      ...indexMap(
+        "TOLERANCE_BATCH_NORMALIZATION",
+        { operator: "ToleranceBatchNormalization" },
+        [f32(1, 8, 8, 8), f32(8), f32(8), f32(8)],
+        [1, 8, 8, 8],
+      ),
+      reads: 4,
+      numeric: ANY_ORDER,
+    },
+  ],
 };
+
+/** The same node, judged by the bound. */
+function inAnyOrder(bench: Bench): Bench {
+  const name = `TOLERANCE_${bench.name.replace(", in fours", "")}`;
+  return { ...bench, name, instruction: withoutOrder(bench.instruction), numeric: ANY_ORDER };
+}
 
 export async function measureVerifiers(): Promise<VerifierRow[]> {
   await initHash();
@@ -148,7 +180,7 @@ export async function measureVerifiers(): Promise<VerifierRow[]> {
     const claims = benches.map(claimForBench);
     if ((await verdicts(verifier, claims)).includes(Verdict.NotJudged)) throw new Error(`${family} judges not all`);
     const used = await gasOf(verifier, claims);
-    const profile = family === "FloatDot" ? "canonical" : "exact";
+    const profile = PROFILES[family] ?? "exact";
     benches.forEach(({ name, reads }, i) => rows.push({ operator: name, profile, reads, gas: used[i] ?? 0 }));
   }
   return rows;
@@ -284,12 +316,12 @@ function averagePool(name: string, size: number, order: SumOrder): Bench {
   return { ...bench, instruction: { ...instruction, operator: "AveragePool", divisor: 0, order } };
 }
 
-function reduceMean(name: string, order: SumOrder): Bench {
+function reduceMean(name: string, order: SumOrder, operator: "ReduceSum" | "ReduceMean" = "ReduceMean"): Bench {
   const shape = { outer: 4, length: 256, inner: 1 };
   return {
     name,
     reads: shape.length,
-    instruction: { operator: "ReduceMean", ...shape, order },
+    instruction: { operator, ...shape, order },
     operands: [f32(4, 256)],
     output: f32(4),
     element: 2,

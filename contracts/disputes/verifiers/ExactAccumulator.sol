@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {F32} from "./SoftFloat32.sol";
+import {F32, SoftFloat32} from "./SoftFloat32.sol";
 
 /// @dev Sums of products, in units of 2^-298. Bin i holds a multiple of 2^(128 i): bins 0 to 3 the sum of the positive
 /// products, bins 4 to 7 the magnitude of the sum of the negative ones. `special` says which products were not finite.
 struct Accumulator {
     uint256[8] bins;
     uint256 special;
+}
+
+/// @dev What rounding may have done to a result.
+struct Rounding {
+    /// Most roundings that a product takes part in.
+    uint256 count;
+    /// Most results of which the result is a sum and that may have been rounded to a subnormal number, each times what
+    /// the claimed result is multiplied by before it is compared.
+    uint256 underflows;
+    /// What the sum was divided by.
+    F32 divisor;
 }
 
 using ExactAccumulator for Accumulator global;
@@ -23,7 +34,8 @@ using ExactAccumulator for Accumulator global;
 /// multiply-add fused or not, each product takes part in at most n roundings to nearest, each a factor of 1 + d with
 /// |d| <= u, and at most once is its result subnormal, which adds at most 2^-150. (A sum that is subnormal is exact.) So an
 /// honest y has |y - S| <= (n u M + n 2^-150) / (1 - n u), that is, |y - S| (2^24 - n) <= n (M + 2^-126). Both sides are
-/// integers in the units used here, and compared as such: no rounding on chain.
+/// integers in the units used here, and compared as such: no rounding on chain. In general, with r roundings, e
+/// underflows and a divisor d: |y d - S| (2^24 - r) <= r M + e 2^-126.
 library ExactAccumulator {
     uint256 private constant NAN = 1;
     uint256 private constant POSITIVE_INFINITY = 2;
@@ -76,23 +88,29 @@ library ExactAccumulator {
     /// @notice Whether `y` can be what someone honest got for the sum of these products, of which there are `n`. False is
     /// proof that it cannot. Zeros that only fill up words do not count; a bias does, as a product with one.
     function within(Accumulator memory acc, F32 y, uint256 n) internal pure returns (bool) {
-        if (n >= MAX_TERMS) revert ExactAccumulator_TooManyTerms(n);
-        if (acc.special != 0 || !y.isFinite()) return _withinSpecial(acc, y, n);
+        return within(acc, y, Rounding(n, n, SoftFloat32.ONE));
+    }
 
-        (uint256 bin, int256 value) = _place(y);
+    /// @notice As above, where the roundings are counted otherwise, or the sum was divided.
+    function within(Accumulator memory acc, F32 y, Rounding memory rounding) internal pure returns (bool) {
+        uint256 n = rounding.count;
+        if (n >= MAX_TERMS) revert ExactAccumulator_TooManyTerms(n);
+        if (acc.special != 0 || !y.isFinite()) return _withinSpecial(acc, y, rounding);
+
+        (uint256 bin, int256 value) = _place(y, rounding.divisor);
         int256[4] memory upper;
         int256[4] memory lower;
         unchecked {
             // Below 2^224, as nothing in a bin can be as much as 2^199.
             for (uint256 i; i < 4; ++i) {
                 int256 difference = int256(acc.bins[i]) - int256(acc.bins[i + 4]);
-                uint256 magnitude = acc.bins[i] + acc.bins[i + 4];
+                uint256 bound = n * (acc.bins[i] + acc.bins[i + 4]);
                 if (i == bin) difference -= value;
                 // 2^-126 is 2^172 units.
-                if (i == 1) magnitude += 1 << 44;
+                if (i == 1) bound += rounding.underflows << 44;
                 int256 scaled = int256(MAX_TERMS - n) * difference;
-                upper[i] = int256(n * magnitude) - scaled;
-                lower[i] = int256(n * magnitude) + scaled;
+                upper[i] = int256(bound) - scaled;
+                lower[i] = int256(bound) + scaled;
             }
         }
         return _isNonNegative(upper) && _isNonNegative(lower);
@@ -141,47 +159,61 @@ library ExactAccumulator {
                 finiteA |= uint256(F32.unwrap(x)) << i;
                 finiteB |= uint256(F32.unwrap(y)) << i;
             } else {
-                acc.special |= _specialBit(x.mul(y));
+                acc.special |= _specialBit(x, y);
             }
         }
     }
 
-    function _specialBit(F32 x) private pure returns (uint256) {
-        if (x.isNaN()) return NAN;
-        return F32.unwrap(x) >> 31 == 0 ? POSITIVE_INFINITY : NEGATIVE_INFINITY;
+    /// @dev What a product is of which a factor is not finite.
+    function _specialBit(F32 x, F32 y) private pure returns (uint256) {
+        unchecked {
+            uint32 signs = F32.unwrap(x) ^ F32.unwrap(y);
+            // Without its sign, a zero is zero.
+            bool isZero = F32.unwrap(x) << 1 == 0 || F32.unwrap(y) << 1 == 0;
+            if (isZero || x.isNaN() || y.isNaN()) return NAN;
+            return signs >> 31 == 0 ? POSITIVE_INFINITY : NEGATIVE_INFINITY;
+        }
     }
 
     /// @dev As `within`, where a product or the result is not finite.
-    function _withinSpecial(Accumulator memory acc, F32 y, uint256 n) private pure returns (bool) {
+    function _withinSpecial(Accumulator memory acc, F32 y, Rounding memory rounding) private pure returns (bool) {
         if (y.isFinite()) return false;
         uint256 special = acc.special;
         // If finite products alone may overflow, it is up to the order which infinities meet.
-        if (special == 0) return _mayOverflow(acc, n);
+        if (special == 0) return _mayOverflow(acc, rounding);
         if (special != POSITIVE_INFINITY && special != NEGATIVE_INFINITY) return y.isNaN();
-        return special == _specialBit(y) || (y.isNaN() && _mayOverflow(acc, n));
+        return special == _specialBit(y, SoftFloat32.ONE) || (y.isNaN() && _mayOverflow(acc, rounding));
     }
 
-    /// @dev Whether some partial sum can be rounded to infinity: (M + n 2^-150) / (1 - n u) >= 2^128 - 2^103.
-    function _mayOverflow(Accumulator memory acc, uint256 n) private pure returns (bool) {
+    /// @dev Whether some partial sum can be rounded to infinity: (M + e 2^-150) / (1 - r u) >= 2^128 - 2^103.
+    function _mayOverflow(Accumulator memory acc, Rounding memory rounding) private pure returns (bool) {
         int256[4] memory excess;
         unchecked {
             for (uint256 i; i < 4; ++i) excess[i] = int256((acc.bins[i] + acc.bins[i + 4]) * MAX_TERMS);
-            excess[1] += int256(n << 44);
-            excess[3] -= int256((MAX_TERMS - n) * ((1 << 42) - (1 << 17)));
+            excess[1] += int256(rounding.underflows << 44);
+            excess[3] -= int256((MAX_TERMS - rounding.count) * ((1 << 42) - (1 << 17)));
         }
         return _isNonNegative(excess);
     }
 
-    /// @dev A finite number as a product with one: its bin, and what to add to that.
-    function _place(F32 x) private pure returns (uint256 bin, int256 value) {
+    /// @dev The product of two finite numbers: its bin, and what to add to that.
+    function _place(F32 x, F32 factor) private pure returns (uint256 bin, int256 value) {
+        (uint256 m, uint256 shift) = _parts(x);
+        (uint256 mOfFactor, uint256 shiftOfFactor) = _parts(factor);
+        unchecked {
+            shift += shiftOfFactor;
+            bin = shift / 128;
+            value = int256((m * mOfFactor) << (shift % 128));
+            if ((F32.unwrap(x) ^ F32.unwrap(factor)) >> 31 == 1) value = -value;
+        }
+    }
+
+    /// @dev m and j of a finite number.
+    function _parts(F32 x) private pure returns (uint256 m, uint256 j) {
         uint256 bits = F32.unwrap(x);
         uint256 field = (bits >> 23) & 0xff;
         unchecked {
-            uint256 m = field == 0 ? bits & 0x7fffff : (bits & 0x7fffff) | 0x800000;
-            uint256 shift = (field == 0 ? 0 : field - 1) + 149;
-            bin = shift / 128;
-            value = int256(m << (shift % 128));
-            if (bits >> 31 == 1) value = -value;
+            return field == 0 ? (bits & 0x7fffff, 0) : ((bits & 0x7fffff) | 0x800000, field - 1);
         }
     }
 

@@ -6,10 +6,10 @@ import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
 import {Claims} from "../../libraries/Claims.sol";
 import {DataTypes} from "../../libraries/DataTypes.sol";
 import {DotShapes} from "../../libraries/DotShapes.sol";
+import {FloatOperands} from "../../libraries/FloatOperands.sol";
 import {FloatSums} from "../../libraries/FloatSums.sol";
 import {MultiIndex} from "../../libraries/MultiIndex.sol";
 import {Operators} from "../../libraries/Operators.sol";
-import {TensorLayout} from "../../libraries/TensorLayout.sol";
 import {Windows} from "../../libraries/Windows.sol";
 import {Claim} from "../../types/CourtTypes.sol";
 import {Numeric} from "../../types/GraphTypes.sol";
@@ -20,7 +20,6 @@ import {TensorHeader} from "../../types/TensorTypes.sol";
 /// `docs/verifiers/FLOAT.md`, in the order that the node's numeric says. Matrix products read a, b, c; convolutions
 /// read w, then x in the order of the window, then the bias.
 contract FloatDot is IOperatorVerifier {
-    uint256 private constant FLOAT_BYTES = 4;
     uint8 private constant BIT_FOR_BIT = 0;
 
     error FloatDot_WrongMode(uint8 mode);
@@ -56,7 +55,7 @@ contract FloatDot is IOperatorVerifier {
         int64[] memory strides = abi.decode(claim.node.attributes, (int64[]));
         if (strides.length != (hasC ? output.rank : 0)) revert Claims.Claims_WrongAttributes();
         if (!hasC) return _dot(terms, numeric, false, SoftFloat32.ZERO);
-        Claims.Tensor memory c = _float(claim, 2);
+        Claims.Tensor memory c = FloatOperands.tensor(claim, 2);
         int256 at = MultiIndex.strided(output, claim.element, 0, strides);
         return _dot(terms, numeric, true, F32.wrap(uint32(Claims.readSigned(reading, c, at))));
     }
@@ -73,7 +72,7 @@ contract FloatDot is IOperatorVerifier {
         uint256[8] memory index = MultiIndex.unravel(output, claim.element);
         uint256[] memory terms = _convTerms(claim, reading, convolution, index);
         if (Claims.isAbsent(claim, 2)) return _dot(terms, numeric, false, SoftFloat32.ZERO);
-        return _dot(terms, numeric, true, _ofChannel(claim, reading, 2, index[1]));
+        return _dot(terms, numeric, true, FloatOperands.ofChannel(claim, reading, 2, index[1]));
     }
 
     function _averagePool(
@@ -82,7 +81,7 @@ contract FloatDot is IOperatorVerifier {
         Numeric memory numeric
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 1);
-        Claims.Tensor memory x = _float(claim, 0);
+        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
         (Windows.Window memory window, uint32 divisor, FloatSums.Order order) = _pool(claim, x.header.rank);
         TensorHeader memory output = reading.output.header;
         uint256[8] memory index = MultiIndex.unravel(output, claim.element);
@@ -117,7 +116,7 @@ contract FloatDot is IOperatorVerifier {
     ) private pure returns (F32 sum, uint256 length) {
         Claims.requireOperands(claim, 1);
         Claims.requireAttributes(claim, 4);
-        Claims.Tensor memory x = _float(claim, 0);
+        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
         uint256 outer;
         uint256 inner;
         FloatSums.Order order;
@@ -141,14 +140,14 @@ contract FloatDot is IOperatorVerifier {
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 3);
         Claims.requireAttributes(claim, 0);
-        Claims.Tensor memory x = _float(claim, 0);
+        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
         TensorHeader memory output = reading.output.header;
         Claims.sameShape(x.header, output);
         if (output.rank < 2) revert Claims.Claims_WrongShape();
         F32 value = F32.wrap(uint32(Claims.read(reading, x, claim.element)));
         uint256 channel = MultiIndex.unravel(output, claim.element)[1];
-        F32 scale = _ofChannel(claim, reading, 1, channel);
-        F32 offset = _ofChannel(claim, reading, 2, channel);
+        F32 scale = FloatOperands.ofChannel(claim, reading, 1, channel);
+        F32 offset = FloatOperands.ofChannel(claim, reading, 2, channel);
         return numeric.fused ? value.fma(scale, offset) : value.mul(scale).add(offset);
     }
 
@@ -157,18 +156,7 @@ contract FloatDot is IOperatorVerifier {
         Claim calldata claim,
         Claims.Reading memory reading
     ) private pure returns (uint256[] memory terms) {
-        Claims.Tensor memory a = _floatIn(claim, 0, TensorLayout.ROWS);
-        Claims.Tensor memory b = _floatIn(claim, 1, TensorLayout.COLUMNS);
-        uint256 length = a.along.length;
-        (uint256 row, uint256 column) = DotShapes.rowAndColumn(
-            a.header,
-            b.header,
-            reading.output.header,
-            claim.element
-        );
-        if (b.along.length != length) revert Claims.Claims_WrongShape();
-        uint256 inA = Claims.leaf(reading, 0, row, FLOAT_BYTES * length);
-        uint256 inB = Claims.leaf(reading, 1, column, FLOAT_BYTES * length);
+        (uint256 inA, uint256 inB, uint256 length) = FloatOperands.rowAndColumn(claim, reading);
         terms = new uint256[](length);
         FloatSums.fill(terms, 0, 1, inA, inB, length);
     }
@@ -181,28 +169,19 @@ contract FloatDot is IOperatorVerifier {
         DotShapes.Convolution memory convolution,
         uint256[8] memory index
     ) private pure returns (uint256[] memory terms) {
-        Claims.Tensor memory x = _floatIn(claim, 0, TensorLayout.PIXELS);
-        Claims.Tensor memory w = _floatIn(claim, 1, TensorLayout.FILTERS);
-        uint256 first = DotShapes.firstChannel(convolution, x.header, w.header, reading.output.header, index[1]);
-        (uint256[] memory inImage, uint256[] memory inKernel) = Windows.places(
-            DotShapes.windowOf(convolution),
-            x.header,
-            reading.output.header,
-            index
-        );
-        (uint256 channels, uint256 places) = (w.along.length, w.along.inner);
-        uint256 filter = Claims.leaf(reading, 1, index[1], FLOAT_BYTES * channels * places);
-        uint256[] memory pixels = new uint256[](places);
-        uint256 firstPixel = index[0] * x.along.inner;
-        for (uint256 i; i < inImage.length; ++i) {
-            uint256 pixel = Claims.leaf(reading, 0, firstPixel + inImage[i], FLOAT_BYTES * (first + channels));
-            pixels[inKernel[i]] = pixel + FLOAT_BYTES * first;
-        }
-
+        FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index);
+        (uint256 channels, uint256 places) = (patch.channels, patch.pixels.length);
         terms = new uint256[](channels * places);
         for (uint256 place; place < places; ++place) {
-            uint256 pixel = pixels[place] == 0 ? msg.data.length : pixels[place];
-            FloatSums.fill(terms, place, places, pixel, filter + FLOAT_BYTES * channels * place, channels);
+            uint256 pixel = patch.pixels[place] == 0 ? msg.data.length : patch.pixels[place];
+            FloatSums.fill(
+                terms,
+                place,
+                places,
+                pixel,
+                patch.filter + FloatOperands.ELEMENT_BYTES * channels * place,
+                channels
+            );
         }
     }
 
@@ -250,31 +229,5 @@ contract FloatDot is IOperatorVerifier {
             claim.node.attributes,
             (uint32[], uint32[], uint32[], uint32[], uint32, FloatSums.Order)
         );
-    }
-
-    /// @dev One number for each channel of the output.
-    function _ofChannel(
-        Claim calldata claim,
-        Claims.Reading memory reading,
-        uint256 operand,
-        uint256 channel
-    ) private pure returns (F32) {
-        Claims.Tensor memory each = _float(claim, operand);
-        if (each.header.rank != 1 || each.count != reading.output.header.dims[1]) revert Claims.Claims_WrongShape();
-        return F32.wrap(uint32(Claims.read(reading, each, channel)));
-    }
-
-    function _floatIn(
-        Claim calldata claim,
-        uint256 operand,
-        uint8 layout
-    ) private pure returns (Claims.Tensor memory tensor) {
-        tensor = _float(claim, operand);
-        if (tensor.header.layout != layout) revert Claims.Claims_WrongLayout(operand, tensor.header.layout);
-    }
-
-    function _float(Claim calldata claim, uint256 operand) private pure returns (Claims.Tensor memory tensor) {
-        tensor = Claims.tensor(claim, operand);
-        Claims.requireDtype(tensor, DataTypes.FLOAT);
     }
 }

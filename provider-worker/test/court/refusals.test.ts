@@ -200,7 +200,7 @@ const NODES: Record<
     nodes: [node("ReduceMean", ["tall"], { axes: [0] })],
     reason: /lie far apart/,
   },
-  Sigmoid: { nodes: [node("Sigmoid", ["x"])], reason: /0x07/ },
+  Sigmoid: { nodes: [node("Sigmoid", ["x"])], reason: /0x08/ },
   "an operator nobody judges": { nodes: [node("Tile", ["n", "count"])], reason: /no such operator/ },
   "a sequence": {
     nodes: [{ ...node("SplitToSequence", ["x"]), outputs: ["q"] }, node("SequenceLength", ["q"])],

@@ -68,22 +68,27 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
       if (isThere(node, 3)) leaves.addElement(3, index[1] ?? 0);
       return;
     case "MatMul":
+    case "ToleranceMatMul":
       addMatMul(leaves, index, 3);
       if (isThere(node, 2)) leaves.addElement(2, strided(0, instruction.strides, index));
       return;
     case "Conv":
+    case "ToleranceConv":
       addConvolution(instruction.convolution, leaves, index);
       if (isThere(node, 2)) leaves.addElement(2, index[1] ?? 0);
       return;
     case "AveragePool":
+    case "ToleranceAveragePool":
       return addPool(instruction, leaves, index);
     case "ReduceSum":
     case "ReduceMean":
+    case "ToleranceReduceSum":
+    case "ToleranceReduceMean":
       return addRow(leaves, element, instruction.length, instruction.inner);
     case "BatchNormalization":
+    case "ToleranceBatchNormalization":
       leaves.addElement(0, element);
-      leaves.addElement(1, index[1] ?? 0);
-      leaves.addElement(2, index[1] ?? 0);
+      for (let operand = 1; operand < node.operands.length; operand++) leaves.addElement(operand, index[1] ?? 0);
   }
 }
 

@@ -6,6 +6,7 @@ import { averagePool, batchNormalization, convolveFloat, matMulFloat, reduce } f
 import { fromBits, roundHalfEven } from "./float32.js";
 import { rowMajorStrides, toIndex } from "./indices.js";
 import type { Broadcast, Convolution, Instruction, InstructionOf, Window } from "./instruction.js";
+import { boundedSums, isTolerance, isWithin, nearestSums } from "./tolerance.js";
 import { EXACT, type Numeric } from "./types.js";
 import { strided, valuesOf, windowPlaces, type Elements, type Scalar, type Shape, type Values } from "./values.js";
 
@@ -47,6 +48,10 @@ export function contradicts(
   element: number,
   numeric: Numeric = EXACT,
 ): boolean {
+  if (isTolerance(instruction)) {
+    const sum = boundedSums(instruction, valuesOfAll(operands), output)(element);
+    return !isWithin(Number(valuesOf(output).at(element)), sum);
+  }
   const { operator } = instruction;
   const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
   const raw = elementsOf(instruction, operands, output, numeric)(element);
@@ -59,7 +64,7 @@ export function contradicts(
   return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);
 }
 
-/** One element of a node's output, cut to its type. */
+/** One element of a node's output, cut to its type; of sums in any order the nearest. */
 export function elementOf(
   instruction: Instruction,
   operands: readonly (Tensor | Values | undefined)[],
@@ -97,7 +102,7 @@ export function elementsOf(
   output: Shape,
   numeric: Numeric = EXACT,
 ): Elements {
-  const values = operands.map((operand) => (operand ? valuesOf(operand) : undefined));
+  const values = valuesOfAll(operands);
   const operand = (index: number): Values => {
     const found = values[index];
     if (!found) throw new AssayError(`${instruction.operator} needs operand ${index}`);
@@ -159,7 +164,18 @@ export function elementsOf(
       return reduce(instruction, numeric, x);
     case "BatchNormalization":
       return batchNormalization(numeric, x, operand(1), operand(2));
+    case "ToleranceMatMul":
+    case "ToleranceConv":
+    case "ToleranceAveragePool":
+    case "ToleranceReduceSum":
+    case "ToleranceReduceMean":
+    case "ToleranceBatchNormalization":
+      return nearestSums(instruction, values, output);
   }
+}
+
+function valuesOfAll(operands: readonly (Tensor | Values | undefined)[]): (Values | undefined)[] {
+  return operands.map((operand) => operand && valuesOf(operand));
 }
 
 function concat(axis: number, parts: readonly Values[], output: Shape): Elements {

@@ -32,11 +32,13 @@ export interface Quantization {
 /** How a plain sum is taken (`FloatSums.Order`). */
 export const SumOrder = { Sequence: 0, Lanes: 1, Packets: 2, Columns: 3 } as const;
 export type SumOrder = (typeof SumOrder)[keyof typeof SumOrder];
-export interface Reduction {
-  /** x as blocks of rows: outer * length * inner elements, of which the length is added up. */
+/** x as blocks of rows: outer * length * inner elements, of which the length is added up. */
+export interface Rows {
   readonly outer: number;
   readonly length: number;
   readonly inner: number;
+}
+export interface Reduction extends Rows {
   readonly order: SumOrder;
 }
 type None = Record<never, never>;
@@ -76,6 +78,12 @@ interface Attributes {
   ReduceSum: Reduction;
   ReduceMean: Reduction;
   BatchNormalization: None;
+  ToleranceMatMul: { readonly strides: readonly number[] };
+  ToleranceConv: { readonly convolution: Convolution };
+  ToleranceAveragePool: Window & { readonly divisor: number };
+  ToleranceReduceSum: Rows;
+  ToleranceReduceMean: Rows;
+  ToleranceBatchNormalization: None;
 }
 
 export type InstructionOf<Name extends OperatorName> = { readonly operator: Name } & Attributes[Name];
@@ -84,7 +92,8 @@ export type Instruction = { [Name in OperatorName]: InstructionOf<Name> }[Operat
 const WINDOW = ["uint32[] kernel", "uint32[] strides", "uint32[] dilations", "uint32[] padsBegin"];
 const CONVOLUTION = `tuple(${WINDOW.join(", ")}, uint32 group) convolution`;
 const BROADCAST = ["int64 baseA", "int64[] stridesA", "int64 baseB", "int64[] stridesB"];
-const REDUCTION = ["uint32 outer", "uint32 length", "uint32 inner", "uint8 order"];
+const ROWS = ["uint32 outer", "uint32 length", "uint32 inner"];
+const REDUCTION = [...ROWS, "uint8 order"];
 const QUANTIZATION = ["uint32 scale", "int32 zeroPoint"];
 
 const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
@@ -115,6 +124,12 @@ const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
   ReduceSum: REDUCTION,
   ReduceMean: REDUCTION,
   BatchNormalization: [],
+  ToleranceMatMul: ["int64[] strides"],
+  ToleranceConv: [CONVOLUTION],
+  ToleranceAveragePool: [...WINDOW, "uint32 divisor"],
+  ToleranceReduceSum: ROWS,
+  ToleranceReduceMean: ROWS,
+  ToleranceBatchNormalization: [],
 };
 
 const abi = AbiCoder.defaultAbiCoder();

@@ -3,13 +3,14 @@ import { tensorFromOnnx } from "../onnx/tensor.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { constantOf, NodeView, type Draft, type Value } from "./draft.js";
 import type { Shape } from "./values.js";
-import { CANONICAL, EXACT } from "./lowering/index.js";
+import { CANONICAL, EXACT, TOLERANCE } from "./lowering/index.js";
 import type { ProfileKind } from "./profile.js";
 import { Refusal, UnknownShape, type Problem } from "./problems.js";
 import { whyUnsupported } from "./unsupported.js";
 
 export interface Lowered {
   readonly kind: ProfileKind;
+  readonly sums: SumsProfile;
   readonly nodes: readonly LoweredNode[];
   readonly values: ReadonlyMap<string, Value>;
   readonly problems: readonly Problem[];
@@ -23,8 +24,12 @@ export interface LoweredNode {
   readonly drafts: readonly Draft[];
 }
 
+/** How sums of floats are judged. */
+export type SumsProfile = Exclude<ProfileKind, "Exact">;
+const SUMS = { Canonical: CANONICAL, Tolerance: TOLERANCE } as const;
+
 /** Each ONNX node as nodes of the court, and every reason why one cannot be. */
-export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Lowered {
+export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>, sums: SumsProfile = "Canonical"): Lowered {
   const values = valuesOf(model, shapes);
   const nodes: LoweredNode[] = [];
   const problems: Problem[] = [];
@@ -32,7 +37,7 @@ export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Low
   for (const node of model.graph.node) {
     if (node.opType === "Constant") continue;
     try {
-      nodes.push({ node, drafts: lowerNode(node, values) });
+      nodes.push({ node, drafts: lowerNode(node, values, sums) });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       for (const each of [error, ...error.more]) {
@@ -40,8 +45,8 @@ export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>): Low
       }
     }
   }
-  const kind = nodes.some(({ node }) => Object.hasOwn(CANONICAL, node.opType)) ? "Canonical" : "Exact";
-  return { kind, nodes, values, problems, unknown };
+  const kind = nodes.some(({ node }) => Object.hasOwn(SUMS[sums], node.opType)) ? sums : "Exact";
+  return { kind, sums, nodes, values, problems, unknown };
 }
 
 /** Nodes that cannot be judged whatever their operands are, leaving out those that only compute constants. */
@@ -60,9 +65,13 @@ export function operatorProblems(model: OnnxModel): Problem[] {
 }
 
 /** Throws a `Refusal` if the court cannot judge the node. */
-export function lowerNode(node: OnnxNode, values: ReadonlyMap<string, Value>): Draft[] {
+export function lowerNode(
+  node: OnnxNode,
+  values: ReadonlyMap<string, Value>,
+  sums: SumsProfile = "Canonical",
+): Draft[] {
   const why = whyUnsupported(node.opType);
-  const lowering = EXACT[node.opType] ?? CANONICAL[node.opType];
+  const lowering = EXACT[node.opType] ?? SUMS[sums][node.opType];
   if (why || !lowering) throw new Refusal(why?.reason ?? "", why?.remedy ?? "");
   return lowering(new NodeView(node, values));
 }

@@ -31,6 +31,7 @@ export function makeManifest({ model, originalHash, options, changes }: Prepared
       dims: Object.fromEntries(Object.entries(options.dims ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
       stripSoftmax: options.stripSoftmax ?? false,
       argMaxOfLogits: options.argMaxOfLogits ?? false,
+      tolerance: options.tolerance ?? false,
     },
     changes,
     files: {
@@ -88,13 +89,15 @@ export async function verifyManifest(
     requireEqual("files.original", manifest.files.original, contentHash(original));
     const again = makeManifest(await prepareModel(original, manifest.options, runtime), golden);
     requireEqual("", { ...manifest, files: { ...manifest.files, golden: again.files.golden } }, again);
-    return readModel(file, runtime);
+    return readModel(file, runtime, sumsOf(manifest));
   }
-  const model = await readModel(file, runtime);
+  const model = await readModel(file, runtime, sumsOf(manifest));
   const { options, changes, files } = manifest;
   requireEqual("", manifest, { format: MANIFEST_FORMAT, options, changes, files, ...recomputed(model) });
   return model;
 }
+
+const sumsOf = ({ profile }: Manifest) => (profile.kind === "Tolerance" ? "Tolerance" : "Canonical");
 
 function requireEqual(path: string, claimed: unknown, found: unknown): void {
   const place = difference(path, claimed, found);

@@ -7,7 +7,7 @@ import { assemble, type Assembly } from "./assemble.js";
 import type { Value } from "./draft.js";
 import { hashGraph, metaHeader, nodesRoot } from "./encode.js";
 import { freeze, type FrozenDims } from "./freeze.js";
-import { lower, operatorProblems } from "./lower.js";
+import { lower, operatorProblems, type SumsProfile } from "./lower.js";
 import { settleOrders } from "./orders.js";
 import { PreparationError, type Problem } from "./problems.js";
 import { hashProfile, profileOf, type Profile } from "./profile.js";
@@ -25,6 +25,8 @@ export interface PrepareOptions {
   readonly stripSoftmax?: boolean;
   /** Let an ArgMax that reads that Softmax read its operand instead. */
   readonly argMaxOfLogits?: boolean;
+  /** Judge sums of floats within the bound that holds for any order: profile Tolerance. */
+  readonly tolerance?: boolean;
 }
 
 /** A model as the court sees it. */
@@ -62,19 +64,24 @@ export async function prepareModel(
   const file = await runtime.optimise(encodeModel(trimmed)).catch((error: unknown) => {
     throw new PreparationError([doesNotRun(error), ...operatorProblems(trimmed)]);
   });
-  return { model: await readModel(file, runtime), originalHash: contentHash(bytes), options, changes };
+  const sums = options.tolerance ? "Tolerance" : "Canonical";
+  return { model: await readModel(file, runtime, sums), originalHash: contentHash(bytes), options, changes };
 }
 
 /** The graph of a registered ONNX file, which is taken as it is. */
-export async function readModel(file: Uint8Array, runtime: GraphRuntime): Promise<CourtModel> {
+export async function readModel(
+  file: Uint8Array,
+  runtime: GraphRuntime,
+  sums: SumsProfile = "Canonical",
+): Promise<CourtModel> {
   const model = decodeModel(file);
   const structure = structureProblems(model);
   if (structure.length > 0) throw new PreparationError([...structure, ...operatorProblems(model)]);
   const inputs = inputShapes(model);
   const between = await inferShapes(file, inputs, runtime).catch((error: unknown) => {
-    throw new PreparationError([doesNotRun(error), ...lower(model, inputs).problems]);
+    throw new PreparationError([doesNotRun(error), ...lower(model, inputs, sums).problems]);
   });
-  const lowered = lower(model, new Map([...inputs, ...between]));
+  const lowered = lower(model, new Map([...inputs, ...between]), sums);
   const { kind, values, problems, unknown } = lowered;
   const inputNames = [...inputs.keys()];
   const outputNames = model.graph.output.map(({ name }) => name);

@@ -7,7 +7,7 @@ import type { GraphRuntime } from "./runtime.js";
 export const PROFILE_V1: Hex = keccak256Text("assay.profile.v1");
 
 /** How results of a model are judged; the names of the registry's profiles. */
-export type ProfileKind = "Exact" | "Canonical";
+export type ProfileKind = "Exact" | "Canonical" | "Tolerance";
 
 /** What a provider must use. */
 export interface Profile {

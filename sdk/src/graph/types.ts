@@ -30,6 +30,9 @@ export interface Numeric {
 /** Of operators whose results do not depend on an order of summation. */
 export const EXACT: Numeric = { mode: 0, fused: false, block: 0, biasFirst: false };
 
+/** Of sums that are judged within the bound that holds for any order. */
+export const ANY_ORDER: Numeric = { ...EXACT, mode: 1 };
+
 /** One step of a model: node i writes trace tensor `inputs.length + i`. */
 export interface GraphNode {
   readonly operator: number;
@@ -93,5 +96,12 @@ export const Operator = {
   ReduceSum: 0x0603,
   ReduceMean: 0x0604,
   BatchNormalization: 0x0605,
+
+  ToleranceMatMul: 0x0700,
+  ToleranceConv: 0x0701,
+  ToleranceAveragePool: 0x0702,
+  ToleranceReduceSum: 0x0703,
+  ToleranceReduceMean: 0x0704,
+  ToleranceBatchNormalization: 0x0705,
 } as const;
 export type Operator = (typeof Operator)[keyof typeof Operator];

@@ -13,7 +13,7 @@ const KINDS: readonly (Answer & { operators: readonly string[] })[] = [
     operators: ["ConvTranspose", "LpPool", "Einsum", "CumSum"],
   },
   {
-    reason: "transcendental functions and statistics of rows differ between CPUs; operators 0x07 are not judged yet",
+    reason: "transcendental functions and statistics of rows differ between CPUs; operators 0x08 are not judged yet",
     remedy: "End the model before it (a final Softmax can be stripped), or use Relu or Clip",
     operators: [
       "Softmax",

@@ -18,6 +18,8 @@ export interface Case {
   tensors: readonly (TensorCommitment | undefined)[];
   /** Bytes that are right for an element besides those that onnxruntime has here. */
   alsoRight?: (element: number) => readonly Uint8Array[];
+  /** Whether these bytes are right for an element, where more are than can be listed. */
+  stands?: (element: number, bytes: Uint8Array) => boolean;
 }
 
 export type Generator = (random: Random) => Promise<Case>;

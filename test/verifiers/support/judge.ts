@@ -100,7 +100,9 @@ function probeOf(random: Random, made: Case, element: number): Probe {
   const byte = random.below(changed.length);
   const mask = random.below(3) === 0 ? 0x80 : 1 + random.below(255);
   changed[byte] = (changed[byte] ?? 0) ^ mask;
-  const isRight = (made.alsoRight?.(element) ?? []).some((right) => hexlify(right) === hexlify(changed));
+  const isRight =
+    made.stands?.(element, changed) ??
+    (made.alsoRight?.(element) ?? []).some((right) => hexlify(right) === hexlify(changed));
   return {
     call,
     place: firstLeafAt(call) + locateElement(output.header, element).byteOffset + byte,

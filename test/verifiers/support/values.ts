@@ -72,6 +72,13 @@ export function bytesAt({ data, dtype }: Tensor, element: number): Uint8Array {
   return data.subarray(element * size, (element + 1) * size);
 }
 
+/** A tensor with other bytes for an element. */
+export function withElement(tensor: Tensor, element: number, bytes: Uint8Array): Tensor {
+  const data = Uint8Array.from(tensor.data);
+  data.set(bytes, element * dtypeSize(tensor.dtype));
+  return makeTensor(tensor.dtype, tensor.dims, data);
+}
+
 export function float32At(tensor: Tensor, element: number): number {
   return new DataView(Uint8Array.from(bytesAt(tensor, element)).buffer).getFloat32(0, true);
 }

@@ -8,7 +8,7 @@ const [BYTE_GAS, FLOOR_GAS] = [16, 40];
 const [OPENING_BYTES, OPENING_GAS] = [760, 13_000];
 
 /** Gas of a term at its worst: numbers that are subnormal or infinite cost most. */
-export const TERM_GAS = { fused: 1_700, separate: 2_200, read: 3_000 } as const;
+export const TERM_GAS = { fused: 1_700, separate: 2_200, read: 3_000, exact: 700 } as const;
 
 /** What a claim about one element reads. */
 export interface Work {

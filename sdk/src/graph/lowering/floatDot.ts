@@ -18,17 +18,27 @@ import { fits, TERM_GAS, tooLarge, type Work } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { view } from "./views.js";
 
-export const matMul: Lowering = (node) => [...product(node, node.input(0), node.input(1), undefined)];
+/** The orders in which a sum may be taken; throws a `Refusal` if one transaction cannot judge it. */
+export type Orders = (work: Work, hasBias: boolean) => readonly Numeric[];
 
-export const gemm: Lowering = (node) => {
+/** MatMul, Gemm and Conv, in one of these orders. */
+export function floatDots(orders: Orders): Readonly<Record<"MatMul" | "Gemm" | "Conv", Lowering>> {
+  return {
+    MatMul: (node) => product(node, node.input(0), node.input(1), undefined, orders),
+    Gemm: (node) => gemm(node, orders),
+    Conv: (node) => conv(node, orders),
+  };
+}
+
+function gemm(node: NodeView, orders: Orders): Draft[] {
   if (node.float("alpha", 1) !== 1 || node.float("beta", 1) !== 1) {
     throw new Refusal("its alpha or beta is not one", "Multiply the constants by it");
   }
   const [a, b] = [turned(node.input(0), node.int("transA", 0)), turned(node.input(1), node.int("transB", 0))];
-  return [...a.drafts, ...b.drafts, ...product(node, a.value, b.value, node.optional(2))];
-};
+  return [...a.drafts, ...b.drafts, ...product(node, a.value, b.value, node.optional(2), orders)];
+}
 
-export const conv: Lowering = (node) => {
+function conv(node: NodeView, orders: Orders): Draft[] {
   const [x, w, bias, output] = [node.input(0), node.input(1), node.optional(2), node.output()];
   requireFloats(x, w, bias);
   const instruction = { operator: "Conv", convolution: convolutionOf(node, x, w, output) } as const;
@@ -36,10 +46,10 @@ export const conv: Lowering = (node) => {
   // A leaf of x holds the channels of all groups.
   const work = { terms, openings: pixels + 3, bytes: 4 * (terms + pixels * (x.dims[1] ?? 0)) };
   const operands = [firmly(x, Layout.Pixels), filters(w), bias && anyLayout(bias)];
-  return [summed(instruction, operands, output, terms, dotOrders(work, bias !== undefined))];
-};
+  return [summed(instruction, operands, output, terms, orders(work, bias !== undefined))];
+}
 
-function product(node: NodeView, left: Value, right: Value, c: Value | undefined): Draft[] {
+function product(node: NodeView, left: Value, right: Value, c: Value | undefined, orders: Orders): Draft[] {
   requireFloats(left, right, c);
   const output = node.output();
   const { drafts, a, b } = factors(node, left, right);
@@ -52,7 +62,7 @@ function product(node: NodeView, left: Value, right: Value, c: Value | undefined
       [a, b, c && anyLayout(c)],
       output,
       terms,
-      dotOrders({ terms, openings: 4, bytes: 8 * terms }, c !== undefined),
+      orders({ terms, openings: 4, bytes: 8 * terms }, c !== undefined),
     ),
   ];
 }
@@ -70,7 +80,7 @@ export function summed(
 }
 
 /** Blocks that onnxruntime's kernels have; one that holds all terms is none. */
-function dotOrders(work: Work, hasBias: boolean): Numeric[] {
+export const ordersOfKernels: Orders = (work, hasBias) => {
   const fused = fits(work, TERM_GAS.fused) ? [0, 128, 256, 512, 1024].filter((block) => block < work.terms) : [];
   const separate = fits(work, TERM_GAS.separate) ? [4] : [];
   const orders = [
@@ -79,7 +89,7 @@ function dotOrders(work: Work, hasBias: boolean): Numeric[] {
   ];
   if (orders.length === 0) throw tooLarge(work);
   return orders;
-}
+};
 
 /** Where all terms are one block, it does not matter where the bias stands. */
 function biasOrders(numeric: Numeric, matters: boolean): Numeric[] {

@@ -69,24 +69,35 @@ export const reduceMean = lowerReduce("ReduceMean");
 
 /** x * scale + offset for each channel, both computed as onnxruntime does before it begins. */
 export const batchNormalization: Lowering = (node) => {
+  const { x, scale, mean, offset: beta } = normalization(node);
+  const offset = scale.map((each, i) => (beta[i] ?? 0) - Math.fround((mean[i] ?? 0) * each));
+  const constants = [scale, offset].map((values) => constantOf(fromFloat32Array(values)));
+  const operands = [x, ...constants].map(anyLayout);
+  return [summed({ operator: "BatchNormalization" }, operands, node.output(), 1, [EXACT, FUSED])];
+};
+
+/** (x - mean) * scale + offset for each channel. */
+export function normalization(node: NodeView): {
+  x: Value;
+  scale: Float32Array;
+  mean: Float32Array;
+  offset: Float32Array;
+} {
   if (node.int("training_mode", 0) !== 0 || node.outputs().length > 1) {
     throw new Refusal("it is in training mode", "Export the model for inference");
   }
-  const [x, output] = [node.input(0), node.output()];
+  const x = node.input(0);
   requireFloats(x);
-  const [gamma, beta, mean, variance] = ["scale", "bias", "mean", "variance"].map((what, i) =>
-    toFloat32Array(node.constant(i + 1, `its ${what}`)),
-  );
+  const constant = (index: number, what: string) => toFloat32Array(node.constant(index, `its ${what}`));
+  const [gamma, offset] = [constant(1, "scale"), constant(2, "bias")];
+  const [mean, variance] = [constant(3, "mean"), constant(4, "variance")];
   const epsilon = Math.fround(node.float("epsilon", Math.fround(1e-5)));
-  const scale = Float32Array.from(variance ?? [], (each, i) => {
+  const scale = Float32Array.from(variance, (each, i) => {
     const inverse = Math.fround(1 / Math.fround(Math.sqrt(Math.fround(each + epsilon))));
-    return inverse * (gamma?.[i] ?? 0);
+    return inverse * (gamma[i] ?? 0);
   });
-  const offset = scale.map((each, i) => (beta?.[i] ?? 0) - Math.fround((mean?.[i] ?? 0) * each));
-  const constants = [scale, offset].map((values) => constantOf(fromFloat32Array(values)));
-  const operands = [x, ...constants].map(anyLayout);
-  return [summed({ operator: "BatchNormalization" }, operands, output, 1, [EXACT, FUSED])];
-};
+  return { x, scale, mean, offset };
+}
 
 function pooled(x: Value, output: Value, window: Window, divisor: number, orders: readonly SumOrder[]): Draft {
   requireFloats(x);
@@ -143,6 +154,6 @@ function reducedAxes(node: NodeView, { dims }: Value): [from: number, to: number
   return [from, to];
 }
 
-function constantOf(constant: NonNullable<Value["constant"]>): Value {
+export function constantOf(constant: NonNullable<Value["constant"]>): Value {
   return { dtype: constant.dtype, dims: constant.dims, constant };
 }

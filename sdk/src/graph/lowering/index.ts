@@ -2,10 +2,11 @@ import type { Lowering } from "../draft.js";
 import { add, div, mul, sqrt, sub } from "./arithmetic.js";
 import { cast, concat, gather, pad } from "./indexMaps.js";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
-import { conv, gemm, matMul } from "./floatDot.js";
+import { floatDots, ordersOfKernels } from "./floatDot.js";
 import { averagePool, batchNormalization, globalAveragePool, reduceMean, reduceSum } from "./floatSums.js";
 import { dequantizeLinear, quantizeLinear } from "./quantization.js";
 import { argMax, clip, globalMaxPool, leakyRelu, maxPool, relu } from "./selection.js";
+import { TOLERANCE_LOWERINGS } from "./tolerance.js";
 import { dropout, expand, reshape, slice, split, transpose } from "./views.js";
 
 /** How each ONNX operator becomes nodes of the court. All of these are of the Exact profile: integers, or one rounding. */
@@ -45,12 +46,13 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
 
 /** Sums of float32, in the order that onnxruntime has: they make a model Canonical. */
 export const CANONICAL: Readonly<Record<string, Lowering>> = {
-  MatMul: matMul,
-  Gemm: gemm,
-  Conv: conv,
+  ...floatDots(ordersOfKernels),
   AveragePool: averagePool,
   GlobalAveragePool: globalAveragePool,
   ReduceSum: reduceSum,
   ReduceMean: reduceMean,
   BatchNormalization: batchNormalization,
 };
+
+/** The same operators, within the bound that holds for any order. */
+export const TOLERANCE: typeof CANONICAL = TOLERANCE_LOWERINGS;

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Accumulator, Rounding} from "./ExactAccumulator.sol";
+import {F32, SoftFloat32} from "./SoftFloat32.sol";
+import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
+import {Claims} from "../../libraries/Claims.sol";
+import {DataTypes} from "../../libraries/DataTypes.sol";
+import {DotShapes} from "../../libraries/DotShapes.sol";
+import {FloatOperands} from "../../libraries/FloatOperands.sol";
+import {FloatRuns} from "../../libraries/FloatRuns.sol";
+import {MultiIndex} from "../../libraries/MultiIndex.sol";
+import {Operators} from "../../libraries/Operators.sol";
+import {Windows} from "../../libraries/Windows.sol";
+import {Claim} from "../../types/CourtTypes.sol";
+import {TensorHeader} from "../../types/TensorTypes.sol";
+
+/// @title Sums of float32, in any order
+/// @notice `TOLERANCE_MATMUL`, `TOLERANCE_CONV`, `TOLERANCE_AVERAGE_POOL`, `TOLERANCE_REDUCE_SUM`,
+/// `TOLERANCE_REDUCE_MEAN` and `TOLERANCE_BATCH_NORMALIZATION` as in `docs/verifiers/TOLERANCE.md`: an element
+/// contradicts its operands if no order of summation, with multiply-add fused or not, can have given it. Operands are
+/// read as by `FloatDot`.
+contract ToleranceDot is IOperatorVerifier {
+    uint8 private constant ANY_ORDER = 1;
+    /// @dev At most four in the committed scale, six in that of another runtime, three in what is done with it.
+    uint256 private constant NORMALIZATION_ROUNDINGS = 13;
+
+    error ToleranceDot_WrongMode(uint8 mode);
+
+    /// @inheritdoc IOperatorVerifier
+    function contradicts(Claim calldata claim) external pure returns (bool) {
+        Claims.Reading memory reading = Claims.open(claim);
+        Claims.requireDtype(reading.output, DataTypes.FLOAT);
+        uint8 mode = claim.node.numeric.mode;
+        if (mode != ANY_ORDER) revert ToleranceDot_WrongMode(mode);
+        uint16 operator = claim.node.operator;
+        Accumulator memory sum;
+        Rounding memory rounding;
+        if (operator == Operators.TOLERANCE_MATMUL) rounding = _matMul(claim, reading, sum);
+        else if (operator == Operators.TOLERANCE_CONV) rounding = _conv(claim, reading, sum);
+        else if (operator == Operators.TOLERANCE_AVERAGE_POOL) rounding = _averagePool(claim, reading, sum);
+        else if (operator == Operators.TOLERANCE_REDUCE_SUM) rounding = _reduceSum(claim, reading, sum);
+        else if (operator == Operators.TOLERANCE_REDUCE_MEAN) rounding = _reduceMean(claim, reading, sum);
+        else if (operator == Operators.TOLERANCE_BATCH_NORMALIZATION) {
+            rounding = _batchNormalization(claim, reading, sum);
+        } else revert Claims.Claims_WrongOperator(operator);
+        Claims.close(reading);
+        return !sum.within(_claimed(reading), rounding);
+    }
+
+    function _matMul(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Accumulator memory sum
+    ) private pure returns (Rounding memory) {
+        Claims.requireOperands(claim, 3);
+        (uint256 inA, uint256 inB, uint256 length) = FloatOperands.rowAndColumn(claim, reading);
+        FloatRuns.addProducts(sum, inA, inB, length);
+        TensorHeader memory output = reading.output.header;
+        bool hasC = !Claims.isAbsent(claim, 2);
+        Claims.requireAttributes(claim, 2 + (hasC ? uint256(output.rank) : 0));
+        int64[] memory strides = abi.decode(claim.node.attributes, (int64[]));
+        if (strides.length != (hasC ? output.rank : 0)) revert Claims.Claims_WrongAttributes();
+        if (!hasC) return _ofProducts(length);
+        Claims.Tensor memory c = FloatOperands.tensor(claim, 2);
+        int256 at = MultiIndex.strided(output, claim.element, 0, strides);
+        sum.addProduct(F32.wrap(uint32(Claims.readSigned(reading, c, at))), SoftFloat32.ONE);
+        return _ofProducts(length + 1);
+    }
+
+    function _conv(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Accumulator memory sum
+    ) private pure returns (Rounding memory) {
+        Claims.requireOperands(claim, 3);
+        DotShapes.Convolution memory convolution = abi.decode(claim.node.attributes, (DotShapes.Convolution));
+        Claims.requireAttributes(claim, 10 + 4 * convolution.kernel.length);
+        uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
+        FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index);
+        uint256 terms = _addPatch(patch, sum, _claimed(reading).isNaN());
+        if (Claims.isAbsent(claim, 2)) return _ofProducts(terms);
+        sum.addProduct(FloatOperands.ofChannel(claim, reading, 2, index[1]), SoftFloat32.ONE);
+        return _ofProducts(terms + 1);
+    }
+
+    function _averagePool(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Accumulator memory sum
+    ) private pure returns (Rounding memory) {
+        Claims.requireOperands(claim, 1);
+        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
+        (Windows.Window memory window, uint32 divisor) = _pool(claim, x.header.rank);
+        TensorHeader memory output = reading.output.header;
+        uint256[8] memory index = MultiIndex.unravel(output, claim.element);
+        (uint256[] memory places, ) = Windows.places(window, x.header, output, index);
+        if (x.header.dims[1] != output.dims[1] || places.length == 0) revert Claims.Claims_WrongShape();
+
+        // Row-major elements of the image and channel that come before its places.
+        uint256 first = (index[0] * x.header.dims[1] + index[1]) * Windows.placesOf(x.header);
+        for (uint256 i; i < places.length; ++i) places[i] = Claims.read(reading, x, first + places[i]);
+        FloatRuns.addNumbers(sum, places);
+        return _ofMean(places.length, divisor == 0 ? places.length : divisor);
+    }
+
+    function _reduceSum(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Accumulator memory sum
+    ) private pure returns (Rounding memory) {
+        // Nothing is multiplied: there are only additions, and a sum that is subnormal is exact.
+        return Rounding(_addRow(claim, reading, sum) - 1, 0, SoftFloat32.ONE);
+    }
+
+    function _reduceMean(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Accumulator memory sum
+    ) private pure returns (Rounding memory) {
+        uint256 length = _addRow(claim, reading, sum);
+        return _ofMean(length, length);
+    }
+
+    /// @dev (x - mean) * scale + offset.
+    function _batchNormalization(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Accumulator memory sum
+    ) private pure returns (Rounding memory) {
+        Claims.requireOperands(claim, 4);
+        Claims.requireAttributes(claim, 0);
+        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
+        TensorHeader memory output = reading.output.header;
+        Claims.sameShape(x.header, output);
+        if (output.rank < 2) revert Claims.Claims_WrongShape();
+        F32 value = F32.wrap(uint32(Claims.read(reading, x, claim.element)));
+        uint256 channel = MultiIndex.unravel(output, claim.element)[1];
+        F32 scale = FloatOperands.ofChannel(claim, reading, 1, channel);
+        sum.addProduct(value, scale);
+        sum.addProduct(FloatOperands.ofChannel(claim, reading, 2, channel).neg(), scale);
+        sum.addProduct(FloatOperands.ofChannel(claim, reading, 3, channel), SoftFloat32.ONE);
+        return Rounding(NORMALIZATION_ROUNDINGS, 3, SoftFloat32.ONE);
+    }
+
+    /// @dev Adds the products of all places inside of x; those outside are zeros, of which a runtime may leave out the
+    /// products. Where that makes a difference, because the filter has an infinity or NaN there, a NaN is right too.
+    function _addPatch(
+        FloatOperands.Patch memory patch,
+        Accumulator memory sum,
+        bool isNaN
+    ) private pure returns (uint256 terms) {
+        uint256 filter = patch.filter;
+        uint256 channels = patch.channels;
+        for (uint256 place; place < patch.pixels.length; ++place) {
+            uint256 pixel = patch.pixels[place];
+            if (pixel != 0) {
+                FloatRuns.addProducts(sum, pixel, filter, channels);
+                terms += channels;
+            } else if (isNaN) {
+                // Behind the calldata there are zeros.
+                FloatRuns.addProducts(sum, msg.data.length, filter, channels);
+            }
+            filter += FloatOperands.ELEMENT_BYTES * channels;
+        }
+    }
+
+    /// @dev Adds up a row.
+    function _addRow(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Accumulator memory sum
+    ) private pure returns (uint256) {
+        Claims.requireOperands(claim, 1);
+        Claims.requireAttributes(claim, 3);
+        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
+        (uint256 outer, uint256 length, uint256 inner) = abi.decode(claim.node.attributes, (uint32, uint32, uint32));
+        if (outer * length * inner != x.count || outer * inner != reading.output.count) {
+            revert Claims.Claims_WrongShape();
+        }
+        uint256 first = (claim.element / inner) * length * inner + (claim.element % inner);
+        uint256[] memory row = new uint256[](length);
+        for (uint256 i; i < length; ++i) row[i] = Claims.read(reading, x, first + i * inner);
+        FloatRuns.addNumbers(sum, row);
+        return length;
+    }
+
+    function _pool(
+        Claim calldata claim,
+        uint256 rank
+    ) private pure returns (Windows.Window memory window, uint32 divisor) {
+        if (rank < 3) revert Claims.Claims_WrongShape();
+        Claims.requireAttributes(claim, 9 + 4 * (rank - 2));
+        (window.kernel, window.strides, window.dilations, window.padsBegin, divisor) = abi.decode(
+            claim.node.attributes,
+            (uint32[], uint32[], uint32[], uint32[], uint32)
+        );
+    }
+
+    function _ofProducts(uint256 terms) private pure returns (Rounding memory) {
+        return Rounding(terms, terms, SoftFloat32.ONE);
+    }
+
+    /// @dev terms - 1 roundings of sums, and two if the sum, or each term, is multiplied by the rounded reciprocal.
+    function _ofMean(uint256 terms, uint256 divisor) private pure returns (Rounding memory) {
+        return Rounding(terms + 1, terms * divisor, SoftFloat32.fromUint(divisor));
+    }
+
+    function _claimed(Claims.Reading memory reading) private pure returns (F32) {
+        return F32.wrap(uint32(reading.actual));
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Claims} from "./Claims.sol";
+import {DataTypes} from "./DataTypes.sol";
+import {DotShapes} from "./DotShapes.sol";
+import {TensorLayout} from "./TensorLayout.sol";
+import {Windows} from "./Windows.sol";
+import {F32} from "../disputes/verifiers/SoftFloat32.sol";
+import {Claim} from "../types/CourtTypes.sol";
+
+/// @title Where the float32 operands of an element lie
+/// @notice What the verifiers of float sums read alike, whatever they then do with the numbers.
+library FloatOperands {
+    /// @notice What a filter meets in an element of a convolution.
+    struct Patch {
+        /// Where the filter begins in the calldata: place by place, the channels of each.
+        uint256 filter;
+        /// Of each place of the kernel, where the channels of its pixel begin; zero outside of x.
+        uint256[] pixels;
+        uint256 channels;
+    }
+
+    uint256 internal constant ELEMENT_BYTES = 4;
+
+    function tensor(Claim calldata claim, uint256 operand) internal pure returns (Claims.Tensor memory loaded) {
+        loaded = Claims.tensor(claim, operand);
+        Claims.requireDtype(loaded, DataTypes.FLOAT);
+    }
+
+    function tensorIn(
+        Claim calldata claim,
+        uint256 operand,
+        uint8 layout
+    ) internal pure returns (Claims.Tensor memory loaded) {
+        loaded = tensor(claim, operand);
+        if (loaded.header.layout != layout) revert Claims.Claims_WrongLayout(operand, loaded.header.layout);
+    }
+
+    /// @notice One number for each channel of the output.
+    function ofChannel(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        uint256 operand,
+        uint256 channel
+    ) internal pure returns (F32) {
+        Claims.Tensor memory each = tensor(claim, operand);
+        if (each.header.rank != 1 || each.count != reading.output.header.dims[1]) revert Claims.Claims_WrongShape();
+        return F32.wrap(uint32(Claims.read(reading, each, channel)));
+    }
+
+    /// @notice Opens the row of operand 0 and the column of operand 1 that meet in the element.
+    function rowAndColumn(
+        Claim calldata claim,
+        Claims.Reading memory reading
+    ) internal pure returns (uint256 inA, uint256 inB, uint256 length) {
+        Claims.Tensor memory a = tensorIn(claim, 0, TensorLayout.ROWS);
+        Claims.Tensor memory b = tensorIn(claim, 1, TensorLayout.COLUMNS);
+        length = a.along.length;
+        (uint256 row, uint256 column) = DotShapes.rowAndColumn(
+            a.header,
+            b.header,
+            reading.output.header,
+            claim.element
+        );
+        if (b.along.length != length) revert Claims.Claims_WrongShape();
+        inA = Claims.leaf(reading, 0, row, ELEMENT_BYTES * length);
+        inB = Claims.leaf(reading, 1, column, ELEMENT_BYTES * length);
+    }
+
+    /// @notice Opens the filter, operand 1, then the pixels of operand 0 that it covers, in the order of the window.
+    function patchAndFilter(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        DotShapes.Convolution memory convolution,
+        uint256[8] memory index
+    ) internal pure returns (Patch memory patch) {
+        Claims.Tensor memory x = tensorIn(claim, 0, TensorLayout.PIXELS);
+        Claims.Tensor memory w = tensorIn(claim, 1, TensorLayout.FILTERS);
+        uint256 first = DotShapes.firstChannel(convolution, x.header, w.header, reading.output.header, index[1]);
+        (uint256[] memory inImage, uint256[] memory inKernel) = Windows.places(
+            DotShapes.windowOf(convolution),
+            x.header,
+            reading.output.header,
+            index
+        );
+        uint256 channels = w.along.length;
+        uint256[] memory pixels = new uint256[](w.along.inner);
+        patch.filter = Claims.leaf(reading, 1, index[1], ELEMENT_BYTES * channels * pixels.length);
+        uint256 firstPixel = index[0] * x.along.inner;
+        for (uint256 i; i < inImage.length; ++i) {
+            uint256 pixel = Claims.leaf(reading, 0, firstPixel + inImage[i], ELEMENT_BYTES * (first + channels));
+            pixels[inKernel[i]] = pixel + ELEMENT_BYTES * first;
+        }
+        (patch.pixels, patch.channels) = (pixels, channels);
+    }
+}

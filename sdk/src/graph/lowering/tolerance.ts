@@ -1,0 +1,75 @@
+import { fromFloat32Array } from "../../tensor/tensor.js";
+import { anyLayout, type Draft, type Lowering } from "../draft.js";
+import type { Instruction } from "../instruction.js";
+import { Refusal } from "../problems.js";
+import { ANY_ORDER } from "../types.js";
+import { fits, TERM_GAS, tooLarge } from "./budget.js";
+import { floatDots, type Orders } from "./floatDot.js";
+import { averagePool, constantOf, globalAveragePool, normalization, reduceMean, reduceSum } from "./floatSums.js";
+
+// Sums of float32 that are judged within the bound that holds for any order.
+
+/** Any finite x less a mean below this is finite. */
+const LARGEST_MEAN = 2 ** 103;
+const LEAST_NORMAL = 2 ** -126;
+
+const anyOrder: Orders = (work) => {
+  if (!fits(work, TERM_GAS.exact)) throw tooLarge(work);
+  return [ANY_ORDER];
+};
+
+/** The node whose order does not matter. */
+export function withoutOrder(instruction: Instruction): Instruction {
+  switch (instruction.operator) {
+    case "MatMul":
+      return { ...instruction, operator: "ToleranceMatMul" };
+    case "Conv":
+      return { ...instruction, operator: "ToleranceConv" };
+    case "AveragePool": {
+      const { kernel, strides, dilations, padsBegin, divisor } = instruction;
+      return { operator: "ToleranceAveragePool", kernel, strides, dilations, padsBegin, divisor };
+    }
+    case "ReduceSum":
+    case "ReduceMean": {
+      const { operator, outer, length, inner } = instruction;
+      return { operator: `Tolerance${operator}`, outer, length, inner };
+    }
+    default:
+      return instruction;
+  }
+}
+
+/** One way only, which is tried all the same: what onnxruntime computes must be this sum. */
+function judged(draft: Omit<Draft, "variants">, instruction: Instruction): Draft {
+  return { ...draft, instruction, variants: [{ instruction, numeric: ANY_ORDER }] };
+}
+
+const inAnyOrder =
+  (lowering: Lowering): Lowering =>
+  (node) =>
+    lowering(node).map((draft) => (draft.variants ? judged(draft, withoutOrder(draft.instruction)) : draft));
+
+/** (x - mean) * scale + offset: a runtime that begins with x - mean would not be within a bound of x * scale + offset. */
+const batchNormalization: Lowering = (node) => {
+  const { x, scale, mean, offset } = normalization(node);
+  const isFine = (each: number) => each === 0 || (Number.isFinite(each) && Math.abs(each) >= LEAST_NORMAL);
+  if (!scale.every(isFine) || !offset.every(Number.isFinite) || !mean.every((each) => Math.abs(each) < LARGEST_MEAN)) {
+    throw new Refusal("its statistics are beyond the range of float32", "Mend the model");
+  }
+  const constants = [scale, mean, offset].map((values) => constantOf(fromFloat32Array(values)));
+  const instruction = { operator: "ToleranceBatchNormalization" } as const;
+  return [judged({ instruction, operands: [x, ...constants].map(anyLayout), output: node.output() }, instruction)];
+};
+
+const dots = floatDots(anyOrder);
+
+export const TOLERANCE_LOWERINGS: Readonly<Record<string, Lowering>> = {
+  MatMul: inAnyOrder(dots.MatMul),
+  Gemm: inAnyOrder(dots.Gemm),
+  Conv: inAnyOrder(dots.Conv),
+  AveragePool: inAnyOrder(averagePool),
+  GlobalAveragePool: inAnyOrder(globalAveragePool),
+  ReduceSum: inAnyOrder(reduceSum),
+  ReduceMean: inAnyOrder(reduceMean),
+  BatchNormalization: batchNormalization,
+};
