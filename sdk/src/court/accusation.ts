@@ -8,6 +8,7 @@ import {
   commitTensor,
   isCanonicalLeaf,
   locateElement,
+  proveLeaf,
   type TensorCommitment,
   type TensorHeader,
 } from "../tensor/commitment.js";
@@ -62,6 +63,16 @@ export function* accusations(
   for (const element of differingElements(committed, found, honestLeaf)) {
     if (worthTrying(element)) yield { kind: "fraud", ...accuse(posted, found, element) };
   }
+}
+
+/** An accusation of one element of a posted trace of which all tensors are known. */
+export function accusationOf(model: CourtModel, posted: TraceCommitment, tensor: number, element: number): Accusation {
+  const committed = posted.tensors[tensor];
+  if (!committed) throw new AssayError(`there is no tensor ${tensor}`);
+  const { leafIndex } = locateElement(committed.header, element);
+  const found = { index: leafIndex, ...proveLeaf(committed, leafIndex) };
+  const roots = posted.tensors.map(({ header }) => header.merkleRoot);
+  return { kind: "fraud", ...accuse({ model, honest: posted, roots, tensor }, found, element) };
 }
 
 /** A claim about one element of a tensor of a trace, against the trace's own operands. */

@@ -6,3 +6,4 @@ export * from "./evidence.js";
 export * from "./explain.js";
 export * from "./part.js";
 export * from "./search.js";
+export * from "./contradiction.js";

@@ -4,6 +4,7 @@ export { contradicts, elementOf, elementsOf, evaluate } from "./evaluate.js";
 export { expose } from "./expose.js";
 export type { FrozenDims } from "./freeze.js";
 export { decodeInstruction, encodeInstruction, type Instruction, type OperatorName } from "./instruction.js";
+export type { SumsProfile } from "./lower.js";
 export * from "./manifest.js";
 export { PreparationError, type Problem } from "./problems.js";
 export * from "./prepare.js";
