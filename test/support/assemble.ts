@@ -19,6 +19,7 @@ import {
   ProviderStaking__factory,
   Quantization__factory,
   Selection__factory,
+  ToleranceDot__factory,
 } from "../../sdk/src/typechain/index.js";
 import { DAY, namedPeople, WINDOW } from "./fixture.js";
 
@@ -32,6 +33,8 @@ export interface Variation {
   jurySize?: bigint;
   /** Whether the jury judges every profile that the proof court does not; otherwise no arbiter is named. */
   juryJudges?: boolean;
+  /** Whether the proof court judges sums in any order, which no deployment does yet. */
+  courtJudgesTolerance?: boolean;
 }
 
 export const BOND = parseEther("10");
@@ -92,7 +95,8 @@ export async function assemble(variation: Variation = {}) {
     JUROR_LOCK,
   );
   const verifiers: string[] = [];
-  for (const Verifier of VERIFIERS) verifiers.push(await (await new Verifier(deployer).deploy()).getAddress());
+  const families = variation.courtJudgesTolerance ? [...VERIFIERS, ToleranceDot__factory] : VERIFIERS;
+  for (const Verifier of families) verifiers.push(await (await new Verifier(deployer).deploy()).getAddress());
   const court = await new ProofCourt__factory(deployer).deploy(
     disputes,
     models,
@@ -108,6 +112,7 @@ export async function assemble(variation: Variation = {}) {
   await staking.setControllers([disputes, jury]);
   await market.linkDisputes(disputes);
   if (variation.juryJudges) for (const profile of [3, 4]) await disputes.setArbiter(profile, jury);
+  if (variation.courtJudgesTolerance) await disputes.setArbiter(3, court);
 
   return {
     ...named,

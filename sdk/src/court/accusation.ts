@@ -70,7 +70,7 @@ export function accusationOf(model: CourtModel, posted: TraceCommitment, tensor:
   const committed = posted.tensors[tensor];
   if (!committed) throw new AssayError(`there is no tensor ${tensor}`);
   const { leafIndex } = locateElement(committed.header, element);
-  const found = { index: leafIndex, ...proveLeaf(committed, leafIndex) };
+  const found = proveLeaf(committed, leafIndex);
   const roots = posted.tensors.map(({ header }) => header.merkleRoot);
   return { kind: "fraud", ...accuse({ model, honest: posted, roots, tensor }, found, element) };
 }

@@ -31,7 +31,7 @@ export function makeManifest({ model, originalHash, options, changes }: Prepared
       dims: Object.fromEntries(Object.entries(options.dims ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
       stripSoftmax: options.stripSoftmax ?? false,
       argMaxOfLogits: options.argMaxOfLogits ?? false,
-      tolerance: options.tolerance ?? false,
+      tolerance: model.profile.kind === "Tolerance",
     },
     changes,
     files: {
