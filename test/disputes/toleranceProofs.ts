@@ -11,6 +11,7 @@ import {
   fromFloat32Array,
   initHash,
   operandsOf,
+  PreparationError,
   prepareModel,
   runTrace,
   toFloat32Array,
@@ -117,6 +118,21 @@ describe("ProofCourt, a model whose sums are taken in any order", function () {
       roots.add(commitTrace(model, other).traceRoot);
     }
     expect(roots.size).to.equal(1 + ORDERS.length);
+  });
+
+  it("refuses a node that onnxruntime computes otherwise than the court", async () => {
+    // The last window reaches beyond the padding, where ONNX counts no places.
+    const attributes = { kernel_shape: [2], strides: [2], ceil_mode: 1, count_include_pad: 1 };
+    const file = onnxFile({
+      nodes: [{ op: "AveragePool", inputs: ["x"], outputs: ["y"], attributes }],
+      inputs: { x: ["float32", [1, 1, 3]] },
+      outputs: { y: undefined },
+      opset: 21,
+    });
+    let refused: unknown;
+    await prepareModel(file, { tolerance: true }, inProcess).catch((error: unknown) => (refused = error));
+    expect(refused).to.be.instanceOf(PreparationError);
+    expect(String(refused)).to.match(/no order of the sum/);
   });
 
   it("convicts, and takes no claim about an honest element", async () => {

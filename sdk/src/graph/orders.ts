@@ -226,7 +226,7 @@ function noOrder({ name, output, opType }: OnnxNode, { variants, instruction }: 
   const place = { where: name || (output[0] ?? ""), what: opType };
   if (isTolerance(instruction)) {
     const reason = "what onnxruntime computes here is no order of the sum that the court knows";
-    return { ...place, reason, remedy: "Use other attributes, such as no dilations of a pooling" };
+    return { ...place, reason, remedy: "Use other attributes, such as a pooling without ceil_mode" };
   }
   return {
     ...place,

@@ -63,6 +63,23 @@ const ROWS: readonly [Instruction, string[], unknown[]][] = [
     [2, 3, 4, 2],
   ]),
   [{ operator: "BatchNormalization" }, [], []],
+  [{ operator: "ToleranceMatMul", strides: [2, 1] }, ["int64[]"], [[2, 1]]],
+  [
+    { operator: "ToleranceConv", convolution },
+    ["tuple(uint32[],uint32[],uint32[],uint32[],uint32)"],
+    [[...Object.values(window), 4]],
+  ],
+  [
+    { operator: "ToleranceAveragePool", ...window, divisor: 4 },
+    ["uint32[]", "uint32[]", "uint32[]", "uint32[]", "uint32"],
+    [...Object.values(window), 4],
+  ],
+  ...(["ReduceSum", "ReduceMean"] as const).map((operator): [Instruction, string[], unknown[]] => [
+    { operator: `Tolerance${operator}`, outer: 2, length: 3, inner: 4 },
+    ["uint32", "uint32", "uint32"],
+    [2, 3, 4],
+  ]),
+  [{ operator: "ToleranceBatchNormalization" }, [], []],
 ];
 
 describe("An instruction", () => {
