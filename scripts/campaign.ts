@@ -49,6 +49,7 @@ const OUTCOMES = [
   "deposit.freedByClose",
   "draw.emptySeat",
   "enrol.seated",
+  "equivocation.whileDisputed",
   "exit.underLock",
   "exit.whileFrozen",
   "intrusion.tried",

@@ -1,4 +1,4 @@
-import { dispute, fromBlock, job, lazy, marketTask } from "./support/define.js";
+import { dispute, fromBlock, job, lazy, marketTask, optional } from "./support/define.js";
 
 const actions = () => import("./actions/dispute.js");
 
@@ -10,6 +10,13 @@ export const disputeTasks = [
     .addPositionalArgument(job)
     .addOption(fromBlock)
     .setAction(lazy(actions, "challenge"))
+    .build(),
+  marketTask("dispute:equivocation", "convicts a provider that signed another result than it delivered; takes no bond")
+    .addPositionalArgument(job)
+    .addOption(optional("signed", "commitment of the other result, as 0x…"))
+    .addOption(optional("signature", "its provider's signature, as 0x…"))
+    .addOption(fromBlock)
+    .setAction(lazy(actions, "equivocation"))
     .build(),
   marketTask("dispute:show", "shows a case, and where its money went once it is resolved")
     .addPositionalArgument(dispute)

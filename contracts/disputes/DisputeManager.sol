@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IArbiter} from "../interfaces/IArbiter.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
@@ -11,33 +11,20 @@ import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {IProviderStaking} from "../interfaces/IProviderStaking.sol";
-import {FeeMath} from "../libraries/FeeMath.sol";
 import {JobId} from "../libraries/JobId.sol";
 import {CaseFacts, Ruling} from "../types/DisputeTypes.sol";
 import {JobTerms} from "../types/JobTypes.sol";
-import {BASIS_POINTS, MAX_RESOLUTION, RESOLUTION_GRACE} from "../types/Limits.sol";
+import {MAX_RESOLUTION, RESOLUTION_GRACE} from "../types/Limits.sol";
+import {CaseSettlement} from "./CaseSettlement.sol";
 
-/// @title Challenges, bonds and what follows from a ruling
-contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
-    using FeeMath for uint128;
-    using SafeERC20 for IERC20;
-
-    /// @notice Shares of a slash. A cheat may be its own finder and its own jury, and must still lose:
-    /// FINDER_BPS + ARBITER_BPS < 100 %, asserted in the constructor. The rest goes to the treasury.
-    uint16 public constant FINDER_BPS = 4_000;
-    uint16 public constant ARBITER_BPS = 2_000;
-    /// @notice Most of a lost bond that pays the arbiter; the rest compensates the provider. The arbiter gets the smaller
-    /// of its shares of slash and bond whichever way it rules: what it earns must not depend on what it says.
-    uint16 public constant BOND_ARBITER_BPS = 5_000;
+/// @title Challenges, and how they end
+contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
+    /// @inheritdoc IDisputeManager
+    bytes32 public constant RESULT_TYPEHASH = keccak256("Result(uint256 jobId,bytes32 outputCommitment)");
     /// @dev Gas kept from an arbiter's view, so that one that burns all it gets cannot block the way out.
     uint256 private constant _RULING_GAS = 500_000;
 
-    IInferenceMarket public immutable MARKET;
-    IPaymentEscrow public immutable ESCROW;
-    IProviderStaking public immutable STAKING;
     IModelRegistry public immutable MODELS;
-    /// @notice Token of stakes, bonds and rewards.
-    IERC20 public immutable STAKE_TOKEN;
     /// @inheritdoc IDisputeManager
     uint128 public immutable CHALLENGE_BOND;
     /// @dev Who names the arbiters, once each.
@@ -49,7 +36,6 @@ contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
     mapping(IModelRegistry.Profile profile => IArbiter) public arbiterOf;
     /// @inheritdoc IDisputeManager
     mapping(uint256 jobId => uint256) public caseOfJob;
-    mapping(uint256 caseId => Case) private _cases;
 
     constructor(
         IInferenceMarket market,
@@ -57,20 +43,12 @@ contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
         IProviderStaking staking,
         IModelRegistry models,
         uint128 bond
-    ) {
-        if (FINDER_BPS + ARBITER_BPS >= BASIS_POINTS) {
-            revert DisputeManager_SelfSlashProfitable(FINDER_BPS + ARBITER_BPS);
-        }
+    ) EIP712("Assay", "1") CaseSettlement(market, escrow, staking) {
         if (bond == 0) revert DisputeManager_ZeroBond();
 
-        MARKET = market;
-        ESCROW = escrow;
-        STAKING = staking;
         MODELS = models;
-        STAKE_TOKEN = staking.STAKE_TOKEN();
         CHALLENGE_BOND = bond;
         _DEPLOYER = msg.sender;
-        STAKE_TOKEN.forceApprove(address(escrow), type(uint256).max);
     }
 
     /// @inheritdoc IDisputeManager
@@ -79,23 +57,8 @@ contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
         IArbiter arbiter = arbiterOf[profile];
         if (address(arbiter) == address(0)) revert DisputeManager_NoArbiter(profile);
 
-        // The market checks terms, output and window, and freezes the job.
-        uint256 jobId = MARKET.openDispute(terms, outputCommitment);
-        caseId = ++lastCaseId;
-        uint128 slashCap = uint128(Math.min(terms.stake, STAKING.slashableOf(terms.provider)));
-        caseOfJob[jobId] = caseId;
-        _cases[caseId] = Case({
-            jobId: jobId,
-            challenger: msg.sender,
-            openedAt: uint48(block.timestamp),
-            arbiter: arbiter,
-            ruling: Ruling.None,
-            bond: CHALLENGE_BOND,
-            slashCap: slashCap,
-            arbiterReward: 0
-        });
-
-        emit CaseOpened(caseId, jobId, msg.sender, address(arbiter), CHALLENGE_BOND, slashCap, outputCommitment);
+        uint256 jobId;
+        (caseId, jobId) = _open(terms, outputCommitment, arbiter, CHALLENGE_BOND);
 
         ESCROW.hold(address(STAKE_TOKEN), msg.sender, CHALLENGE_BOND);
         arbiter.openCase(caseId, _factsOf(jobId, terms, outputCommitment));
@@ -116,6 +79,30 @@ contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
         if (ruling == Ruling.Upheld) _settleUpheld(caseId, case_, terms, finder);
         else if (ruling == Ruling.Rejected) _settleRejected(caseId, case_, terms);
         else _settleInconclusive(caseId, case_);
+    }
+
+    /// @inheritdoc IDisputeManager
+    function proveEquivocation(
+        JobTerms calldata terms,
+        bytes32 delivered,
+        bytes32 signed,
+        bytes calldata signature
+    ) external nonReentrant returns (uint256 caseId) {
+        uint256 jobId = JobId.ofCalldata(terms);
+        if (signed == delivered) revert DisputeManager_SameResult(jobId, signed);
+        if (!_isSigned(terms, resultDigest(jobId, signed), signature)) revert DisputeManager_NotSigned(jobId, signed);
+
+        caseId = caseOfJob[jobId];
+        // No challenge keeps this proof out, a friend's least of all: an open case ends with it.
+        if (caseId == 0) (caseId, ) = _open(terms, delivered, IArbiter(address(0)), 0);
+        else _requireOpen(caseId, jobId, delivered);
+        Case memory case_ = _cases[caseId];
+        _cases[caseId].ruling = Ruling.Upheld;
+
+        emit EquivocationProven(caseId, jobId, msg.sender, delivered, signed);
+
+        MARKET.closeDispute(terms, true);
+        _settleUpheld(caseId, case_, terms, msg.sender);
     }
 
     /// @inheritdoc IDisputeManager
@@ -140,8 +127,47 @@ contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDisputeManager
-    function treasury() public view returns (address account) {
-        (, , , , account) = MARKET.parameters();
+    function resultDigest(uint256 jobId, bytes32 outputCommitment) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(RESULT_TYPEHASH, jobId, outputCommitment)));
+    }
+
+    /// @dev Freezes the job and writes down its case. The market checks terms, output and window.
+    function _open(
+        JobTerms calldata terms,
+        bytes32 outputCommitment,
+        IArbiter arbiter,
+        uint128 bond
+    ) private returns (uint256 caseId, uint256 jobId) {
+        jobId = MARKET.openDispute(terms, outputCommitment);
+        caseId = ++lastCaseId;
+        uint128 slashCap = uint128(Math.min(terms.stake, STAKING.slashableOf(terms.provider)));
+        caseOfJob[jobId] = caseId;
+        _cases[caseId] = Case({
+            jobId: jobId,
+            challenger: msg.sender,
+            openedAt: uint48(block.timestamp),
+            arbiter: arbiter,
+            ruling: Ruling.None,
+            bond: bond,
+            slashCap: slashCap,
+            arbiterReward: 0
+        });
+
+        emit CaseOpened(caseId, jobId, msg.sender, address(arbiter), bond, slashCap, outputCommitment);
+    }
+
+    /// @dev The output must be the delivered one: of two others, neither says anything about the job.
+    function _requireOpen(uint256 caseId, uint256 jobId, bytes32 delivered) private view {
+        Ruling ruling = _cases[caseId].ruling;
+        if (ruling != Ruling.None) revert DisputeManager_AlreadyResolved(caseId, ruling);
+        if (!MARKET.hasOutput(jobId, delivered)) revert DisputeManager_OtherOutput(jobId, delivered);
+    }
+
+    /// @dev By whoever may deliver: the provider, or its worker's key when the job was requested. ERC-1271 included.
+    function _isSigned(JobTerms calldata terms, bytes32 digest, bytes calldata signature) private view returns (bool) {
+        return
+            SignatureChecker.isValidSignatureNowCalldata(terms.operator, digest, signature) ||
+            SignatureChecker.isValidSignatureNowCalldata(terms.provider, digest, signature);
     }
 
     /// @dev The arbiter's word, or `Inconclusive` from an arbiter that is silent or broken for too long.
@@ -175,57 +201,6 @@ contract DisputeManager is IDisputeManager, ReentrancyGuardTransient {
             return (Ruling.None, address(0));
         }
         return (Ruling(ruling), address(uint160(finder)));
-    }
-
-    function _settleUpheld(uint256 caseId, Case memory case_, JobTerms calldata terms, address finder) private {
-        uint128 slashed = STAKING.slash(terms.provider, terms.stake, case_.slashCap, address(this));
-        uint128 finderReward = slashed.share(FINDER_BPS);
-        uint128 arbiterReward = _arbiterReward(case_.bond, slashed);
-        uint128 treasuryAmount = slashed - finderReward - arbiterReward;
-        _cases[caseId].arbiterReward = arbiterReward;
-
-        emit CaseResolved(
-            caseId,
-            case_.jobId,
-            Ruling.Upheld,
-            finder,
-            finderReward,
-            arbiterReward,
-            slashed,
-            case_.bond,
-            0,
-            treasuryAmount
-        );
-
-        _deposit(finder, finderReward);
-        _deposit(address(case_.arbiter), arbiterReward);
-        _deposit(treasury(), treasuryAmount);
-        ESCROW.credit(address(STAKE_TOKEN), case_.challenger, case_.bond);
-    }
-
-    function _settleRejected(uint256 caseId, Case memory case_, JobTerms calldata terms) private {
-        uint128 arbiterReward = _arbiterReward(case_.bond, case_.slashCap);
-        uint128 toProvider = case_.bond - arbiterReward;
-        _cases[caseId].arbiterReward = arbiterReward;
-
-        emit CaseResolved(caseId, case_.jobId, Ruling.Rejected, address(0), 0, arbiterReward, 0, 0, toProvider, 0);
-
-        ESCROW.credit(address(STAKE_TOKEN), address(case_.arbiter), arbiterReward);
-        ESCROW.credit(address(STAKE_TOKEN), terms.provider, toProvider);
-    }
-
-    function _settleInconclusive(uint256 caseId, Case memory case_) private {
-        emit CaseResolved(caseId, case_.jobId, Ruling.Inconclusive, address(0), 0, 0, 0, case_.bond, 0, 0);
-
-        ESCROW.credit(address(STAKE_TOKEN), case_.challenger, case_.bond);
-    }
-
-    function _arbiterReward(uint128 bond, uint128 slash) private pure returns (uint128) {
-        return uint128(Math.min(bond.share(BOND_ARBITER_BPS), slash.share(ARBITER_BPS)));
-    }
-
-    function _deposit(address account, uint128 amount) private {
-        if (amount > 0) ESCROW.deposit(address(STAKE_TOKEN), account, amount);
     }
 
     function _factsOf(

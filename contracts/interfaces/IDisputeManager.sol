@@ -14,6 +14,7 @@ interface IDisputeManager {
         uint256 jobId;
         address challenger;
         uint48 openedAt;
+        /// Zero if the case was opened by a proof of equivocation, which ends it too.
         IArbiter arbiter;
         Ruling ruling;
         uint128 bond;
@@ -46,6 +47,14 @@ interface IDisputeManager {
         uint128 bondToProvider,
         uint128 treasuryAmount
     );
+    /// @notice A provider signed another result for a job than it delivered.
+    event EquivocationProven(
+        uint256 indexed caseId,
+        uint256 indexed jobId,
+        address indexed finder,
+        bytes32 delivered,
+        bytes32 signed
+    );
     /// @notice An arbiter was named for a profile, for good.
     event ArbiterSet(IModelRegistry.Profile indexed profile, address indexed arbiter);
 
@@ -55,6 +64,9 @@ interface IDisputeManager {
     error DisputeManager_AlreadyResolved(uint256 caseId, Ruling ruling);
     error DisputeManager_NotYetRuled(uint256 caseId, uint256 latestAt);
     error DisputeManager_OtherJob(uint256 caseId, uint256 jobId);
+    error DisputeManager_OtherOutput(uint256 jobId, bytes32 outputCommitment);
+    error DisputeManager_SameResult(uint256 jobId, bytes32 outputCommitment);
+    error DisputeManager_NotSigned(uint256 jobId, bytes32 outputCommitment);
     error DisputeManager_NotDeployer(address caller);
     error DisputeManager_ArbiterTooSlow(uint256 period, uint256 cap);
     error DisputeManager_SelfSlashProfitable(uint256 paidBackBps);
@@ -68,6 +80,19 @@ interface IDisputeManager {
     /// @notice Carries out a ruling, or ends a case whose arbiter is silent for `MAX_RESOLUTION`. Anyone.
     function resolve(uint256 caseId, JobTerms calldata terms) external;
 
+    /// @notice Convicts at once, without bond or arbiter: the provider or its operator signed another result for this
+    /// job than the delivered one. Until the challenge window ends or, if the job was challenged, until its case is
+    /// resolved. The caller is the finder.
+    /// @param delivered Output commitment that was submitted.
+    /// @param signed Output commitment that was signed.
+    /// @param signature Over `resultDigest(jobId, signed)`, by `terms.operator` or `terms.provider`.
+    function proveEquivocation(
+        JobTerms calldata terms,
+        bytes32 delivered,
+        bytes32 signed,
+        bytes calldata signature
+    ) external returns (uint256 caseId);
+
     /// @notice Names the arbiter of a profile, once. Only the deployer.
     function setArbiter(IModelRegistry.Profile profile, IArbiter arbiter) external;
 
@@ -80,11 +105,18 @@ interface IDisputeManager {
     /// @notice Latest case about a job; zero if there was none.
     function caseOfJob(uint256 jobId) external view returns (uint256 caseId);
 
+    /// @notice What whoever delivers a job signs to answer for a result off chain (EIP-712).
+    function resultDigest(uint256 jobId, bytes32 outputCommitment) external view returns (bytes32);
+
     /// @notice The account that gets what is left of slashes.
     function treasury() external view returns (address);
 
     /// @notice Id of the latest case.
     function lastCaseId() external view returns (uint256);
+
+    /// @notice EIP-712 type of a signed result.
+    // solhint-disable-next-line func-name-mixedcase
+    function RESULT_TYPEHASH() external view returns (bytes32);
 
     /// @notice The bond of a challenge, in the stake token.
     // solhint-disable-next-line func-name-mixedcase

@@ -4,6 +4,7 @@ import type { AssayContracts } from "./contracts.js";
 import { connect } from "./contracts.js";
 import type { Deployment } from "./deployment.js";
 import { AssayError, withDecodedRevert } from "./errors.js";
+import type { SignedResult } from "./result.js";
 import { commitBundle } from "./tensor/bundle.js";
 import type { BundleFile } from "./tensor/bundleFile.js";
 import type { Tensor } from "./tensor/tensor.js";
@@ -117,6 +118,13 @@ export class AssayClient {
   /** Challenges a delivered result; the bond comes out of the escrow balance. Returns the case. */
   async challenge(terms: JobTerms, outputCommitment: string): Promise<bigint> {
     await this.#send(() => this.contracts.disputes.challenge(terms, outputCommitment));
+    return this.contracts.disputes.caseOfJob(terms.id);
+  }
+
+  /** Convicts a provider that signed another result than the delivered one, at once and without a bond. */
+  async proveEquivocation(terms: JobTerms, delivered: string, signed: SignedResult): Promise<bigint> {
+    const { outputCommitment, signature } = signed;
+    await this.#send(() => this.contracts.disputes.proveEquivocation(terms, delivered, outputCommitment, signature));
     return this.contracts.disputes.caseOfJob(terms.id);
   }
 

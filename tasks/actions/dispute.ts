@@ -1,6 +1,7 @@
 import { consequencesOf, findCase } from "../support/cases.js";
 import { findDelivered, findJob } from "../support/jobs.js";
 import { named, PHASES, RULINGS } from "../support/names.js";
+import { hash, hexBytes, required } from "../support/parse.js";
 import { jobId, Listing, moment } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action, emitted } from "../support/session.js";
@@ -19,6 +20,32 @@ export const challenge = action(async (session, given: { job: bigint; fromBlock:
     bond: token.show(opened.bond as bigint),
     slashCap: token.show(opened.slashCap as bigint),
     outputCommitment: delivery.outputCommitment,
+    transaction: receipt.hash,
+  };
+});
+
+interface Equivocation {
+  job: bigint;
+  signed?: string;
+  signature?: string;
+  fromBlock: number;
+}
+
+export const equivocation = action(async (session, given: Equivocation) => {
+  const { disputes } = session.contracts;
+  const signed = hash("--signed", given.signed);
+  const signature = hexBytes("--signature", required("--signature", given.signature));
+  const { terms, delivery } = await findDelivered(session, given.job, given.fromBlock);
+  const { outputCommitment } = delivery;
+  const receipt = await session.send(() => disputes.proveEquivocation(terms, outputCommitment, signed, signature));
+  const id = emitted(receipt, disputes.interface, "EquivocationProven").caseId as bigint;
+  return {
+    case: id,
+    job: jobId(terms.id),
+    delivered: outputCommitment,
+    signed,
+    ruling: named(RULINGS, (await disputes.caseOf(id)).ruling),
+    ...(await consequencesOf(session, id, given.fromBlock)),
     transaction: receipt.hash,
   };
 });

@@ -24,6 +24,8 @@ const HINTS: Readonly<Record<string, string>> = {
   AccessManagerAlreadyScheduled: "it is scheduled: run the task again once its delay is over",
   DisputeManager_AlreadyResolved: "nothing is left to do but jury:pay",
   DisputeManager_NoArbiter: "results of this model cannot be challenged",
+  DisputeManager_NotSigned: "only the provider of the job, or its operator when it was requested, can have signed",
+  DisputeManager_SameResult: "this is what was delivered: nothing is wrong with signing it",
   DisputeManager_UnknownCase: "see dispute:list",
   ERC20InsufficientBalance: "the account holds fewer tokens than needed",
   InferenceMarket_FeeAboveCap: "give a lower fee; both are in basis points",

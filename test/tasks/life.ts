@@ -3,7 +3,7 @@ import path from "node:path";
 
 import { ChildRunner } from "@assay/provider-worker";
 import type { JobTerms } from "@assay/sdk";
-import { contentHash, fromNumbers, jobIdText, packBundle, toTerms, unpackBundle } from "@assay/sdk";
+import { contentHash, fromNumbers, jobIdText, packBundle, signResult, toTerms, unpackBundle } from "@assay/sdk";
 import { expect } from "chai";
 import type { Result } from "ethers";
 import { formatEther, id, parseEther, ZeroHash } from "ethers";
@@ -436,6 +436,22 @@ describe("The tasks over the life of a market", function () {
       expect(await json("jury:draw", { case: 2n })).to.include({ drawn: true });
     });
 
+    it("convicts a provider by a second result that it signed, without a bond", async () => {
+      await request();
+      const terms = await termsOf(await nth(8));
+      const operator = chain.signer(OPERATOR);
+      await chain.contracts.market.connect(operator).submit(terms, wrong, "");
+      const { chainId } = await chain.provider.getNetwork();
+      const domain = { chainId, disputes: await chain.contracts.disputes.getAddress() };
+      const { signature } = await signResult(operator, domain, { jobId: terms.id, outputCommitment: right });
+      const given = { job: await nth(8), signed: right, account: CHALLENGER };
+      expect(await refusal("dispute:equivocation", given)).to.contain("--signature is missing");
+      expect(await refusal("dispute:equivocation", { ...given, signature: "0x1234" })).to.contain("can have signed");
+      const proven = await json("dispute:equivocation", { ...given, signature });
+      expect(proven).to.include({ case: 3, delivered: wrong, ruling: "Upheld", slashed: "10.0", bondReturned: "0.0" });
+      expect(await json("job:show", { job: await nth(8) })).to.include({ status: "Settled", outcome: "refunded" });
+    });
+
     it("lets a juror leave the pool", async () => {
       await json("jury:leave", { model: MODEL, account: JURORS[0] ?? 0 });
       expect((await rows("jury:pool", { model: MODEL })).length).to.equal(2);
@@ -457,7 +473,7 @@ describe("The tasks over the life of a market", function () {
   describe("stake", () => {
     it("leaves after the unbonding period, and says when until then", async () => {
       const unbonding = await json("stake:unbond", { amount: "20", account: PROVIDER });
-      expect(unbonding).to.include({ unbonding: "20.0", bonded: "60.0" });
+      expect(unbonding).to.include({ unbonding: "20.0", bonded: "50.0" });
       const shown = await json("stake:show", { account: PROVIDER });
       expect(shown).to.include({ unbonding: "20.0", withdrawable: "0.0" });
       expect(shown.nextWithdrawalAt).to.equal(unbonding.withdrawableFrom);
@@ -513,7 +529,7 @@ describe("The tasks over the life of a market", function () {
 
     it("shows the whole market", async () => {
       const status = await json("market:status");
-      expect(status).to.include({ network: "localhost", models: 2, providers: 4, jobs: 7, cases: 2, jurySize: 3 });
+      expect(status).to.include({ network: "localhost", models: 2, providers: 4, jobs: 8, cases: 3, jurySize: 3 });
       expect(status.roles).to.deep.include({ role: "guardian", account: chain.addressOf(ADMIN), delay: 0 });
       expect(status.addresses).to.include({ market: await chain.contracts.market.getAddress() });
       expect(status.juryPools).to.deep.include({ model: 1, jurors: 2 });

@@ -100,6 +100,7 @@ contract AssayHandler is RegistryActions, Drain {
         _list(this.revealVote.selector, 10);
         _list(this.close.selector, 7);
         _list(this.resolve.selector, 7);
+        _list(this.proveEquivocation.selector, 2);
         _list(this.payJurors.selector, 6);
         _list(this.passMinutes.selector, 4);
         _list(this.passToEdge.selector, 3);

@@ -68,6 +68,9 @@ abstract contract Books is Cast {
         address challenger;
         uint256 openedAt;
         uint256 slashCap;
+        uint256 bond;
+        /// Not one that ended as it opened, by two signed results.
+        bool heard;
         address[] pool;
         uint128[] weights;
         uint256 seedBlock;
@@ -195,6 +198,7 @@ abstract contract Books is Cast {
     /// What the rules and the clock say a case of the jury is.
     function phaseOf(uint256 caseId) public view returns (IJuryArbiter.Phase) {
         Case storage c = _cases[caseId];
+        if (!c.heard) return IJuryArbiter.Phase.None;
         if (c.closed) return IJuryArbiter.Phase.Closed;
         if (c.commitEnd == 0) {
             return block.timestamp > c.openedAt + JURY_PERIOD ? IJuryArbiter.Phase.Count : IJuryArbiter.Phase.Draw;

@@ -21,6 +21,7 @@ abstract contract Cast is AssayFixture {
     /// All of the above, each once.
     address[] public people;
 
+    mapping(address person => uint256) private _keys;
     uint256 private _dice;
     bool internal _draining;
 
@@ -30,12 +31,9 @@ abstract contract Cast is AssayFixture {
         _cast(_operators, "operator", 6);
         _cast(_challengers, "challenger", 2);
         _cast(_owners, "owner", 2);
-        _stranger = _person("stranger");
-        people.push(_stranger);
-        _treasuries.push(TREASURY);
-        _treasuries.push(_person("treasury2"));
-        people.push(_treasuries[0]);
-        people.push(_treasuries[1]);
+        _stranger = _enter("stranger");
+        _treasuries.push(_enter("treasury"));
+        _treasuries.push(_enter("treasury2"));
     }
 
     function peopleCount() external view returns (uint256) {
@@ -75,11 +73,21 @@ abstract contract Cast is AssayFixture {
         return _oneIn(10) ? _anybody() : who;
     }
 
+    /// As a wallet signs.
+    function _signature(address signer, bytes32 digest) internal view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_keys[signer], digest);
+        return abi.encodePacked(r, s, v);
+    }
+
     function _cast(address[] storage group, string memory role, uint256 count) private {
         for (uint256 i = 0; i < count; ++i) {
-            address who = _person(string.concat(role, vm.toString(i)));
-            group.push(who);
-            people.push(who);
+            group.push(_enter(string.concat(role, vm.toString(i))));
         }
+    }
+
+    function _enter(string memory name) private returns (address who) {
+        who = _person(name);
+        _keys[who] = _keyOf(name);
+        people.push(who);
     }
 }

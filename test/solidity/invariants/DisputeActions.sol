@@ -89,6 +89,36 @@ abstract contract DisputeActions is JurorActions {
         if (id != 0) _resolve(id);
     }
 
+    /// A key of the job's provider, or somebody else's, signs another result or the delivered one.
+    function proveEquivocation(uint256 seed) external acts(seed) {
+        uint256 number = _jobThatIs(_oneIn(2) ? JobStatus.Submitted : JobStatus.Disputed);
+        if (number == 0) return;
+        JobTerms memory terms = _jobs[number].terms;
+        bytes32 delivered = _oneIn(8) ? keccak256("never delivered") : _jobs[number].output;
+        bytes32 signed = _oneIn(8) ? _jobs[number].output : keccak256("signed elsewhere");
+        address signer = _mostly(_oneIn(2) ? terms.provider : terms.operator);
+        address who = _passerBy();
+        bytes memory data = abi.encodeCall(
+            disputes.proveEquivocation,
+            (terms, delivered, signed, _signature(signer, disputes.resultDigest(_jobs[number].id, signed)))
+        );
+        bool able = signed != delivered && (signer == terms.provider || signer == terms.operator);
+        JobStatus status = statusOf(number);
+        bool open = status == JobStatus.Submitted || status == JobStatus.Disputed;
+        bool expected = able && open && delivered == _jobs[number].output && delivered != 0;
+        _jobAtHand = expected ? _jobs[number].id : 0;
+        _lowers(terms.provider);
+        if (!_call("disputes.proveEquivocation", who, address(disputes), data, expected)) return;
+
+        if (status == JobStatus.Submitted) _recordCase(number, who, 0);
+        else _note("equivocation.whileDisputed");
+        if (_lastResult != _caseAbout(number)) ++idsOutOfOrder;
+        Case storage c = _cases[_lastResult];
+        c.ruling = Ruling.Upheld;
+        held[STAKE] -= c.bond;
+        _uphold(c, terms, who);
+    }
+
     function payJurors(uint256 seed) external acts(seed) {
         uint256 id = _caseToPay();
         if (id != 0) _payJurors(id);
@@ -183,15 +213,15 @@ abstract contract DisputeActions is JurorActions {
 
         _exited();
         c.ruling = c.closed ? verdictOf(id) : Ruling.Inconclusive;
-        held[STAKE] -= BOND;
+        held[STAKE] -= c.bond;
         _note(_rulingName(c));
-        if (c.ruling == Ruling.Upheld) return _uphold(c, terms);
+        if (c.ruling == Ruling.Upheld) return _uphold(c, terms, c.challenger);
         _jobs[c.jobId].stage = Stage.Paid;
         _earnIntoPot(terms);
         if (c.ruling == Ruling.Inconclusive) return _returnBond(c);
-        bondsForfeited += BOND;
-        uint256 toJury = _juryPay(c.slashCap);
-        _gain(STAKE, terms.provider, BOND - toJury);
+        bondsForfeited += c.bond;
+        uint256 toJury = _juryPay(c.slashCap, c.bond);
+        _gain(STAKE, terms.provider, c.bond - toJury);
         _gain(STAKE, address(jury), toJury);
         c.reward += toJury;
     }
@@ -218,12 +248,12 @@ abstract contract DisputeActions is JurorActions {
     }
 
     /// The same for both verdicts: 20 % of the slash, but no more than half of the bond.
-    function _juryPay(uint256 slash) private pure returns (uint256) {
-        return slash / 5 < BOND / 2 ? slash / 5 : BOND / 2;
+    function _juryPay(uint256 slash, uint256 bond) private pure returns (uint256) {
+        return slash / 5 < bond / 2 ? slash / 5 : bond / 2;
     }
 
-    /// Price back to the client, 40 % of the slash to the challenger, the jury's pay, the rest to the treasury.
-    function _uphold(Case storage c, JobTerms memory terms) private {
+    /// Price back to the client, 40 % of the slash to the finder, the jury's pay, the rest to the treasury.
+    function _uphold(Case storage c, JobTerms memory terms, address finder) private {
         _jobs[c.jobId].stage = Stage.Refunded;
         _refund(terms);
         _returnBond(c);
@@ -231,16 +261,16 @@ abstract contract DisputeActions is JurorActions {
         _checkSlash(terms.provider, c.slashCap);
         locked[terms.provider] -= terms.stake;
         uint256 slashed = _slash(terms.provider, c.slashCap);
-        (uint256 toFinder, uint256 toJury) = ((slashed * 40) / 100, _juryPay(slashed));
-        _gain(STAKE, c.challenger, toFinder);
+        (uint256 toFinder, uint256 toJury) = ((slashed * 40) / 100, _juryPay(slashed, c.bond));
+        _gain(STAKE, finder, toFinder);
         _gain(STAKE, address(jury), toJury);
         _gain(STAKE, _params.treasury, slashed - toFinder - toJury);
         c.reward += toJury;
     }
 
     function _returnBond(Case storage c) private {
-        bondsReturned += BOND;
-        _gain(STAKE, c.challenger, BOND);
+        bondsReturned += c.bond;
+        _gain(STAKE, c.challenger, c.bond);
     }
 
     /// Compares what a slash took, before the books know of it, with what there was and what might be taken.
@@ -251,13 +281,24 @@ abstract contract DisputeActions is JurorActions {
     }
 
     function _openCase(uint256 jobId, address who, address[] memory pool, uint128[] memory weights) private {
+        Case storage c = _recordCase(jobId, who, BOND);
+        (c.heard, c.pool, c.weights, c.seedBlock) = (true, pool, weights, block.number + 2);
+    }
+
+    function _recordCase(uint256 jobId, address who, uint256 bond) private returns (Case storage c) {
         JobTerms storage terms = _jobs[jobId].terms;
         _cases.push();
-        Case storage c = _cases[_cases.length - 1];
-        (c.jobId, c.challenger, c.openedAt) = (jobId, who, block.timestamp);
+        c = _cases[_cases.length - 1];
+        (c.jobId, c.challenger, c.openedAt, c.bond) = (jobId, who, block.timestamp, bond);
         uint256 behind = slashable(terms.provider);
         c.slashCap = behind < terms.stake ? behind : terms.stake;
-        (c.pool, c.weights, c.seedBlock) = (pool, weights, block.number + 2);
+    }
+
+    /// The case about a job; zero if there is none.
+    function _caseAbout(uint256 number) private view returns (uint256 id) {
+        for (id = _cases.length - 1; id > 0; --id) {
+            if (_cases[id].jobId == number) return id;
+        }
     }
 
     /// Who sits is chance, and so read from the jury; that each is in the pool, once, is checked, and that no seat is

@@ -194,7 +194,9 @@ abstract contract Observed is Books, ITransferProbe {
             return to == JobStatus.Submitted || to == JobStatus.Expired || to == JobStatus.None;
         }
         if (from == JobStatus.Expired) return to == JobStatus.None;
-        if (from == JobStatus.Submitted) return to == JobStatus.Disputed || to == JobStatus.Finalisable;
+        if (from == JobStatus.Submitted) {
+            return to == JobStatus.Disputed || to == JobStatus.Finalisable || to == JobStatus.None;
+        }
         if (from == JobStatus.Finalisable) return to == JobStatus.None;
         return from == JobStatus.Disputed && to == JobStatus.None;
     }

@@ -52,7 +52,11 @@ abstract contract AssayFixture is TestBase {
     address internal immutable TREASURY = _person("treasury");
 
     function _person(string memory name) internal pure returns (address) {
-        return address(uint160(uint256(keccak256(bytes(name)))));
+        return vm.addr(_keyOf(name));
+    }
+
+    function _keyOf(string memory name) internal pure returns (uint256) {
+        return uint256(keccak256(bytes(name)));
     }
 
     function _deployAssay(DevToken stakeToken_, DevToken payToken_) internal {
