@@ -194,11 +194,13 @@ abstract contract DisputeActions is JurorActions {
         if (!_call("jury.close", _passerBy(), address(jury), abi.encodeCall(jury.close, (id)), expected)) return;
 
         c.closed = true;
+        uint256 penalties = 0;
         for (uint256 i = 0; i < c.jurors.length; ++i) {
-            c.reward += _endSeat(id, c.jurors[i]);
+            penalties += _endSeat(id, c.jurors[i]);
         }
-        _enter(STAKE, address(jury), c.reward);
-        owned[STAKE][address(jury)] += c.reward;
+        // A case that two signed results ended has its pay already.
+        c.reward += penalties;
+        _gain(STAKE, address(jury), penalties);
     }
 
     function _resolve(uint256 id) internal {
