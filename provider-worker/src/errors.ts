@@ -12,6 +12,19 @@ export class WorkerError extends Error {
   }
 }
 
+/**
+ * Content that is not where it should be, is not what it should be, or lies where this worker does not ask. Any of that
+ * may be otherwise a moment later, so it is never a reason to stop checking on others: withholding an input for a moment
+ * would be a way out. Who serves need not wait for it.
+ */
+export class ContentError extends WorkerError {
+  override name = "ContentError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, true, options);
+  }
+}
+
 /** Why an inference gave no result. A job whose input does this is declined, not tried for ever. */
 export class InferenceError extends WorkerError {
   override name = "InferenceError";

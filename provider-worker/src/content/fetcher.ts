@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { Agent, request } from "undici";
 
-import { WorkerError } from "../errors.js";
+import { ContentError, WorkerError } from "../errors.js";
 import { isPrivateAddress } from "./privateAddress.js";
 
 export interface FetcherOptions {
@@ -43,19 +43,19 @@ export class Fetcher {
     });
   }
 
-  /** The bytes at `uri`, at most `maxBytes`. */
+  /** The bytes at `uri`, at most `maxBytes`. Throws `ContentError` where the answer is that they are not to be had there. */
   async fetch(uri: string, maxBytes: number): Promise<Uint8Array> {
     let url: URL;
     try {
       url = new URL(uri);
     } catch {
-      throw new WorkerError(`${JSON.stringify(uri)} is no URI`);
+      throw new ContentError(`${JSON.stringify(uri)} is no URI`);
     }
     if (url.protocol === "file:") return this.#fromFile(url, maxBytes);
     if (url.protocol === "https:" || (url.protocol === "http:" && this.options.allowPrivate)) {
       return this.#fromHttp(url, maxBytes);
     }
-    throw new WorkerError(`${url.protocol} URIs are not fetched: use https: or an allowed file:`);
+    throw new ContentError(`${url.protocol} URIs are not fetched: use https: or an allowed file:`);
   }
 
   async stop(): Promise<void> {
@@ -67,11 +67,11 @@ export class Fetcher {
     try {
       target = await realpath(fileURLToPath(url));
     } catch (error) {
-      throw new WorkerError(`${url.href} does not exist`, false, { cause: error });
+      throw new ContentError(`${url.href} does not exist`, { cause: error });
     }
     const roots = await Promise.all(this.options.fileRoots.map((root) => realpath(root).catch(() => undefined)));
     if (!roots.some((root) => root !== undefined && target.startsWith(root + path.sep))) {
-      throw new WorkerError(`${url.href} is outside the folders that settings allow`);
+      throw new ContentError(`${url.href} is outside the folders that settings allow`);
     }
     const file = await open(target, "r");
     try {
@@ -97,7 +97,8 @@ export class Fetcher {
       body.on("error", () => undefined);
       if (statusCode !== 200) {
         body.destroy();
-        throw new WorkerError(`${url.href} answered ${statusCode}`, statusCode >= 500 || statusCode === 429);
+        const message = `${url.href} answered ${statusCode}`;
+        throw statusCode >= 500 || statusCode === 429 ? new WorkerError(message, true) : new ContentError(message);
       }
       const chunks: Buffer[] = [];
       let size = 0;
@@ -116,10 +117,10 @@ export class Fetcher {
   }
 }
 
-function tooLarge(url: URL, maxBytes: number): WorkerError {
-  return new WorkerError(`${url.href} has more than ${maxBytes} bytes`);
+function tooLarge(url: URL, maxBytes: number): ContentError {
+  return new ContentError(`${url.href} has more than ${maxBytes} bytes`);
 }
 
-function privateError(host: string): WorkerError {
-  return new WorkerError(`${host} is this machine or a private network: not fetched`);
+function privateError(host: string): ContentError {
+  return new ContentError(`${host} is this machine or a private network: not fetched`);
 }

@@ -1,9 +1,9 @@
 import type { AssayContracts, BundleFile, JobTerms } from "@assay/sdk";
-import { packBundle, tensorsUri, unpackBundle } from "@assay/sdk";
+import { packBundle, TensorError, tensorsUri, unpackBundle } from "@assay/sdk";
 
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
-import { WorkerError } from "../errors.js";
+import { ContentError, WorkerError } from "../errors.js";
 import type { Metrics } from "../metrics.js";
 import type { ModelCache } from "../models/modelCache.js";
 import type { Place } from "./taskPool.js";
@@ -47,16 +47,43 @@ export class Executor {
     return kept && unpackBundle(kept, { maxBytes: kept.length });
   }
 
-  /** Fetches the input from its URI, or from the store of the job's provider, where an empty URI says it is. */
+  /** Fetches the input from its URI, or else from the store of the job's provider, where an empty URI says it is. */
   async #fetchInput(terms: JobTerms, inputUri: string): Promise<void> {
-    const uri =
-      inputUri ||
-      tensorsUri((await this.contracts.providers.providerOf(terms.provider)).endpoint, terms.inputCommitment);
-    const bytes = await this.fetcher.fetch(uri, this.maxInputBytes);
-    const { root } = unpackBundle(bytes, { maxBytes: this.maxInputBytes });
-    if (root !== terms.inputCommitment) {
-      throw new WorkerError(`${uri} commits to ${root}, not ${terms.inputCommitment} as the job says`);
-    }
+    const bytes = inputUri
+      ? await this.#fetchFrom(inputUri, terms).catch((error: unknown) => this.#fetchInstead(terms, error))
+      : await this.#fetchFrom(await this.#uriAtProvider(terms), terms);
     await this.store.putTensors(bytes);
+  }
+
+  /** From the provider's store. What failed first is what is told: there the input should be. */
+  async #fetchInstead(terms: JobTerms, failed: unknown): Promise<Uint8Array> {
+    try {
+      return await this.#fetchFrom(await this.#uriAtProvider(terms), terms);
+    } catch {
+      throw failed;
+    }
+  }
+
+  async #uriAtProvider({ provider, inputCommitment }: JobTerms): Promise<string> {
+    return tensorsUri((await this.contracts.providers.providerOf(provider)).endpoint, inputCommitment);
+  }
+
+  /** The bundle at `uri`, if it is the job's input. */
+  async #fetchFrom(uri: string, { inputCommitment }: JobTerms): Promise<Uint8Array> {
+    const bytes = await this.fetcher.fetch(uri, this.maxInputBytes);
+    const root = rootOf(uri, bytes, this.maxInputBytes);
+    if (root !== inputCommitment) {
+      throw new ContentError(`${uri} commits to ${root}, not ${inputCommitment} as the job says`);
+    }
+    return bytes;
+  }
+}
+
+function rootOf(uri: string, bytes: Uint8Array, maxBytes: number): string {
+  try {
+    return unpackBundle(bytes, { maxBytes }).root;
+  } catch (error) {
+    if (!(error instanceof TensorError)) throw error;
+    throw new ContentError(`${uri} holds no bundle of tensors: ${error.message}`, { cause: error });
   }
 }

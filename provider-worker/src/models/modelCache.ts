@@ -6,7 +6,7 @@ import { isProven } from "../court/courtModels.js";
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
 import { sha256 } from "../content/store.js";
-import { WorkerError } from "../errors.js";
+import { ContentError } from "../errors.js";
 import type { ModelRunner, RunnerLimits } from "../inference/runner.js";
 import { ChildRunner } from "../inference/runner.js";
 import { readGolden, requireGolden } from "./golden.js";
@@ -129,7 +129,7 @@ export class ModelCache {
     }
     const bytes = await this.fetcher.fetch(uri, this.options.maxModelBytes);
     const found = sha256(bytes);
-    if (found !== hash) throw new WorkerError(`${uri} has sha-256 ${found}, not ${hash} as registered`);
+    if (found !== hash) throw new ContentError(`${uri} has sha-256 ${found}, not ${hash} as registered`);
     await this.store.putFile(bytes);
     return bytes;
   }

@@ -1,6 +1,7 @@
 import { JobStatus } from "@assay/sdk";
 import { id } from "ethers";
 
+import { Backoff } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
@@ -19,6 +20,7 @@ export interface AuditOptions {
 export class Audit implements Role {
   readonly name = "audit";
   readonly #tasks: TaskPool;
+  readonly #backoff = new Backoff();
 
   constructor(
     private readonly context: RoleContext,
@@ -36,7 +38,8 @@ export class Audit implements Role {
       const verdict = journal.note(noteOf(event));
       const done = verdict === "right" || verdict === "failed";
       if (!open || done || isOurs(this.context, event) || !this.#drawn(event.key)) continue;
-      this.#tasks.start(event.key, (place) => this.#audit(event, place));
+      if (!this.#backoff.isDue(event.key, now)) continue;
+      this.#tasks.start(event.key, (place) => this.#audit(event, now, place));
     }
     return Promise.resolve();
   }
@@ -45,14 +48,14 @@ export class Audit implements Role {
     return Number(BigInt(id(`${this.options.secret} ${job}`)) % 1_000_000n) < this.options.sampleRate * 1_000_000;
   }
 
-  async #audit(event: ChainEvent, place: Place): Promise<void> {
-    const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event, place));
+  async #audit(event: ChainEvent, now: number, place: Place): Promise<void> {
+    const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event, now, place));
     // Again until the challenge is on chain: whatever became of a transaction, `JobDisputed` ends this.
     if (verdict === "wrong") await this.#challenge(event);
   }
 
   /** Executes the job again and notes what came of it. */
-  async #execute(event: ChainEvent, place: Place): Promise<string> {
+  async #execute(event: ChainEvent, now: number, place: Place): Promise<string> {
     const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, event.key);
     const claimed = String(event.args.outputCommitment);
@@ -63,10 +66,15 @@ export class Audit implements Role {
       if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
     } catch (error) {
       // Nothing is challenged on the ground that it could not be checked.
-      if (signal.aborted || !isHopeless(error)) throw error;
+      if (signal.aborted) throw error;
+      if (!isHopeless(error)) {
+        this.#backoff.failed(event.key, now, Number(event.args.challengeableUntil));
+        throw error;
+      }
       log.warn({ job: event.key, err: error }, "cannot audit");
       verdict = "failed";
     }
+    this.#backoff.succeeded(event.key);
     journal.setNote(noteOf(event), verdict);
     return verdict;
   }

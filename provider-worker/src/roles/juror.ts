@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { hexlify, ZeroHash } from "ethers";
 
 import type { Outcome } from "../chain/submitter.js";
+import { Backoff } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
@@ -16,6 +17,7 @@ const LAST_CALL = 60;
 export class Juror implements Role {
   readonly name = "juror";
   readonly #tasks: TaskPool;
+  readonly #backoff = new Backoff();
   /** Models in whose pool it was seen, and whether it was there at the last look. */
   readonly #isIn = new Map<bigint, boolean>();
 
@@ -82,12 +84,14 @@ export class Juror implements Role {
     const seat = await contracts.jury.seatOf(caseId, provider);
     if (phase === Phase.Commit && seat.commitment === ZeroHash) {
       const { commitEnd } = await contracts.jury.juryCaseOf(caseId);
-      const { output, salt } = await this.#vote(event, now + LAST_CALL < Number(commitEnd), place);
+      const lastCall = Number(commitEnd) - LAST_CALL;
+      if (now < lastCall && !this.#backoff.isDue(caseId, now)) return;
+      const { output, salt } = await this.#vote(event, now, lastCall, place);
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
       if ((await this.#send(`commit ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "commit" });
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
-      const { output, salt } = await this.#vote(event, false, place);
+      const { output, salt } = await this.#vote(event, now, now, place);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
       if ((await this.#send(`reveal ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "reveal" });
     } else if (phase === Phase.Count) {
@@ -97,9 +101,14 @@ export class Juror implements Role {
 
   /**
    * What this juror found, with its salt, in the journal before it is committed to. Zero, which abstains, if the job
-   * cannot be done; while there is `time` only if trying again cannot help.
+   * cannot be done; before the `lastCall` only if trying again cannot help.
    */
-  async #vote(event: ChainEvent, time: boolean, place: Place): Promise<{ output: string; salt: string }> {
+  async #vote(
+    event: ChainEvent,
+    now: number,
+    lastCall: number,
+    place: Place,
+  ): Promise<{ output: string; salt: string }> {
     const { journal, executor, signal, log } = this.context;
     const job = String(event.args.jobId);
     const seat = `case ${event.key}, round ${String(event.args.round)}, job ${job}`;
@@ -110,7 +119,11 @@ export class Juror implements Role {
       const { terms, inputUri } = requestOf(journal, job);
       output = (await executor.execute(terms, inputUri, place)).root;
     } catch (error) {
-      if (signal.aborted || (time && !isHopeless(error))) throw error;
+      if (signal.aborted) throw error;
+      if (now < lastCall && !isHopeless(error)) {
+        this.#backoff.failed(event.key, now, lastCall);
+        throw error;
+      }
       log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");
     }
     return journal.bindVote(seat, { output, salt: hexlify(randomBytes(32)) });

@@ -5,6 +5,7 @@ import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
 import type { CourtRun } from "../court/courtRuns.js";
 import { CourtRuns } from "../court/courtRuns.js";
+import { Backoff } from "../jobs/backoff.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { isHopeless, requestOf, sameAddress } from "./role.js";
@@ -19,6 +20,7 @@ export class Prosecute implements Role {
   readonly name = "prosecute";
   readonly #tasks: TaskPool;
   readonly #runs: CourtRuns;
+  readonly #backoff = new Backoff();
   /** What a case waits for, so that nothing is computed before it is shown or overdue. */
   readonly #awaited = new Map<string, readonly string[]>();
 
@@ -39,7 +41,7 @@ export class Prosecute implements Role {
     for (const found of others) {
       // Without a trace in time the ruling follows by itself: `resolve` carries it out.
       if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;
-      if (this.#waits(found, now)) continue;
+      if (this.#waits(found, now) || !this.#backoff.isDue(found.id, now)) continue;
       const { posted } = found;
       this.#tasks.start(found.id, () => this.#prosecute(found, posted, now));
     }
@@ -54,7 +56,7 @@ export class Prosecute implements Role {
   }
 
   async #prosecute(found: CourtCase, posted: Posted, now: number): Promise<void> {
-    const run = await this.#ownRun(found, posted);
+    const run = await this.#ownRun(found, posted, now);
     if (!run) return;
     if (run.trace.outputRoot === found.facts.outputCommitment)
       return this.#giveUp(found, posted, "the result is right");
@@ -71,11 +73,15 @@ export class Prosecute implements Role {
   }
 
   /** This machine's run of the job; undefined if it can never be made. */
-  async #ownRun(found: CourtCase, posted: Posted): Promise<CourtRun | undefined> {
+  async #ownRun(found: CourtCase, posted: Posted, now: number): Promise<CourtRun | undefined> {
     try {
       return await this.#runs.get(found.facts.jobId);
     } catch (error) {
-      if (this.context.signal.aborted || !isHopeless(error)) throw error;
+      if (this.context.signal.aborted) throw error;
+      if (!isHopeless(error)) {
+        this.#backoff.failed(found.id, now);
+        throw error;
+      }
       this.#giveUp(found, posted, `the job cannot be run on this machine: ${(error as Error).message}`);
       return undefined;
     }

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
 import type { Tracer } from "../court/courtRuns.js";
-import { WorkerError } from "../errors.js";
+import { ContentError, WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
 import type { Metrics } from "../metrics.js";
@@ -57,6 +57,11 @@ export function requestOf(journal: Journal, job: string): JobOrder {
 /** Whether a job that failed with this error fails again however often it is tried. */
 export function isHopeless(error: unknown): boolean {
   return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
+}
+
+/** Whether who serves declines a job that failed with this error: the client has to have its input there. */
+export function isDeclinable(error: unknown): boolean {
+  return isHopeless(error) || error instanceof ContentError;
 }
 
 /** Delivered jobs whose window is over and that nobody settled. */

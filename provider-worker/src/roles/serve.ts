@@ -4,7 +4,7 @@ import { jobIdText, JobStatus } from "@assay/sdk";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isHopeless, isOurs, requestOf } from "./role.js";
+import { dueSettlements, isDeclinable, isOurs, requestOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
@@ -74,7 +74,7 @@ export class Serve implements Role {
       journal.bindResult(jobIdText(terms.id), root);
       return root;
     } catch (error) {
-      if (signal.aborted || !isHopeless(error)) throw error;
+      if (signal.aborted || !isDeclinable(error)) throw error;
       log.warn({ job, err: error }, `job cannot be done: ${terms.stake === 0n ? "letting it expire" : "declining"}`);
       return undefined;
     }

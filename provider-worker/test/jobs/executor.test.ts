@@ -5,10 +5,11 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { AssayContracts } from "@assay/sdk";
-import { packBundle, TensorError } from "@assay/sdk";
+import { packBundle } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
 import { ContentStore } from "../../src/content/store.js";
+import { ContentError } from "../../src/errors.js";
 import { Executor } from "../../src/jobs/executor.js";
 import type { Place } from "../../src/jobs/taskPool.js";
 import { Metrics } from "../../src/metrics.js";
@@ -20,6 +21,7 @@ import { ROOMY } from "../support/shelves.js";
 const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const OUTPUT = packBundle(new Map([["y", floats(2, 3)]]), ["y"]);
 const LIMIT = 5000;
+const AT_PROVIDER = `https://provider.example.org/tensors/${INPUT.root}`;
 
 describe("The executor", () => {
   let folder: string;
@@ -27,6 +29,8 @@ describe("The executor", () => {
   let metrics: Metrics;
   let fetched: [string, number][];
   let answer: Uint8Array;
+  /** What some URIs hold instead, undefined for nothing. */
+  let elsewhere: Map<string, Uint8Array | undefined>;
   let executor: Executor;
   const terms = new Scene().terms(7, { inputCommitment: INPUT.root });
 
@@ -46,10 +50,12 @@ describe("The executor", () => {
     metrics = new Metrics();
     fetched = [];
     answer = INPUT.bytes;
+    elsewhere = new Map();
     const fetcher = {
       fetch: (uri: string, limit: number) => {
         fetched.push([uri, limit]);
-        return Promise.resolve(answer);
+        const bytes = elsewhere.has(uri) ? elsewhere.get(uri) : answer;
+        return bytes ? Promise.resolve(bytes) : Promise.reject(new ContentError(`${uri} is not there`));
       },
     } as unknown as Fetcher;
     const providerOf = () => Promise.resolve({ endpoint: "https://provider.example.org" });
@@ -82,13 +88,13 @@ describe("The executor", () => {
 
   it("asks the store of the job's provider where no URI is given", async () => {
     await executor.execute(terms, "", place);
-    assert.deepEqual(fetched[0]?.[0], `https://provider.example.org/tensors/${INPUT.root}`);
+    assert.equal(fetched[0]?.[0], AT_PROVIDER);
   });
 
   it("runs nothing on another input than the job's", async () => {
     answer = OUTPUT.bytes;
     await assert.rejects(executor.execute(terms, "https://input", place), {
-      retryable: false,
+      name: "ContentError",
       message: /commits to 0x/,
     });
     assert.equal(await store.get("tensors", OUTPUT.root), undefined);
@@ -96,6 +102,30 @@ describe("The executor", () => {
 
   it("runs nothing on what is no input at all", async () => {
     answer = new Uint8Array(100);
-    await assert.rejects(executor.execute(terms, "https://input", place), TensorError);
+    await assert.rejects(executor.execute(terms, "https://input", place), {
+      name: "ContentError",
+      message: /holds no bundle of tensors/,
+    });
+  });
+
+  for (const [how, there] of [
+    ["is not", undefined],
+    ["is something else than the input", OUTPUT.bytes],
+    ["is no bundle", new Uint8Array(100)],
+  ] as const) {
+    it(`asks the store of the job's provider where at the URI there ${how}`, async () => {
+      elsewhere.set("https://input", there);
+      assert.equal((await executor.execute(terms, "https://input", place)).root, OUTPUT.root);
+      assert.deepEqual(
+        fetched.map(([uri]) => uri),
+        ["https://input", AT_PROVIDER],
+      );
+    });
+  }
+
+  it("tells what failed where the input should be, when nobody has it", async () => {
+    elsewhere.set("https://input", undefined).set(AT_PROVIDER, undefined);
+    await assert.rejects(executor.execute(terms, "https://input", place), /https:\/\/input is not there/);
+    await assert.rejects(executor.execute(terms, "", place), /provider\.example\.org.* is not there/);
   });
 });

@@ -110,7 +110,7 @@ describe("The model cache", () => {
     it(`starts nothing where ${uri} is not what the registry says`, async () => {
       web.set(uri, new TextEncoder().encode("something else"));
       await assert.rejects(runnerOf(cache), {
-        retryable: false,
+        name: "ContentError",
         message: new RegExp(`^${uri} has sha-256 0x[0-9a-f]{64}, not 0x[0-9a-f]{64} as registered`),
       });
       assert.deepEqual(started, []);

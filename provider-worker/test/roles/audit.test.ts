@@ -132,7 +132,9 @@ describe("Auditing", () => {
     await tick();
     assert.deepEqual(scene.sent, []);
     scene.execute = () => RIGHT;
-    await tick();
+    await tick(NOW + 4);
+    assert.deepEqual(scene.executed, ["1"]);
+    await tick(NOW + 5);
     assert.deepEqual(scene.executed, ["1", "1"]);
   });
 

@@ -202,7 +202,9 @@ describe("A juror", () => {
       scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
       await tick();
       scene.execute = () => FOUND;
-      await tick();
+      await tick(NOW + 4);
+      assert.deepEqual(scene.executed, ["1"]);
+      await tick(NOW + 5);
       assert.equal(scene.calls("commitVote")[0]?.args[2], FOUND);
     });
 

@@ -266,8 +266,10 @@ describe("Prosecuting", () => {
     await tick();
     assert.match(scene.warnings.join(""), /case not prosecuted yet/);
     scene.trace = () => Promise.reject(new InferenceError("rejected", "no such input"));
-    await tick();
-    await tick();
+    await tick(NOW + 4);
+    assert.equal(scene.traced, 1);
+    await tick(NOW + 5);
+    await tick(NOW + 10);
     assert.equal(scene.traced, 2);
     assert.match(scene.warnings.join(""), /cannot be run on this machine: no such input.*nothing to prove/);
   });

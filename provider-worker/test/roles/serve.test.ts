@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { JobStatus, TensorError } from "@assay/sdk";
 
-import { InferenceError, WorkerError } from "../../src/errors.js";
+import { ContentError, InferenceError, WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
 import { calm, gate, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
@@ -49,6 +49,7 @@ describe("Serving", () => {
 
   for (const [why, error] of [
     ["the worker says cannot be done", new WorkerError("the input is not what the job says")],
+    ["is not where the client says", new ContentError("https://input answered 404")],
     ["the model refuses", new InferenceError("rejected", "invalid dimensions")],
     ["kills the inference process", new InferenceError("crash", "the inference child ended with SIGSEGV")],
     ["takes too long", new InferenceError("timeout", "run took more than 1 ms")],
@@ -184,7 +185,7 @@ describe("Serving", () => {
 
   it("pays for no transaction where a job that cannot be done locks no stake", async () => {
     scene.requested(7, { stake: 0n });
-    scene.execute = () => Promise.reject(new WorkerError("https://input answered 404"));
+    scene.execute = () => Promise.reject(new ContentError("https://input answered 404"));
     await tick();
     await tick();
     serve = new Serve(scene.context, 2);
