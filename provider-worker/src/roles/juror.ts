@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import { ContractRevertError, decodeRevert } from "@assay/sdk";
 import { hexlify, ZeroHash } from "ethers";
 
 import type { Outcome } from "../chain/submitter.js";
@@ -20,6 +21,8 @@ export class Juror implements Role {
   readonly #backoff = new Backoff();
   /** Models in whose pool it was seen, and whether it was there at the last look. */
   readonly #isIn = new Map<bigint, boolean>();
+  /** Why the pool of a model did not take it at the last look. */
+  readonly #refusals = new Map<bigint, string>();
 
   constructor(
     private readonly context: RoleContext,
@@ -45,21 +48,46 @@ export class Juror implements Role {
     return Promise.resolve();
   }
 
-  /** Enrols once. Who left or was put out for silence in this run stays out: each return is another deposit to lose. */
+  /**
+   * Enrols once, and again after others with more stake displaced it. Who left or was put out for silence in this run
+   * stays out: each return is another deposit to lose.
+   */
   async #enrol(modelId: bigint): Promise<void> {
     const { contracts, provider, log } = this.context;
     const pool = await contracts.jury.poolOf(modelId);
     const wasIn = this.#isIn.get(modelId);
     if (pool.some((member) => sameAddress(member, provider))) {
       this.#isIn.set(modelId, true);
+      this.#refusals.delete(modelId);
       return;
     }
+    const { locks, leaving } = await contracts.jury.membershipOf(modelId, provider);
+    const displaced = locks > 0n && !leaving;
     if (wasIn) {
       this.#isIn.set(modelId, false);
-      log.warn({ model: String(modelId) }, "out of the jury pool: enrols again after a restart");
+      const returns = displaced ? "as soon as there is room for its stake" : "after a restart";
+      log.warn({ model: String(modelId) }, `out of the jury pool: enrols again ${returns}`);
     }
-    if (wasIn !== undefined) return;
+    if (wasIn !== undefined && !displaced) return;
+    if (!(await this.#mayEnrol(modelId))) return;
     await this.#send(`enrol ${modelId}`, contracts.jury.interface.encodeFunctionData("enrol", [modelId, provider]));
+  }
+
+  /** Whether the pool would take it now. Why not is told once for each reason, and asked again at every look. */
+  async #mayEnrol(modelId: bigint): Promise<boolean> {
+    const { contracts, provider, operator, log } = this.context;
+    try {
+      await contracts.jury.enrol.staticCall(modelId, provider, { from: operator });
+      return true;
+    } catch (error) {
+      const refusal = decodeRevert(error);
+      if (!(refusal instanceof ContractRevertError)) throw refusal;
+      if (this.#refusals.get(modelId) !== refusal.error) {
+        log.warn({ model: String(modelId), err: refusal }, "cannot enrol yet");
+      }
+      this.#refusals.set(modelId, refusal.error);
+      return false;
+    }
   }
 
   /** Whoever is first draws; the others' transactions are refused before they are sent. */

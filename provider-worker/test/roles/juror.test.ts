@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
+import { ContractRevertError } from "@assay/sdk";
 import { ZeroHash } from "ethers";
 
 import { InferenceError, WorkerError } from "../../src/errors.js";
@@ -66,6 +67,69 @@ describe("A juror", () => {
       await tick();
       assert.deepEqual(scene.sent, []);
       juror = new Juror(scene.context, [1n]);
+      await tick();
+      assert.deepEqual(purposes(), ["enrol 1"]);
+    });
+
+    describe("again after it was displaced", () => {
+      const full = new ContractRevertError("JuryArbiter_PoolFull", { modelId: 1n, least: 9n });
+      beforeEach(async () => {
+        juror = new Juror(scene.context, [1n]);
+        scene.pool = [PROVIDER];
+        await tick();
+        scene.pool = [STRANGER];
+        scene.membership = { locks: 4n, openSeats: 0n, leaving: false };
+      });
+
+      it("as soon as it could get in, and sends nothing as long as it could not", async () => {
+        scene.enrolRefused = full;
+        await tick();
+        await tick(NOW + 1000);
+        assert.deepEqual(scene.sent, []);
+        scene.enrolRefused = undefined;
+        await tick(NOW + 2000);
+        assert.deepEqual(purposes(), ["enrol 1"]);
+        scene.pool = [STRANGER, PROVIDER];
+        await tick(NOW + 3000);
+        assert.equal(scene.sent.length, 1);
+      });
+
+      it("and again as often as it is displaced", async () => {
+        await tick();
+        scene.pool = [PROVIDER];
+        await tick();
+        scene.pool = [STRANGER];
+        await tick();
+        assert.deepEqual(purposes(), ["enrol 1", "enrol 1"]);
+      });
+
+      it("and says why it cannot, once for each reason", async () => {
+        scene.enrolRefused = full;
+        await tick();
+        await tick(NOW + 1000);
+        scene.enrolRefused = new ContractRevertError("JuryArbiter_NoOffer", {});
+        await tick(NOW + 2000);
+        const said = scene.warnings.filter((line) => line.includes("cannot enrol"));
+        assert.equal(said.length, 2);
+        assert.match(said.join(""), /JuryArbiter_PoolFull.*JuryArbiter_NoOffer/s);
+      });
+
+      it("but not once its deposit is used up, or it is leaving", async () => {
+        scene.membership.locks = 0n;
+        await tick();
+        scene.membership = { locks: 4n, openSeats: 1n, leaving: true };
+        await tick();
+        assert.deepEqual(scene.sent, []);
+      });
+    });
+
+    it("not by a transaction that is known to revert", async () => {
+      juror = new Juror(scene.context, [1n]);
+      scene.enrolRefused = new ContractRevertError("JuryArbiter_NoOffer", {});
+      await tick();
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      scene.enrolRefused = undefined;
       await tick();
       assert.deepEqual(purposes(), ["enrol 1"]);
     });

@@ -56,6 +56,10 @@ export class Scene {
   readonly rulings = new Map<string, bigint>();
   readonly balances = new Map<string, bigint>();
   pool: string[] = [];
+  /** What the jury has of this provider in every pool. */
+  membership = { locks: 0n, openSeats: 0n, leaving: false };
+  /** Why nobody can enrol; undefined if one can. */
+  enrolRefused: Error | undefined;
   commitEnd = NOW + 600;
   seed = { seed: ZeroHash, expired: false };
   bond = 100n;
@@ -204,6 +208,12 @@ export class Scene {
     this.accused(claim);
   }
 
+  // eslint-disable-next-line @typescript-eslint/require-await -- a node's answer, or its refusal, is a promise
+  async #enrol(from: string): Promise<void> {
+    if (from !== OPERATOR) throw new Error(`${from} may not enrol this provider`);
+    if (this.enrolRefused) throw this.enrolRefused;
+  }
+
   /** What any arbiter answers to `rulingOf`. */
   #ruling(data: string): string {
     const [id] = REAL.jury.interface.decodeFunctionData("rulingOf", data) as unknown as [bigint];
@@ -242,6 +252,8 @@ export class Scene {
       jury: {
         ...basics(jury),
         poolOf: () => answer(this.pool),
+        membershipOf: () => answer(this.membership),
+        enrol: { staticCall: (_model: bigint, _juror: string, { from }: { from: string }) => this.#enrol(from) },
         phaseOf: (id: string) => answer(this.phase.get(id) ?? 0n),
         juryCaseOf: () => answer({ seedRequest: 1n, commitEnd: BigInt(this.commitEnd), paid: this.juryPaid }),
         seatOf: (id: string) => answer(this.seats.get(id) ?? { commitment: ZeroHash, vote: 0n }),
