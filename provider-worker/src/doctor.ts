@@ -1,4 +1,4 @@
-import type { Deployment } from "@assay/sdk";
+import type { AssayContracts, Deployment } from "@assay/sdk";
 import { connect, loadDeployment } from "@assay/sdk";
 import type { JsonRpcProvider } from "ethers";
 
@@ -63,7 +63,8 @@ async function diagnoseChain(
     return (await rpc.getCode(deployment.market)) !== "0x";
   });
   if (!deployed || operator === undefined) return findings;
-  const { providers, staking, jury, disputes, escrow } = connect(deployment, rpc);
+  const contracts = connect(deployment, rpc);
+  const { providers, staking, disputes, escrow } = contracts;
   await check(`provider ${settings.provider} registered`, "register it: provider:register", async () => {
     return (await providers.providerOf(settings.provider)).registeredAt > 0n;
   });
@@ -71,11 +72,12 @@ async function diagnoseChain(
     return sameAddress(await providers.operatorOf(settings.provider), operator);
   });
   await check("operator has gas", `send some to ${operator}`, async () => (await rpc.getBalance(operator)) > 0n);
-  if (settings.roles.includes("serve") || settings.roles.includes("juror")) {
+  if (settings.roles.includes("serve")) {
     await check("provider has free stake", "deposit stake: stake:deposit", async () => {
-      return (await staking.freeOf(settings.provider)) >= (await jury.JUROR_LOCK());
+      return (await staking.freeOf(settings.provider)) > 0n;
     });
   }
+  if (settings.roles.includes("juror")) findings.push(await diagnoseDeposits(settings, contracts));
   if (settings.roles.includes("audit")) {
     await check("operator has a bond in the escrow", "deposit stake tokens into the escrow for it", async () => {
       const balance = await escrow.balanceOf(await staking.STAKE_TOKEN(), operator);
@@ -83,4 +85,25 @@ async function diagnoseChain(
     });
   }
   return findings;
+}
+
+/** Whether there is stake for the deposit of every pool it is not in, in the stake token's smallest unit. */
+async function diagnoseDeposits(
+  { provider, models }: WorkerSettings,
+  { jury, staking }: AssayContracts,
+): Promise<Finding> {
+  const what = (needed: string) => `${needed} free stake for the deposits of ${models.length} juror pool(s)`;
+  try {
+    const [lock, seats] = await Promise.all([jury.JUROR_LOCK(), jury.SILENT_SEATS()]);
+    let locks = 0n;
+    for (const modelId of models) {
+      const pool = await jury.poolOf(modelId);
+      if (pool.some((member) => sameAddress(member, provider))) continue;
+      locks += seats - (await jury.membershipOf(modelId, provider)).locks;
+    }
+    const missing = locks * lock - (await staking.freeOf(provider));
+    return { ok: missing <= 0n, what: what(String(locks * lock)), remedy: `${missing} missing: stake:deposit` };
+  } catch {
+    return { ok: false, what: what("enough"), remedy: "the chain could not be read: try again" };
+  }
 }

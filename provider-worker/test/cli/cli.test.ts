@@ -112,7 +112,10 @@ describe("assay-worker", () => {
       "staking.unbondingOf": [0n],
       "staking.lockedOf": [10n],
       "staking.STAKE_TOKEN": [address(0x57)],
-      "jury.JUROR_LOCK": [50n],
+      "jury.JUROR_LOCK": [20n],
+      "jury.SILENT_SEATS": [4n],
+      "jury.membershipOf": [[0n, 0n, false]],
+      "jury.poolOf": [[OPERATOR]],
       "disputes.CHALLENGE_BOND": [7n],
       "escrow.balanceOf": [7n],
     };
@@ -124,6 +127,7 @@ describe("assay-worker", () => {
       deployment: "deployed.json",
       provider: PROVIDER,
       roles: ["serve", "juror", "audit"],
+      models: [1],
       keystore: "key.json",
       dataDir: "data",
       ...more,
@@ -137,7 +141,7 @@ describe("assay-worker", () => {
       const { code, out } = await worker("doctor");
       assert.equal(code, 0, out);
       const lines = out.trim().split("\n");
-      assert.equal(lines.length, 9);
+      assert.equal(lines.length, 10);
       for (const line of lines) assert.match(line, /^ok /);
       assert.ok(!out.includes(API_KEY));
     });
@@ -146,7 +150,7 @@ describe("assay-worker", () => {
       rpc.answers.eth_getBalance = "0x0";
       rpc.calls["providers.providerOf"] = [[OPERATOR, 1, 0, false, PROVIDER, "", "0x"]];
       rpc.calls["providers.operatorOf"] = [PROVIDER];
-      rpc.calls["staking.freeOf"] = [49n];
+      rpc.calls["staking.freeOf"] = [79n];
       rpc.calls["escrow.balanceOf"] = [6n];
       const { code, out } = await worker("doctor");
       assert.equal(code, 1);
@@ -156,11 +160,36 @@ describe("assay-worker", () => {
         /registered: register it: provider:register/,
         /operator key .*: set it with setOperator/,
         /gas: send some to 0x/,
-        /stake: deposit stake: stake:deposit/,
+        /80 free stake .* of 1 juror pool\(s\): 1 missing: stake:deposit/,
         /bond in the escrow: deposit stake tokens/,
       ].entries()) {
         assert.match(wrong[i] ?? "", remedy);
       }
+    });
+
+    it("asks a juror for what is missing to its deposits, for each model", async () => {
+      settings({ roles: ["juror"], models: [1, 2, 3] });
+      rpc.calls["staking.freeOf"] = [100n];
+      const { code, out } = await worker("doctor");
+      assert.equal(code, 1);
+      assert.match(out, /WRONG 240 free stake for the deposits of 3 juror pool\(s\): 140 missing: stake:deposit/);
+
+      // Displaced, with one lock of each deposit slashed: returning takes what is missing.
+      rpc.calls["jury.membershipOf"] = [[3n, 0n, false]];
+      rpc.calls["staking.freeOf"] = [59n];
+      assert.match((await worker("doctor")).out, /WRONG 60 free stake .*: 1 missing/);
+      // In all three pools it needs no more, whatever is left of its deposits.
+      rpc.calls["jury.poolOf"] = [[OPERATOR, PROVIDER]];
+      rpc.calls["staking.freeOf"] = [0n];
+      assert.equal((await worker("doctor")).code, 0);
+    });
+
+    it("asks who only serves for stake, however little", async () => {
+      settings({ roles: ["serve"] });
+      rpc.calls["staking.freeOf"] = [0n];
+      assert.match((await worker("doctor")).out, /WRONG provider has free stake: deposit stake: stake:deposit/);
+      rpc.calls["staking.freeOf"] = [1n];
+      assert.equal((await worker("doctor")).code, 0);
     });
 
     it("asks for what the worker's roles need and no more", async () => {
