@@ -80,11 +80,12 @@ export function falseFacts(report: Report, cheated: readonly Purchase[]): string
 /** One JSON object, amounts as decimal strings. */
 export function toJson(report: Report): string {
   const accuracy = [...accuracyOf(report)].map(([name, { market, direct }]) => [name, { market, direct }]);
-  const gas = Object.entries(jobGas(report.gas)).map(([step, value]) => [step, Number(value)]);
+  const { finaliseBatch, ...steps } = jobGas(report.gas);
+  const gas = Object.entries(steps).map(([step, value]) => [step, Number(value)]);
   return JSON.stringify({
     jobs: report.jobs,
     accuracy: Object.fromEntries(accuracy) as unknown,
-    gas: Object.fromEntries(gas) as unknown,
+    gas: { ...Object.fromEntries(gas), finaliseBatch: { ...finaliseBatch, gas: Number(finaliseBatch.gas) } } as unknown,
     disputes: report.disputes.map(({ jobId, slashed, refunded, ...rest }) => ({
       jobId: jobIdText(jobId),
       ...rest,
@@ -124,8 +125,14 @@ export function toTables(report: Report): string {
     `${formatEther(slashed)} ASSAY`,
     `${formatEther(refunded)} TUSD`,
   ]);
-  const { request, submit, finalise, total } = jobGas(report.gas);
-  const gas = report.gas.map(({ step, calls, median }) => [step, calls, median.toLocaleString("en")]);
+  const { request, submit, finalise, total, finaliseBatch } = jobGas(report.gas);
+  const gas = report.gas.map(({ step, calls, jobs, median, medianCall }) => [
+    step,
+    calls,
+    medianCall.toLocaleString("en"),
+    jobs,
+    median.toLocaleString("en"),
+  ]);
   const books = report.conservation.map(({ token, expected, actual }) => [
     token,
     formatEther(expected),
@@ -144,8 +151,9 @@ export function toTables(report: Report): string {
       ["job", "arbiter", "ruling", "node", "operator", "element", "provider slashed", "client refunded"],
       disputes,
     ),
-    table("Gas, median of each call (finaliseDue: per job of a batch)", ["call", "calls", "gas"], gas),
-    `a job: request ${request} + submit ${submit} + its part of a batch finalised ${finalise} = ${total} gas`,
+    table("Gas, medians", ["call", "calls", "gas of a call", "jobs", "gas of a job"], gas),
+    `a job: request ${request} + submit ${submit} + its share of a batch finalised ${finalise} = ${total} gas ` +
+      `(${finaliseBatch.jobs} jobs in ${finaliseBatch.batches} batches, ${finaliseBatch.gas} gas each)`,
     table("Every token, minted and accounted for", ["token", "minted", "found", "difference in wei"], books),
     `${report.jobs} jobs in ${report.seconds.toFixed(1)} s`,
   ].join("\n\n");
