@@ -138,7 +138,7 @@ interface IJuryArbiter is IArbiter {
     error JuryArbiter_NoOffer(address juror, uint256 modelId);
     error JuryArbiter_AlreadyEnrolled(address juror, uint256 modelId);
     error JuryArbiter_NotEnrolled(address juror, uint256 modelId);
-    error JuryArbiter_PoolFull(uint256 modelId, uint128 leastFree);
+    error JuryArbiter_PoolFull(uint256 modelId, uint128 leastBonded);
     error JuryArbiter_TooFewJurors(uint256 modelId, uint256 eligible, uint256 required);
     error JuryArbiter_WrongPhase(uint256 caseId, Phase current, Phase expected);
     error JuryArbiter_PoolMismatch(uint256 caseId);

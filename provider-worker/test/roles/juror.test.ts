@@ -72,7 +72,7 @@ describe("A juror", () => {
     });
 
     describe("again after it was displaced", () => {
-      const full = new ContractRevertError("JuryArbiter_PoolFull", { modelId: 1n, least: 9n });
+      const full = new ContractRevertError("JuryArbiter_PoolFull", { modelId: 1n, leastBonded: 9n });
       beforeEach(async () => {
         juror = new Juror(scene.context, [1n]);
         scene.pool = [PROVIDER];
