@@ -61,22 +61,23 @@ describe("The worker on a real node", function () {
     expect((await balanceOf(scene, provider)) - before).to.equal(PRICE - fees);
   });
 
-  it("leaves a job alone that expired while it was away", async () => {
+  it("delivers no job that expired while it was away, but refunds it, which frees its stake", async () => {
     const { client, market, anvil } = scene;
+    const { staking } = market.contracts;
+    const provider = scene.provider("worker-0");
     const worker = scene.worker("worker-0");
     const before = await balanceOf(scene, market.client.address);
     const order = await upload(scene, "worker-0", 4);
     await worker.stop();
+    const locked = await staking.lockedOf(provider);
     const late = await client.request(order);
     await anvil.passTime(JOB_SECONDS + 1n);
     await worker.start();
-    // Delivered after the late one was read.
-    await client.waitForDelivery(await buy("worker-0", 5));
-    expect(await statusOf(late)).to.equal(STATUS.expired);
-    await client.expire(late);
+    await settled(scene, late);
     expect(await client.outcomeOf(late.id)).to.equal("refunded");
     expect(await submissions(late)).to.have.lengthOf(0);
-    expect(await balanceOf(scene, market.client.address)).to.equal(before - PRICE);
+    expect(await balanceOf(scene, market.client.address)).to.equal(before);
+    expect(await staking.lockedOf(provider)).to.equal(locked);
   });
 
   it("has a wrong result challenged, judged and refunded with nobody's help", async () => {

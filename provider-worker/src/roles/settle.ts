@@ -1,3 +1,6 @@
+import type { JobTerms } from "@assay/sdk";
+import { jobIdText, JobStatus } from "@assay/sdk";
+
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { dueSettlements, findRequest, isOurs } from "./role.js";
@@ -16,7 +19,7 @@ interface Pot {
 /** How the names of notes about pots begin. */
 const POT = "pot ";
 
-/** Brings the provider's money home: finalises due jobs and collects earnings, by itself. */
+/** Brings the provider's money home: finalises due jobs, expires late ones and collects earnings, by itself. */
 export class Settle implements Role {
   readonly name = "settle";
   readonly #tasks: TaskPool;
@@ -33,6 +36,9 @@ export class Settle implements Role {
 
   tick(now: number): Promise<void> {
     if (dueSettlements(this.context, now, 1).length > 0) this.#tasks.start("finalise", () => this.#finalise(now));
+    for (const terms of this.#late(now)) {
+      this.#tasks.start(`expire ${jobIdText(terms.id)}`, () => this.#expire(terms));
+    }
     for (const pot of this.#pots()) {
       if (now >= Number(this.context.journal.note(`collected ${pot.id}`) ?? 0) + this.collectEvery) {
         this.#tasks.start(pot.id, () => this.#collect(pot, now));
@@ -51,6 +57,18 @@ export class Settle implements Role {
       stillWanted: async () => (await contracts.market.finaliseDue.staticCall(due)) > 0n,
     });
     log.info({ jobs: due.length, outcome }, "finalised");
+  }
+
+  /** Refunds the client, which frees the stake that the job locks. */
+  async #expire(terms: JobTerms): Promise<void> {
+    const { contracts, submitter, log } = this.context;
+    const job = jobIdText(terms.id);
+    const stillWanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Expired;
+    if (!(await stillWanted())) return;
+    const data = contracts.market.interface.encodeFunctionData("expire", [terms]);
+    const to = await contracts.market.getAddress();
+    const outcome = await submitter.send({ purpose: `expire ${job}`, to, data, stillWanted });
+    log.info({ job, outcome }, "expired");
   }
 
   async #collect({ id, ...key }: Pot, now: number): Promise<void> {
@@ -78,6 +96,16 @@ export class Settle implements Role {
     if (!(await stillWanted())) return;
     const data = contracts.escrow.interface.encodeFunctionData("sweep", [token, payout]);
     await submitter.send({ purpose: `sweep ${token}`, to: await contracts.escrow.getAddress(), data, stillWanted });
+  }
+
+  /** Its jobs that were not delivered in time and lock stake; any other is the client's to expire. */
+  #late(now: number): JobTerms[] {
+    const { journal } = this.context;
+    return journal
+      .openEvents("JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"])
+      .filter((event) => isOurs(this.context, event))
+      .flatMap(({ key }) => findRequest(journal, key)?.terms ?? [])
+      .filter(({ stake, executionDeadline }) => stake > 0n && executionDeadline < now);
   }
 
   /** Every pot that the provider's paid jobs went to, by what makes it one. */

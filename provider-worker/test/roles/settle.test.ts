@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
+import { JobStatus } from "@assay/sdk";
+
 import { Settle } from "../../src/roles/settle.js";
 import { calm, hash, NOW, PROVIDER, Scene, STRANGER, TOKEN } from "../support/scene.js";
 
@@ -72,6 +74,59 @@ describe("Settling", () => {
       delivered(3, NOW - 1);
       await tick();
       assert.deepEqual(due(scene.calls("finaliseDue")[0]), [3]);
+    });
+  });
+
+  describe("expires", () => {
+    const late = (job: number, more = {}) => {
+      scene.requested(job, { executionDeadline: BigInt(NOW - 1), ...more });
+      scene.status.set(String(job), JobStatus.Expired);
+    };
+    const expired = () => scene.calls("expire").map(({ args }) => Number((args[0] as bigint[])[0]));
+
+    it("its own jobs that were not delivered in time, which frees the stake they lock", async () => {
+      late(1);
+      late(2);
+      late(3, { provider: STRANGER });
+      late(4, { executionDeadline: BigInt(NOW) });
+      await tick();
+      assert.deepEqual(expired(), [1, 2]);
+    });
+
+    it("no job whose end is on chain, though not read yet", async () => {
+      late(1);
+      late(2);
+      scene.status.set("1", JobStatus.None);
+      scene.status.set("2", JobStatus.Submitted);
+      await tick();
+      assert.deepEqual(scene.sent, []);
+    });
+
+    it("no job that was delivered or refunded", async () => {
+      late(1);
+      late(2);
+      scene.submitted(1, hash(1), { until: NOW });
+      scene.happened("JobRefunded", 2, {});
+      await tick();
+      assert.deepEqual(scene.sent, []);
+    });
+
+    it("no job that locks no stake: that would only cost gas", async () => {
+      late(1, { stake: 0n });
+      await tick();
+      assert.deepEqual(scene.sent, []);
+    });
+
+    it("a job again whose refund a reorganisation took back, and one that was refused before", async () => {
+      late(1);
+      scene.outcome = () => "reverted";
+      await tick();
+      scene.happened("JobRefunded", 1, {});
+      await tick();
+      assert.deepEqual(expired(), [1]);
+      scene.reorganise(1);
+      await tick();
+      assert.deepEqual(expired(), [1, 1]);
     });
   });
 
