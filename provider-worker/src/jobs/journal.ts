@@ -173,6 +173,10 @@ export class Journal {
     this.#db.prepare("INSERT OR REPLACE INTO notes VALUES (?, ?)").run(name, value);
   }
 
+  dropNote(name: string): void {
+    this.#db.prepare("DELETE FROM notes WHERE name = ?").run(name);
+  }
+
   /** Records a signed transaction before it is sent. */
   recordTransaction({ hash, nonce, purpose, raw }: SentTransaction): void {
     this.#db

@@ -6,6 +6,9 @@ import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { findRequest, Phase, requestOf, sameAddress } from "./role.js";
 
+/** How the names of notes about resolved cases begin that are not paid for. */
+const TO_PAY = "to pay ";
+
 /**
  * Carries out rulings and has everyone paid: anyone may, so every worker that judges or audits does, and one that only
  * serves for its provider's jobs.
@@ -28,12 +31,23 @@ export class Resolve implements Role {
     for (const event of journal.openEvents("CaseOpened", ["CaseResolved"]).filter((each) => this.#isMine(each))) {
       this.#tasks.start(event.key, () => this.#resolve(event));
     }
-    for (const { key } of journal.events("CaseResolved")) {
-      const [opened] = journal.events("CaseOpened", key);
-      if (!opened || !this.#isMine(opened) || journal.note(`paid ${key}`) !== undefined) continue;
-      this.#tasks.start(`pay ${key}`, () => this.#pay(opened));
-    }
+    for (const opened of this.#unpaid()) this.#tasks.start(`pay ${opened.key}`, () => this.#pay(opened));
     return Promise.resolve();
+  }
+
+  /** Resolved cases of which an arbiter may still hold something. Each resolution is read once. */
+  #unpaid(): ChainEvent[] {
+    const { journal } = this.context;
+    const reader = this.options.everyCase ? "resolve every case" : "resolve own cases";
+    journal.takeNew(reader, "CaseResolved", ({ key }) => {
+      const [opened] = journal.events("CaseOpened", key);
+      if (opened && this.#isMine(opened)) journal.setNote(TO_PAY + key, "yes");
+    });
+    return [...journal.notes(TO_PAY).keys()].flatMap((caseId) => {
+      // A reorganisation may have taken the ruling back.
+      const resolved = journal.events("CaseResolved", caseId).length > 0;
+      return resolved ? journal.events("CaseOpened", caseId).slice(0, 1) : [];
+    });
   }
 
   #isMine({ args }: ChainEvent): boolean {
@@ -68,14 +82,14 @@ export class Resolve implements Role {
     await submitter.send({ purpose: `close ${caseId}`, to: await contracts.jury.getAddress(), data, stillWanted });
   }
 
-  /** Noted once all that the arbiter holds went where it belongs. */
+  /** Until all that the arbiter holds went where it belongs. */
   async #pay({ key: caseId, args }: ChainEvent): Promise<void> {
     let paid = true;
     if (await this.#isOf("jury", args.arbiter)) paid = await this.#payJurors(caseId);
     else if (await this.#isOf("court", args.arbiter)) {
       paid = (await this.#payDemandFees(caseId)) && (await this.#forwardReward(caseId));
     }
-    if (paid) this.context.journal.setNote(`paid ${caseId}`, "yes");
+    if (paid) this.context.journal.dropNote(TO_PAY + caseId);
   }
 
   async #payJurors(caseId: string): Promise<boolean> {

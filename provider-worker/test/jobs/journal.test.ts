@@ -168,6 +168,8 @@ describe("The journal", () => {
       journal.setNote("audited 5", "right");
       reopen();
       assert.equal(journal.note("audited 5"), "right");
+      journal.dropNote("audited 5");
+      assert.equal(journal.note("audited 5"), undefined);
     });
 
     it("signed transactions until their nonce is used", () => {
