@@ -111,7 +111,7 @@ export class Worker {
     if (settings.metrics.port !== 0) this.#metricsServer = new MetricsServer(this.#metrics.registry, settings.metrics);
     this.#reader = new LogReader(this.#provider, this.#journal, {
       addresses: [deployment.market, deployment.disputes, deployment.jury, deployment.court],
-      startBlock: settings.startBlock,
+      startBlock: Math.max(settings.startBlock, deployment.block ?? 0),
       confirmations: settings.confirmations,
       chunkBlocks: settings.chunkBlocks,
       overlapBlocks: settings.overlapBlocks,

@@ -5,12 +5,19 @@ import { connect } from "./contracts.js";
 import type { Deployment } from "./deployment.js";
 import { AssayError, withDecodedRevert } from "./errors.js";
 import type { SignedResult } from "./result.js";
+import type { BlockRange } from "./logs.js";
+import { newestLog } from "./logs.js";
 import { commitBundle } from "./tensor/bundle.js";
 import type { BundleFile } from "./tensor/bundleFile.js";
 import type { Tensor } from "./tensor/tensor.js";
 import type { JobTerms } from "./terms.js";
 import { jobIdText, JobStatus, requestedTerms, textOf, toTerms } from "./terms.js";
 import { downloadTensors, tensorsUri, uploadTensors } from "./transport.js";
+
+/** Blocks at the head that are read again, in case a reorganisation exchanged them. */
+const REREAD_BLOCKS = 100;
+
+type EventName = "JobRequested" | "ResultSubmitted" | "JobPaid" | "JobRefunded";
 
 /** What a client asks for; amounts in units of their token. */
 export interface JobRequest {
@@ -45,11 +52,13 @@ export interface ClientOptions {
 /** Buys inference: deposits, requests, waits, verifies, challenges, settles. */
 export class AssayClient {
   readonly contracts: AssayContracts;
+  readonly #fromBlock: number;
   readonly #pollInterval: number;
   readonly #delay: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 
   constructor({ deployment, signer, pollInterval = 1000, delay = sleep }: ClientOptions) {
     this.contracts = connect(deployment, signer);
+    this.#fromBlock = deployment.block ?? 0;
     this.#pollInterval = pollInterval;
     this.#delay = delay;
   }
@@ -61,41 +70,40 @@ export class AssayClient {
   }
 
   /** The terms of a job, from its event. */
-  async termsOf(jobId: bigint, fromBlock = 0): Promise<JobTerms> {
-    const { market } = this.contracts;
-    const [event] = await market.queryFilter(market.filters.JobRequested(jobId), fromBlock);
-    if (!event) throw new AssayError(`job ${jobIdText(jobId)} was not requested at or after block ${fromBlock}`);
-    return toTerms(event.args.terms as unknown as Result);
+  async termsOf(jobId: bigint, fromBlock = this.#fromBlock): Promise<JobTerms> {
+    const found = await this.#newestOf(jobId, ["JobRequested"], await this.#blocksFrom(fromBlock));
+    if (!found) throw new AssayError(`job ${jobIdText(jobId)} was not requested at or after block ${fromBlock}`);
+    return toTerms(found.args.getValue("terms") as Result);
   }
 
   /** Waits until the job is delivered; throws if it expired or was refunded. */
   async waitForDelivery(terms: JobTerms, signal?: AbortSignal): Promise<Delivery> {
     const { market } = this.contracts;
+    let from = this.#fromBlock;
     for (;;) {
       signal?.throwIfAborted();
       const status = await market.statusOf(terms.id);
-      if (status === JobStatus.Expired || (await this.outcomeOf(terms.id)) === "refunded") {
-        throw new AssayError(`job ${jobIdText(terms.id)} brings nothing: its price is refunded, or can be by expire`);
-      }
+      if (status === JobStatus.Expired) throw nothingFor(terms);
       if (status !== JobStatus.Requested) {
-        const [event] = await market.queryFilter(market.filters.ResultSubmitted(terms.id));
-        if (event) {
-          const { outputCommitment, challengeableUntil } = event.args;
-          return { outputCommitment, outputUri: textOf(event.args, "outputUri"), challengeableUntil };
+        const blocks = await this.#blocksFrom(from);
+        const found = await this.#newestOf(terms.id, ["ResultSubmitted", "JobRefunded"], blocks);
+        if (found?.name === "JobRefunded") throw nothingFor(terms);
+        if (found) {
+          const { outputCommitment, challengeableUntil } = found.args.toObject() as Delivery;
+          return { outputCommitment, outputUri: textOf(found.args, "outputUri"), challengeableUntil };
         }
+        // The events come from a node that is behind, or there is no such job: nothing is read again and again.
+        from = Math.max(from, blocks.to - REREAD_BLOCKS);
       }
       await this.#delay(this.#pollInterval, signal);
     }
   }
 
   /** How a settled job ended, from its event; undefined while it is under way, or if there never was such a job. */
-  async outcomeOf(jobId: bigint, fromBlock = 0): Promise<"paid" | "refunded" | undefined> {
-    const { market } = this.contracts;
-    if ((await market.statusOf(jobId)) !== JobStatus.None) return undefined;
-    const [paid] = await market.queryFilter(market.filters.JobPaid(jobId), fromBlock);
-    if (paid) return "paid";
-    const [refunded] = await market.queryFilter(market.filters.JobRefunded(jobId), fromBlock);
-    return refunded && "refunded";
+  async outcomeOf(jobId: bigint, fromBlock = this.#fromBlock): Promise<"paid" | "refunded" | undefined> {
+    if ((await this.contracts.market.statusOf(jobId)) !== JobStatus.None) return undefined;
+    const found = await this.#newestOf(jobId, ["JobPaid", "JobRefunded"], await this.#blocksFrom(fromBlock));
+    return found && (found.name === "JobPaid" ? "paid" : "refunded");
   }
 
   /** Puts a job's input into the content store of the provider that will run it. */
@@ -165,6 +173,25 @@ export class AssayClient {
     };
   }
 
+  async #blocksFrom(from: number): Promise<BlockRange> {
+    return { from, to: await this.#source.getBlockNumber() };
+  }
+
+  /** The newest event of these names about a job. */
+  async #newestOf(jobId: bigint, names: readonly EventName[], blocks: BlockRange) {
+    const { market } = this.contracts;
+    const topics = [names.map((name) => market.getEvent(name as "JobPaid").fragment.topicHash), jobIdText(jobId)];
+    const log = await newestLog(this.#source, { address: await market.getAddress(), topics }, blocks);
+    return log && (market.interface.parseLog(log) ?? undefined);
+  }
+
+  /** The chain that the signer is connected to. */
+  get #source() {
+    const source = this.contracts.market.runner?.provider;
+    if (!source) throw new AssayError("the signer is connected to no chain: connect it to a provider");
+    return source;
+  }
+
   async #endpointOf(provider: string): Promise<string> {
     return (await withDecodedRevert(() => this.contracts.providers.providerOf(provider))).endpoint;
   }
@@ -175,6 +202,10 @@ export class AssayClient {
     if (!receipt) throw new AssayError(`transaction ${sent.hash} has no receipt`);
     return receipt;
   }
+}
+
+function nothingFor({ id }: JobTerms): AssayError {
+  return new AssayError(`job ${jobIdText(id)} brings nothing: its price is refunded, or can be by expire`);
 }
 
 function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {

@@ -20,7 +20,10 @@ export const CONTRACT_NAMES = [
 export type ContractName = (typeof CONTRACT_NAMES)[number];
 
 /** Checksummed addresses of one deployment. */
-export type Deployment = Readonly<Record<ContractName, string>>;
+export type Deployment = Readonly<Record<ContractName, string>> & {
+  /** The block of its first contract, if it is known: no event is looked for in blocks before it. */
+  readonly block?: number;
+};
 
 const IGNITION_IDS: Record<ContractName, string> = {
   authority: "AccessManager",
@@ -39,7 +42,7 @@ const IGNITION_IDS: Record<ContractName, string> = {
 export const NETWORKS: Readonly<Record<number, Deployment>> = {};
 
 /**
- * Reads addresses, either `{market: "0x…", …}` or an Ignition `deployed_addresses.json`.
+ * Reads addresses, either `{market: "0x…", …}` or an Ignition `deployed_addresses.json`; `block` may stand beside them.
  * Throws `AssayError` naming every entry that is missing or no address.
  */
 export function parseDeployment(value: unknown, source = "deployment"): Deployment {
@@ -54,8 +57,12 @@ export function parseDeployment(value: unknown, source = "deployment"): Deployme
     if (isAddress(address)) deployment[name] = getAddress(address);
     else wrong.push(`${name} (Assay#${IGNITION_IDS[name]}) is ${JSON.stringify(address) ?? "missing"}`);
   }
+  const { block } = entries;
+  if (block !== undefined && !(Number.isSafeInteger(block) && Number(block) >= 0)) {
+    wrong.push(`block is ${JSON.stringify(block)}, not a block's number`);
+  }
   if (wrong.length > 0) throw new AssayError(`${source} lacks addresses: ${wrong.join(", ")}`);
-  return deployment as Deployment;
+  return { ...(deployment as Deployment), ...(block === undefined ? {} : { block: Number(block) }) };
 }
 
 /** Reads a deployment file, such as `ignition/deployments/<id>/deployed_addresses.json`. */

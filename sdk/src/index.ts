@@ -3,6 +3,7 @@ export * from "./contracts.js";
 export * from "./deployment.js";
 export * from "./errors.js";
 export * from "./result.js";
+export * from "./logs.js";
 export * from "./terms.js";
 export * from "./transport.js";
 export * from "./tensor/index.js";

@@ -1,4 +1,4 @@
-import type { JobTerms } from "@assay/sdk";
+import type { Deployment, JobTerms } from "@assay/sdk";
 import { AssayClient, CONTRACT_NAMES, ContractRevertError, Ruling, voteCommitment } from "@assay/sdk";
 import { expect } from "chai";
 import { id } from "ethers";
@@ -7,14 +7,14 @@ import { drawnCase, OTHER, vote } from "../support/jury.js";
 import type { Market } from "../support/fixture.js";
 import { ethers, networkHelpers, OFFER, openMarket, requestOf, submitJob, WINDOW } from "../support/fixture.js";
 
-async function clientOf(market: Market) {
+async function clientOf(market: Market, more: { block?: number } = {}, delay = () => Promise.resolve()) {
   const entries = CONTRACT_NAMES.map((name) => [name, (market as never)[name]] as const);
   const deployment = Object.fromEntries(
     await Promise.all(
       entries.map(async ([name, contract]) => [name, await (contract as Market["market"]).getAddress()]),
     ),
-  ) as never;
-  return new AssayClient({ deployment, signer: market.client, delay: () => Promise.resolve() });
+  ) as Deployment;
+  return new AssayClient({ deployment: { ...deployment, ...more }, signer: market.client, delay });
 }
 
 describe("AssayClient", () => {
@@ -29,6 +29,68 @@ describe("AssayClient", () => {
     await client.finalise(await client.termsOf(terms.id));
     expect(await client.outcomeOf(terms.id)).to.equal("paid");
     expect(await client.outcomeOf(1n)).to.equal(undefined);
+  });
+
+  it("finds events from the deployment's block on, in ranges that RPC endpoints accept, newest first", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const { provider } = market.client;
+    const block = await provider.getBlockNumber();
+    const client = await clientOf(market, { block });
+    const late = await client.request(requestOf(market) as never);
+    await market.market.connect(market.operator).decline(late);
+    await networkHelpers.mine(22_000);
+    const terms = await client.request(requestOf(market) as never);
+    await submitJob(market, terms);
+
+    const asked: { fromBlock: number; toBlock: number }[] = [];
+    const getLogs = provider.getLogs.bind(provider);
+    provider.getLogs = (filter) => {
+      const range = filter as { fromBlock: number; toBlock: number };
+      asked.push(range);
+      // As public endpoints do.
+      if (!(range.toBlock - range.fromBlock < 10_000)) return Promise.reject(new Error("block range is too wide"));
+      return getLogs(filter);
+    };
+    try {
+      expect((await client.waitForDelivery(terms)).outputCommitment).to.equal(id("output"));
+      expect(asked).to.have.lengthOf(1);
+      expect((await client.termsOf(late.id)).id).to.equal(late.id);
+      expect(await client.outcomeOf(late.id)).to.equal("refunded");
+      expect(await client.outcomeOf(1n)).to.equal(undefined);
+      expect(await client.termsOf(late.id, block + 5).catch(String)).to.match(/not requested at or after block/);
+      expect(Math.min(...asked.map(({ fromBlock }) => fromBlock))).to.equal(block);
+    } finally {
+      provider.getLogs = getLogs;
+    }
+  });
+
+  it("reads the blocks of a job that never was only once while it waits for it", async () => {
+    const market = await networkHelpers.loadFixture(openMarket);
+    const { provider } = market.client;
+    const stop = new AbortController();
+    let waits = 0;
+    const client = await clientOf(market, {}, () => {
+      if (++waits === 3) stop.abort(new Error("waited enough"));
+      return Promise.resolve();
+    });
+    await networkHelpers.mine(22_000);
+    const terms = { ...(await client.request(requestOf(market) as never)), id: 77n };
+    const firsts: number[] = [];
+    const getLogs = provider.getLogs.bind(provider);
+    provider.getLogs = (filter) => {
+      firsts.push((filter as { fromBlock: number }).fromBlock);
+      return getLogs(filter);
+    };
+    try {
+      expect(await client.waitForDelivery(terms, stop.signal).catch(String)).to.match(/waited enough/);
+      expect(
+        firsts.filter((first) => first === 0),
+        "reads of the first block",
+      ).to.have.lengthOf(1);
+      expect(firsts).to.have.lengthOf(5);
+    } finally {
+      provider.getLogs = getLogs;
+    }
   });
 
   it("takes no result for a delivery that was declined or judged wrong", async () => {

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+
+import type { Log } from "ethers";
+
+import { LOG_RANGE, newestLog } from "../src/logs.js";
+
+const FILTER = { address: "0x00000000000000000000000000000000000000AA", topics: [] };
+
+describe("The newest log", () => {
+  /** Blocks with a log. */
+  let blocks: number[];
+  /** Ranges asked for, first and last block. */
+  let asked: [number, number][];
+  let refuse: (size: number) => Error | undefined;
+  const source = {
+    // eslint-disable-next-line @typescript-eslint/require-await -- a node's answer, or its refusal, is a promise
+    getLogs: async ({ fromBlock, toBlock }: { fromBlock: number; toBlock: number }) => {
+      asked.push([fromBlock, toBlock]);
+      const refused = refuse(toBlock - fromBlock + 1);
+      if (refused) throw refused;
+      const found = blocks.filter((block) => block >= fromBlock && block <= toBlock);
+      return found.map((blockNumber) => ({ blockNumber }) as Log);
+    },
+  };
+  beforeEach(() => {
+    blocks = [];
+    asked = [];
+    refuse = () => undefined;
+  });
+  const newest = async (from: number, to: number) => (await newestLog(source, FILTER, { from, to }))?.blockNumber;
+
+  it("is found without reading older blocks", async () => {
+    blocks = [7, 95_000, 96_000];
+    assert.equal(await newest(0, 100_000), 96_000);
+    assert.deepEqual(asked, [[90_001, 100_000]]);
+  });
+
+  it("is looked for down to the first block and no further, in ranges that endpoints accept", async () => {
+    blocks = [4];
+    assert.equal(await newest(5, 25_000), undefined);
+    assert.deepEqual(asked, [
+      [15_001, 25_000],
+      [5001, 15_000],
+      [5, 5000],
+    ]);
+    assert.ok(asked.every(([first, last]) => last - first < LOG_RANGE));
+  });
+
+  it("is the one in the last block, or in the first", async () => {
+    blocks = [5, 25_000];
+    assert.equal(await newest(0, 25_000), 25_000);
+    assert.equal(await newest(5, 24_999), 5);
+  });
+
+  it("is not looked for where there is no block", async () => {
+    assert.equal(await newest(8, 7), undefined);
+    assert.deepEqual(asked, []);
+  });
+
+  for (const refusal of [
+    "query exceeds max block range 1000",
+    "server response 413 Payload Too Large",
+    "block range is too wide",
+    "query returned more than 10000 results",
+    "eth_getLogs is limited to a 1000 range",
+    "exceed maximum block range: 1000",
+  ]) {
+    it(`is found where an endpoint says "${refusal}": by half the range`, async () => {
+      blocks = [12_345];
+      refuse = (size) => (size > 1000 ? new Error(refusal) : undefined);
+      assert.equal(await newest(0, 15_000), 12_345);
+      assert.deepEqual(
+        asked.slice(0, 5).map(([first, last]) => last - first + 1),
+        [10_000, 5000, 2500, 1250, 625],
+      );
+      assert.ok(asked.slice(4).every(([first, last]) => last - first < 1000));
+    });
+  }
+
+  for (const failure of [
+    "connect ECONNREFUSED",
+    "429 Too Many Requests",
+    "daily request limit exceeded: rate limited",
+  ]) {
+    it(`is not looked for in smaller ranges because of "${failure}"`, async () => {
+      refuse = () => new Error(failure);
+      await assert.rejects(newest(0, 15_000), { message: failure });
+      assert.equal(asked.length, 1);
+    });
+  }
+
+  it("is given up where an endpoint refuses even one block", async () => {
+    refuse = () => new Error("block range is too wide");
+    await assert.rejects(newest(0, 15_000), /too wide/);
+    assert.deepEqual(asked.at(-1), [15_000, 15_000]);
+  });
+});
