@@ -19,8 +19,11 @@ export const CONTRACT_NAMES = [
 ] as const;
 export type ContractName = (typeof CONTRACT_NAMES)[number];
 
-/** Checksummed addresses of one deployment. */
-export type Deployment = Readonly<Record<ContractName, string>> & {
+/** Checksummed addresses of contracts that belong together. */
+export type Addresses = Readonly<Record<ContractName, string>>;
+
+/** One deployment. */
+export type Deployment = Addresses & {
   /** The block of its first contract, if it is known: no event is looked for in blocks before it. */
   readonly block?: number;
 };
@@ -62,7 +65,7 @@ export function parseDeployment(value: unknown, source = "deployment"): Deployme
     wrong.push(`block is ${JSON.stringify(block)}, not a block's number`);
   }
   if (wrong.length > 0) throw new AssayError(`${source} lacks addresses: ${wrong.join(", ")}`);
-  return { ...(deployment as Deployment), ...(block === undefined ? {} : { block: Number(block) }) };
+  return { ...(deployment as Addresses), ...(block === undefined ? {} : { block: Number(block) }) };
 }
 
 /** Reads a deployment file, such as `ignition/deployments/<id>/deployed_addresses.json`. */

@@ -6,7 +6,7 @@ import path from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import type { Deployment } from "@assay/sdk";
+import type { Addresses } from "@assay/sdk";
 import { CONTRACT_NAMES } from "@assay/sdk";
 import { encryptKeystoreJson, Wallet } from "ethers";
 
@@ -14,7 +14,7 @@ import { FakeRpc } from "../support/fakeRpc.js";
 import { address } from "../support/scene.js";
 
 const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
-const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
+const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Addresses;
 const PASSWORD = "correct horse battery staple";
 const KEY = `0x${"4b".repeat(32)}`;
 const OPERATOR = new Wallet(KEY).address;

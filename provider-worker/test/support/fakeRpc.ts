@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import type { Deployment } from "@assay/sdk";
+import type { Addresses, ContractName } from "@assay/sdk";
 import { connect } from "@assay/sdk";
 import { VoidSigner, ZeroAddress } from "ethers";
 
@@ -28,7 +28,7 @@ export class FakeRpc {
     });
   });
 
-  constructor(private readonly deployment: Deployment) {}
+  constructor(private readonly deployment: Addresses) {}
 
   async start(path = ""): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
@@ -56,7 +56,7 @@ export class FakeRpc {
   #call({ to, data }: { to: string; data: string }): string {
     const contracts = connect(this.deployment, new VoidSigner(ZeroAddress));
     for (const [name, contract] of Object.entries(contracts)) {
-      if (this.deployment[name as keyof Deployment].toLowerCase() !== to.toLowerCase()) continue;
+      if (this.deployment[name as ContractName].toLowerCase() !== to.toLowerCase()) continue;
       const called = contract.interface.parseTransaction({ data });
       const values = called && this.calls[`${name}.${called.name}`];
       if (called && values) return contract.interface.encodeFunctionResult(called.fragment, values as never);

@@ -1,4 +1,4 @@
-import type { AssayContracts, Claim, Deployment, JobTerms, Part } from "@assay/sdk";
+import type { Addresses, AssayContracts, Claim, JobTerms, Part } from "@assay/sdk";
 import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, Ruling } from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import pino from "pino";
@@ -22,7 +22,7 @@ export const STAKE_TOKEN = address(0x57);
 /** The chain's clock in most tests. */
 export const NOW = 1000;
 
-export const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
+export const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Addresses;
 /** Encodes and decodes; calls nothing. */
 const REAL = connect(DEPLOYMENT, new VoidSigner(ZeroAddress));
 

@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import type { Deployment } from "@assay/sdk";
+import type { Addresses } from "@assay/sdk";
 import { CONTRACT_NAMES } from "@assay/sdk";
 import { encryptKeystoreJson, Wallet } from "ethers";
 import pino from "pino";
@@ -20,7 +20,7 @@ import { inTime } from "../support/eventually.js";
 import { blockOf, FakeRpc } from "../support/fakeRpc.js";
 import { address, NOW } from "../support/scene.js";
 
-const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Deployment;
+const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Addresses;
 const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 const KEY = `0x${"4b".repeat(32)}`;
 const PASSWORD = "correct horse battery staple";
