@@ -12,6 +12,8 @@ export class FakeRpc {
   answers: Record<string, unknown> = {};
   calls: Record<string, unknown[]> = {};
   url = "";
+  /** What each method was last asked with. */
+  readonly lastParams = new Map<string, unknown[]>();
   readonly #asked = new Map<string, number>();
   readonly #watchers: (() => void)[] = [];
   readonly #server = createServer((request, response) => {
@@ -20,6 +22,7 @@ export class FakeRpc {
     request.on("end", () => {
       const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: unknown[] };
       this.#asked.set(method, (this.#asked.get(method) ?? 0) + 1);
+      this.lastParams.set(method, params);
       for (const look of this.#watchers) look();
       const result =
         method === "eth_call" ? this.#call(params[0] as { to: string; data: string }) : this.answers[method];

@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import type { Addresses } from "@assay/sdk";
+import type { Addresses, Deployment } from "@assay/sdk";
 import { CONTRACT_NAMES } from "@assay/sdk";
 import { encryptKeystoreJson, Wallet } from "ethers";
 import pino from "pino";
@@ -68,12 +68,12 @@ describe("The worker", () => {
   });
 
   /** Runs a worker until it has made its first steps, and gives its log once it has stopped. */
-  async function live(act: (contentPort: number) => Promise<void>): Promise<string> {
+  async function live(act: (contentPort: number) => Promise<void>, deployment: Deployment = DEPLOYMENT) {
     let log = "";
     const stop = new AbortController();
     const worker = new Worker({
       settings: settingsSchema.parse(values()),
-      deployment: DEPLOYMENT,
+      deployment,
       wallet: new Wallet(KEY),
       log: pino({ level: "info" }, { write: (line: string) => (log += line) }),
     });
@@ -89,6 +89,14 @@ describe("The worker", () => {
     }
     return log;
   }
+
+  it("begins to read at the deployment's block", async () => {
+    await live(() => rpc.until("eth_getBalance", 2), { ...DEPLOYMENT, block: 7 });
+    assert.deepEqual(
+      rpc.lastParams.get("eth_getLogs")?.map((filter) => (filter as { fromBlock: string }).fromBlock),
+      ["0x7"],
+    );
+  });
 
   it("reads the chain, measures itself, serves its store, and lets go of everything when it stops", async () => {
     let store = "";
