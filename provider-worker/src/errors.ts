@@ -25,6 +25,11 @@ export class ContentError extends WorkerError {
   }
 }
 
+/** The journal cannot be used. The worker ends: it does nothing that it cannot write down. */
+export class JournalError extends WorkerError {
+  override name = "JournalError";
+}
+
 /** Why an inference gave no result. A job whose input does this is declined, not tried for ever. */
 export class InferenceError extends WorkerError {
   override name = "InferenceError";

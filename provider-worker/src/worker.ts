@@ -16,7 +16,7 @@ import { ContentStore } from "./content/store.js";
 import { CourtModels } from "./court/courtModels.js";
 import { Tracer } from "./court/courtRuns.js";
 import { ChildRuntime } from "./court/runtime.js";
-import { WorkerError } from "./errors.js";
+import { JournalError, WorkerError } from "./errors.js";
 import { Executor } from "./jobs/executor.js";
 import { Journal } from "./jobs/journal.js";
 import { Metrics, MetricsServer } from "./metrics.js";
@@ -116,6 +116,7 @@ export class Worker {
       chunkBlocks: settings.chunkBlocks,
       overlapBlocks: settings.overlapBlocks,
       decode: decodeEvent,
+      requireChain: () => this.#requireChain(),
     });
   }
 
@@ -134,6 +135,7 @@ export class Worker {
       onReady?.(port);
       while (!signal.aborted) {
         await this.#step(roles).catch((error: unknown) => {
+          if (error instanceof JournalError) throw error;
           log.warn({ err: error }, "step failed: trying again");
         });
         await sleep(settings.pollMs, undefined, { signal }).catch(() => undefined);
@@ -148,6 +150,8 @@ export class Worker {
     const block = await this.#provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
     for (const role of roles) await role.tick(block.timestamp);
+    // After the roles: each has seen what is forgotten.
+    this.#journal.prune(Math.min(block.timestamp, Date.now() / 1000));
     if (this.#metricsServer) await this.#measure(block.number);
   }
 
@@ -162,9 +166,8 @@ export class Worker {
 
   /** Inputs and outputs of jobs that are not settled: clients fetch them, and jurors and auditors may have to. */
   #neededTensors(): Set<string> {
-    const settled = ["JobPaid", "JobRefunded"];
-    const requested = this.#journal.openEvents("JobRequested", settled).map(({ key }) => requestOf(this.#journal, key));
-    const submitted = this.#journal.openEvents("ResultSubmitted", settled);
+    const requested = this.#journal.openEvents("JobRequested").map(({ key }) => requestOf(this.#journal, key));
+    const submitted = this.#journal.openEvents("ResultSubmitted");
     return new Set([
       ...requested.map(({ terms }) => terms.inputCommitment),
       ...submitted.map(({ args }) => String(args.outputCommitment)),
@@ -180,6 +183,9 @@ export class Worker {
     if ((await this.#provider.getCode(deployment.market)) === "0x") {
       throw new WorkerError(`no market at ${deployment.market} on chain ${settings.chainId}: check deployment`);
     }
+    const first = await this.#provider.getBlock(0);
+    if (!first?.hash) throw new WorkerError(`${settings.rpcUrl} does not know the first block of the chain`, true);
+    this.#journal.bindTo({ chain: String(chainId), genesis: first.hash, market: deployment.market });
   }
 
   #submitter(signal: AbortSignal): Submitter {

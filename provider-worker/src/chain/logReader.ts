@@ -1,7 +1,7 @@
 import type { Log } from "ethers";
 
 import { WorkerError } from "../errors.js";
-import type { ChainEvent, Journal } from "../jobs/journal.js";
+import type { ChainEvent, Checkpoint, Journal } from "../jobs/journal.js";
 
 /** The few calls the reader makes, so that tests can lie to it. */
 export interface LogSource {
@@ -23,6 +23,8 @@ export interface LogReaderOptions {
   overlapBlocks: number;
   /** Decodes a log, or undefined for one that does not matter. */
   decode: (log: Log) => ChainEvent | undefined;
+  /** Throws where the node is not on the chain that the journal is about. Asked before anything is rolled back. */
+  requireChain?: () => Promise<void>;
 }
 
 const KEPT_CHECKPOINT_BLOCKS = 10_000;
@@ -93,15 +95,44 @@ export class LogReader {
   }
 
   async #walkBack(head: number): Promise<void> {
-    for (;;) {
-      const checkpoint = this.journal.checkpoint();
-      if (!checkpoint) return;
-      // A node behind the cursor proves nothing: wait for it rather than forget what was read.
-      if (checkpoint.block > head + this.options.confirmations) {
-        throw new WorkerError(`the node is at block ${head}, behind block ${checkpoint.block} read before`, true);
-      }
-      if ((await this.#hashOf(checkpoint.block)) === checkpoint.hash) return;
-      this.journal.rollBack(checkpoint.block);
+    const cursor = this.journal.checkpoint();
+    if (!cursor) return;
+    // A node behind the cursor proves nothing: wait for it rather than forget what was read.
+    if (cursor.block > head + this.options.confirmations) {
+      throw new WorkerError(
+        `the node is at block ${head}, behind block ${cursor.block} read before: it is syncing, or its chain was ` +
+          "started anew and needs another dataDir",
+        true,
+      );
     }
+    if (await this.#isOnChain(cursor)) return;
+    await this.options.requireChain?.();
+    const gone = await this.#oldestGone();
+    if (gone) this.journal.rollBack(gone.block);
+  }
+
+  /** The oldest checkpoint that is not on the chain, by bisection: whatever is above it is gone too. */
+  async #oldestGone(): Promise<Checkpoint | undefined> {
+    const checkpoints = this.journal.checkpoints();
+    let [low, high] = [0, checkpoints.length - 1];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const checkpoint = checkpoints[middle];
+      if (checkpoint && (await this.#isOnChain(checkpoint))) low = middle + 1;
+      else high = middle;
+    }
+    const [first, gone, last] = [checkpoints[0], checkpoints[low], checkpoints.at(-1)];
+    if (first && last && gone === first && last.block - first.block > KEPT_CHECKPOINT_BLOCKS) {
+      throw new WorkerError(
+        `no block that was read before is on the node's chain, from ${first.block} to ${last.block}: check rpcUrl; ` +
+          "a chain that was started anew needs another dataDir",
+        true,
+      );
+    }
+    return gone;
+  }
+
+  async #isOnChain({ block, hash }: Checkpoint): Promise<boolean> {
+    return (await this.#hashOf(block)) === hash;
   }
 }

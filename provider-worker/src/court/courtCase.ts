@@ -31,12 +31,9 @@ export interface CourtCase {
   readonly demands: readonly Demanded[];
 }
 
-/** Whatever happens after one of these changes nothing: the provider is convicted, or the case is over. */
-const ENDINGS = ["CaseResolved", "FraudProven", "MalformedLeafProven", "SilenceProven"];
-
 /** Cases before the proof court whose end the worker has not read. */
 export function openCourtCases(journal: Journal): CourtCase[] {
-  return journal.openEvents("CourtCaseOpened", ENDINGS).map((event) => courtCaseOf(journal, event));
+  return journal.openEvents("CourtCaseOpened").map((event) => courtCaseOf(journal, event));
 }
 
 function courtCaseOf(journal: Journal, { key: id, args }: ChainEvent): CourtCase {

@@ -1,8 +1,7 @@
-import { mkdirSync } from "node:fs";
-import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
-
-import { WorkerError } from "../errors.js";
+import { JournalError, WorkerError } from "../errors.js";
+import { JournalFile } from "./journalFile.js";
+import type { Opening } from "./journalSchema.js";
+import { endedBy, endedSql, opens, OVER } from "./journalSchema.js";
 
 /** One log of the chain, decoded. Bigints are decimal strings in `args`. */
 export interface ChainEvent {
@@ -32,105 +31,152 @@ export interface JournaledVote {
   salt: string;
 }
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS checkpoints (block INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS events (
-    block INTEGER NOT NULL, block_hash TEXT NOT NULL, log_index INTEGER NOT NULL,
-    name TEXT NOT NULL, key TEXT NOT NULL, args TEXT NOT NULL,
-    PRIMARY KEY (block_hash, log_index)) STRICT;
-  CREATE INDEX IF NOT EXISTS events_by_key ON events (name, key);
-  CREATE TABLE IF NOT EXISTS readers (reader TEXT PRIMARY KEY, row INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS results (job TEXT PRIMARY KEY, output TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS votes (seat TEXT PRIMARY KEY, output TEXT NOT NULL, salt TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS transactions (
-    hash TEXT PRIMARY KEY, nonce INTEGER NOT NULL, purpose TEXT NOT NULL, raw TEXT NOT NULL,
-    outcome TEXT) STRICT;
-  CREATE INDEX IF NOT EXISTS transactions_open ON transactions (outcome, nonce);
-`;
+/** What a journal is about. The hash of the first block tells a chain that was started anew from the one before. */
+export interface Identity {
+  chain: string;
+  genesis: string;
+  market: string;
+}
+
+/**
+ * Seconds from a job's deadline until it may be forgotten. Longer than any window in which the worker could still be
+ * asked about it: at most 7 days to challenge and 7 to resolve, both on chain (`Limits.sol`).
+ */
+const KEPT_SECONDS = 30 * 86_400;
+/** Blocks on top of whatever ended a job: more than a rollback takes back and than the reader reads again. */
+const KEPT_BLOCKS = 20_000;
+/** Nonces whose signed transactions are kept, to be sent again where a reorganisation takes them back. */
+const KEPT_NONCES = 10_000;
+/** Jobs forgotten in one go, so that the worker is not held up. */
+const FORGOTTEN_AT_ONCE = 200;
+
+const EVENT = "id, block, block_hash AS blockHash, log_index AS logIndex, name, key, args";
 
 /**
  * What the worker saw and what it bound itself to, durable. Events follow the chain and are rolled back with it;
  * results and votes are written before anything is sent and never change, whatever the chain does.
  */
 export class Journal {
-  readonly #db: DatabaseSync;
+  readonly #db: JournalFile;
 
   /** Opens or creates the database at `file`; `:memory:` for tests. One process at a time may hold it. */
   constructor(file: string) {
-    if (file !== ":memory:") mkdirSync(path.dirname(file), { recursive: true });
-    this.#db = new DatabaseSync(file);
-    try {
-      this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      this.#db.exec(SCHEMA);
-      requireSound(this.#db, file);
-    } catch (error) {
-      this.#db.close();
-      throw openingError(file, error);
-    }
+    this.#db = new JournalFile(file);
   }
 
   close(): void {
     this.#db.close();
   }
 
-  /** The newest checkpoint, undefined before the first scan. */
-  checkpoint(): Checkpoint | undefined {
-    return this.#db.prepare("SELECT block, hash FROM checkpoints ORDER BY block DESC LIMIT 1").get() as never;
+  /** Binds the journal to what it is about, once. Anything else is refused: its events and votes would be mixed up. */
+  bindTo(identity: Identity): void {
+    const bound = this.#db.get("SELECT chain, genesis, market FROM identity") as Identity | undefined;
+    if (!bound) {
+      this.#db.run("INSERT INTO identity VALUES (?, ?, ?)", identity.chain, identity.genesis, identity.market);
+      return;
+    }
+    const text = ({ chain, genesis, market }: Identity) =>
+      `chain ${chain} with first block ${genesis} and market ${market}`;
+    if (text(bound).toLowerCase() === text(identity).toLowerCase()) return;
+    throw new JournalError(
+      `${this.#db.file} is about ${text(bound)}, but rpcUrl and deployment lead to ${text(identity)}: ` +
+        "correct them, or name another dataDir: a chain that was started anew needs a new one",
+    );
   }
 
-  /** Writes what a scan found and moves the cursor, in one transaction. */
+  /** The newest checkpoint, undefined before the first scan. */
+  checkpoint(): Checkpoint | undefined {
+    return this.#db.get("SELECT block, hash FROM checkpoints ORDER BY block DESC LIMIT 1") as Checkpoint | undefined;
+  }
+
+  /** Every checkpoint that is kept, oldest first. */
+  checkpoints(): Checkpoint[] {
+    return this.#db.all("SELECT block, hash FROM checkpoints ORDER BY block") as unknown as Checkpoint[];
+  }
+
+  /** Writes what a scan found and moves the cursor, in one transaction. The first checkpoint of all is always kept. */
   advance(events: readonly ChainEvent[], to: Checkpoint, keepFrom: number): void {
-    const insert = this.#db.prepare("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?)");
-    this.#transaction(() => {
-      for (const { block, blockHash, logIndex, name, key, args } of events) {
-        insert.run(block, blockHash, logIndex, name, key, JSON.stringify(args));
+    this.#db.transaction(() => {
+      for (const event of events) this.#insert(event);
+      for (const { name, key } of events) {
+        for (const opening of opens(name) ? [name] : endedBy(name)) this.#db.run(endedSql(opening, true), key);
       }
-      this.#db.prepare("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)").run(to.block, to.hash);
-      this.#db.prepare("DELETE FROM checkpoints WHERE block < ?").run(keepFrom);
+      this.#db.run("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", to.block, to.hash);
+      const forget = "DELETE FROM checkpoints WHERE block < ? AND block > (SELECT min(block) FROM checkpoints)";
+      this.#db.run(forget, keepFrom);
     });
   }
 
-  /** Forgets checkpoint `block` and every event after the checkpoint before it. */
+  #insert({ block, blockHash, logIndex, name, key, args }: ChainEvent): void {
+    const sql = `INSERT OR IGNORE INTO events (block, block_hash, log_index, name, key, args, ended)
+      VALUES (?, ?, ?, ?, ?, ?, ?)`;
+    const ended = opens(name) ? null : block;
+    this.#db.run(sql, block, blockHash, logIndex, name, key, JSON.stringify(args), ended);
+  }
+
+  /** Forgets checkpoint `block` and every event after the checkpoint before it; what those ended is open again. */
   rollBack(block: number): void {
-    this.#transaction(() => {
-      this.#db.prepare("DELETE FROM checkpoints WHERE block >= ?").run(block);
-      this.#db.prepare("DELETE FROM events WHERE block > ?").run(this.checkpoint()?.block ?? -1);
-      // The rows that are gone are given to other events.
-      this.#db.exec("UPDATE readers SET row = min(row, (SELECT coalesce(max(rowid), 0) FROM events))");
+    this.#db.transaction(() => {
+      this.#db.run("DELETE FROM checkpoints WHERE block >= ?", block);
+      const last = this.checkpoint()?.block ?? -1;
+      this.#db.run("DELETE FROM events WHERE block > ?", last);
+      this.#db.run("UPDATE events SET ended = NULL WHERE ended > ?", last);
     });
   }
 
   /** Events of one name, oldest first, about one key or all. */
   events(name: string, key?: string): ChainEvent[] {
-    const sql = `SELECT block, block_hash AS blockHash, log_index AS logIndex, name, key, args FROM events
-      WHERE name = ? ${key === undefined ? "" : "AND key = ?"} ORDER BY block, log_index`;
-    const rows = this.#db.prepare(sql).all(...(key === undefined ? [name] : [name, key]));
-    return rows.map((row) => ({ ...row, args: JSON.parse(String(row.args)) as unknown }) as ChainEvent);
+    const sql = `SELECT ${EVENT} FROM events WHERE name = ? ${key === undefined ? "" : "AND key = ?"}
+      ORDER BY block, log_index`;
+    return this.#db.all(sql, ...(key === undefined ? [name] : [name, key])).map(toEvent);
   }
 
   /** Hands a reader each event of one name once, as far as it is not rolled back: what it notes of it is durable. */
   takeNew(reader: string, name: string, take: (event: ChainEvent) => void): void {
-    const from = this.#db.prepare("SELECT row FROM readers WHERE reader = ?").get(reader)?.row ?? 0;
-    const sql = `SELECT rowid AS row, block, block_hash AS blockHash, log_index AS logIndex, name, key, args FROM events
-      WHERE name = ? AND rowid > ? ORDER BY rowid`;
-    const rows = this.#db.prepare(sql).all(name, from);
-    const last = rows.at(-1)?.row;
-    if (last === undefined) return;
-    this.#transaction(() => {
-      for (const row of rows) take({ ...row, args: JSON.parse(String(row.args)) as unknown } as unknown as ChainEvent);
-      this.#db.prepare("INSERT OR REPLACE INTO readers VALUES (?, ?)").run(reader, last);
+    const from = Number(this.#db.get("SELECT row FROM readers WHERE reader = ?", reader)?.row ?? 0);
+    const last = Number(this.#db.get("SELECT max(id) AS last FROM events")?.last ?? 0);
+    if (last <= from) return;
+    // The plus keeps SQLite from reading every event of the name: only the new ones, whatever their name, are looked at.
+    const rows = this.#db.all(`SELECT ${EVENT} FROM events WHERE id > ? AND +name = ? ORDER BY id`, from, name);
+    this.#db.transaction(() => {
+      for (const row of rows) take(toEvent(row));
+      this.#db.run("INSERT OR REPLACE INTO readers VALUES (?, ?)", reader, last);
     });
   }
 
-  /** Events of one name whose key has none of the other names yet: what is still open. */
-  openEvents(name: string, closedBy: readonly string[]): ChainEvent[] {
+  /** Events of one name whose key nothing ended, and that has none of the other names yet: what is still open. */
+  openEvents(name: Opening, closedBy: readonly string[] = []): ChainEvent[] {
     const marks = closedBy.map(() => "?").join(", ");
-    const sql = `SELECT block, block_hash AS blockHash, log_index AS logIndex, name, key, args FROM events AS opened
-      WHERE name = ? AND NOT EXISTS (SELECT 1 FROM events WHERE key = opened.key AND name IN (${marks}))
-      ORDER BY block, log_index`;
-    const rows = this.#db.prepare(sql).all(name, ...closedBy);
-    return rows.map((row) => ({ ...row, args: JSON.parse(String(row.args)) as unknown }) as ChainEvent);
+    const sql = `SELECT ${EVENT} FROM events AS opened WHERE name = ? AND ended IS NULL
+      AND NOT EXISTS (SELECT 1 FROM events WHERE key = opened.key AND name IN (${marks})) ORDER BY block, log_index`;
+    return this.#db.all(sql, name, ...closedBy).map(toEvent);
+  }
+
+  /**
+   * Forgets some of the jobs that nothing can happen to any more, with their cases, results and notes, and transactions
+   * of long ago. `now` must be no later than both the chain's clock and this machine's: a node that lies about the time
+   * could else have a result forgotten that a market still takes. Votes stay. Returns how many jobs were forgotten.
+   */
+  prune(now: number): number {
+    const block = (this.checkpoint()?.block ?? 0) - KEPT_BLOCKS;
+    const limits = { deadline: Math.floor(now) - KEPT_SECONDS, block, most: FORGOTTEN_AT_ONCE };
+    const jobs = this.#db.allNamed(OVER, limits).map(({ key }) => String(key));
+    this.#db.transaction(() => {
+      for (const job of jobs) this.#forget(job);
+      const old = "(SELECT max(nonce) FROM transactions) - ?";
+      this.#db.run(`DELETE FROM transactions WHERE nonce <= ${old} AND outcome IS NOT NULL`, KEPT_NONCES);
+    });
+    if (jobs.length > 0) this.#db.shrink();
+    return jobs.length;
+  }
+
+  #forget(job: string): void {
+    const cases = this.#db.all("SELECT key FROM events WHERE name = 'CaseOpened' AND job = ?", job);
+    for (const key of [...cases.map((row) => String(row.key)), job]) {
+      this.#db.run("DELETE FROM events WHERE key = ?", key);
+      this.#db.run("DELETE FROM notes WHERE about = ?", key);
+    }
+    this.#db.run("DELETE FROM results WHERE job IN (?, ?)", job, traceOf(job));
   }
 
   /** Binds the worker to one result of a job. A different one is refused for ever. */
@@ -140,112 +186,81 @@ export class Journal {
 
   /** Binds the worker to one trace of a job before the proof court. A different one is refused for ever. */
   bindTrace(job: string, traceRoot: string): void {
-    this.#bind(`trace of ${job}`, traceRoot, `the trace of job ${job}`);
+    this.#bind(traceOf(job), traceRoot, `the trace of job ${job}`);
   }
 
   resultOf(job: string): string | undefined {
-    return this.#db.prepare("SELECT output FROM results WHERE job = ?").get(job)?.output as string | undefined;
+    return this.#db.get("SELECT output FROM results WHERE job = ?", job)?.output as string | undefined;
   }
 
   /** Binds the worker to one vote of a seat and returns it: the first one, whatever is asked later. */
   bindVote(seat: string, vote: JournaledVote): JournaledVote {
-    this.#db.prepare("INSERT OR IGNORE INTO votes VALUES (?, ?, ?)").run(seat, vote.output, vote.salt);
+    this.#db.run("INSERT OR IGNORE INTO votes VALUES (?, ?, ?)", seat, vote.output, vote.salt);
     return this.voteOf(seat) ?? vote;
   }
 
   voteOf(seat: string): JournaledVote | undefined {
-    return this.#db.prepare("SELECT output, salt FROM votes WHERE seat = ?").get(seat) as never;
+    return this.#db.get("SELECT output, salt FROM votes WHERE seat = ?", seat) as JournaledVote | undefined;
   }
 
   /** A durable note, such as an audit that was done. */
   note(name: string): string | undefined {
-    return this.#db.prepare("SELECT value FROM notes WHERE name = ?").get(name)?.value as string | undefined;
+    return this.#db.get("SELECT value FROM notes WHERE name = ?", name)?.value as string | undefined;
   }
 
   /** Every note whose name begins with `prefix`, by the rest of its name. */
   notes(prefix: string): Map<string, string> {
     const sql = "SELECT substr(name, ?) AS rest, value FROM notes WHERE name >= ? AND name < ? ORDER BY rowid";
-    const rows = this.#db.prepare(sql).all(prefix.length + 1, prefix, `${prefix}\uffff`);
+    const rows = this.#db.all(sql, prefix.length + 1, prefix, `${prefix}\uffff`);
     return new Map(rows.map(({ rest, value }) => [String(rest), String(value)]));
   }
 
-  setNote(name: string, value: string): void {
-    this.#db.prepare("INSERT OR REPLACE INTO notes VALUES (?, ?)").run(name, value);
+  /** `about`: the job or case with which the note is forgotten; one about nothing stays. */
+  setNote(name: string, value: string, about?: string): void {
+    this.#db.run("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", name, value, about ?? null);
   }
 
-  dropNote(name: string): void {
-    this.#db.prepare("DELETE FROM notes WHERE name = ?").run(name);
+  removeNote(name: string): void {
+    this.#db.run("DELETE FROM notes WHERE name = ?", name);
   }
 
   /** Records a signed transaction before it is sent. */
   recordTransaction({ hash, nonce, purpose, raw }: SentTransaction): void {
-    this.#db
-      .prepare(
-        // The same bytes once more are open again: a reorganisation took the first back.
-        `INSERT INTO transactions (hash, nonce, purpose, raw) VALUES (?, ?, ?, ?)
-         ON CONFLICT (hash) DO UPDATE SET outcome = NULL`,
-      )
-      .run(hash, nonce, purpose, raw);
+    // The same bytes once more are open again: a reorganisation took the first back.
+    const sql = `INSERT INTO transactions (hash, nonce, purpose, raw) VALUES (?, ?, ?, ?)
+      ON CONFLICT (hash) DO UPDATE SET outcome = NULL`;
+    this.#db.run(sql, hash, nonce, purpose, raw);
   }
 
   /** Transactions without an outcome, by nonce. */
   openTransactions(): SentTransaction[] {
-    return this.#db
-      .prepare("SELECT hash, nonce, purpose, raw FROM transactions WHERE outcome IS NULL ORDER BY nonce, rowid")
-      .all() as never;
+    const sql = "SELECT hash, nonce, purpose, raw FROM transactions WHERE outcome IS NULL ORDER BY nonce, rowid";
+    return this.#db.all(sql) as unknown as SentTransaction[];
   }
 
   /** The last signed of each nonce from `first` to before `end` for which none is open. */
   settledTransactions(first: number, end: number): SentTransaction[] {
-    return this.#db
-      .prepare(
-        `SELECT hash, nonce, purpose, raw FROM transactions WHERE rowid IN (SELECT max(rowid) FROM transactions
-         WHERE nonce >= ? AND nonce < ? GROUP BY nonce HAVING count(*) = count(outcome)) ORDER BY nonce`,
-      )
-      .all(first, end) as never;
+    const sql = `SELECT hash, nonce, purpose, raw FROM transactions WHERE rowid IN (SELECT max(rowid) FROM transactions
+      WHERE nonce >= ? AND nonce < ? GROUP BY nonce HAVING count(*) = count(outcome)) ORDER BY nonce`;
+    return this.#db.all(sql, first, end) as unknown as SentTransaction[];
   }
 
   /** Notes the outcome of every transaction that shares the nonce: one of them was mined or none can be. */
   settleNonce(nonce: number, outcome: string): void {
-    this.#db.prepare("UPDATE transactions SET outcome = ? WHERE nonce = ? AND outcome IS NULL").run(outcome, nonce);
+    this.#db.run("UPDATE transactions SET outcome = ? WHERE nonce = ? AND outcome IS NULL", outcome, nonce);
   }
 
   #bind(key: string, output: string, what: string): void {
-    this.#db.prepare("INSERT OR IGNORE INTO results VALUES (?, ?)").run(key, output);
+    this.#db.run("INSERT OR IGNORE INTO results VALUES (?, ?)", key, output);
     const bound = this.resultOf(key);
     if (bound !== output) {
       throw new WorkerError(`${what} is bound to ${String(bound)}: a second result ${output} is never sent`);
     }
   }
-
-  #transaction(act: () => void): void {
-    this.#db.exec("BEGIN IMMEDIATE");
-    try {
-      act();
-      this.#db.exec("COMMIT");
-    } catch (error) {
-      this.#db.exec("ROLLBACK");
-      throw error;
-    }
-  }
 }
 
-/** SQLite's result codes for a file that is none of its own, or no longer. */
-const DAMAGED = new Set([11, 26]);
+const traceOf = (job: string): string => `trace of ${job}`;
 
-function requireSound(db: DatabaseSync, file: string): void {
-  const found = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
-  if (found !== "ok") throw damagedError(file, String(found));
-}
-
-function openingError(file: string, error: unknown): WorkerError {
-  if (error instanceof WorkerError) return error;
-  const { errcode, message } = error as Error & { errcode?: number };
-  if (errcode !== undefined && DAMAGED.has(errcode)) return damagedError(file, message, error);
-  return new WorkerError(`cannot open ${file}: is another worker using this data folder?`, true, { cause: error });
-}
-
-function damagedError(file: string, why: string, cause?: unknown): WorkerError {
-  const remedy = "restore a backup, or move it away: the chain is read again, but votes not revealed yet are lost";
-  return new WorkerError(`${file} is damaged: ${why}; ${remedy}`, false, { cause });
+function toEvent({ block, blockHash, logIndex, name, key, args }: Record<string, unknown>): ChainEvent {
+  return { block, blockHash, logIndex, name, key, args: JSON.parse(String(args)) as unknown } as ChainEvent;
 }

@@ -33,7 +33,7 @@ export class Audit implements Role {
 
   tick(now: number): Promise<void> {
     const { journal } = this.context;
-    for (const event of journal.openEvents("ResultSubmitted", ["JobPaid", "JobRefunded", "JobDisputed"])) {
+    for (const event of journal.openEvents("ResultSubmitted", ["JobDisputed"])) {
       const open = Number(event.args.challengeableUntil) >= now;
       const verdict = journal.note(noteOf(event));
       const done = verdict === "right" || verdict === "failed";
@@ -75,7 +75,7 @@ export class Audit implements Role {
       verdict = "failed";
     }
     this.#backoff.succeeded(event.key);
-    journal.setNote(noteOf(event), verdict);
+    journal.setNote(noteOf(event), verdict, event.key);
     return verdict;
   }
 

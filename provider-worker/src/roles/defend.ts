@@ -100,7 +100,7 @@ export class Defend implements Role {
     const { id, facts } = found;
     const message = "cannot defend: a run on this machine gives something else than what was submitted";
     this.context.log.error({ case: id, job: facts.jobId, submitted: facts.outputCommitment, own }, message);
-    this.context.journal.setNote(noteOf(found), "cannot be defended");
+    this.context.journal.setNote(noteOf(found), "cannot be defended", id);
   }
 }
 

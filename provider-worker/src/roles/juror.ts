@@ -36,10 +36,10 @@ export class Juror implements Role {
   tick(now: number): Promise<void> {
     const { journal } = this.context;
     for (const modelId of this.models) this.#tasks.start(`enrol ${modelId}`, () => this.#enrol(modelId));
-    for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn", "JuryCaseClosed"])) {
+    for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn"])) {
       this.#tasks.start(`draw ${event.key}`, () => this.#draw(event));
     }
-    for (const event of journal.openEvents("JurorsDrawn", ["JuryCaseClosed"])) {
+    for (const event of journal.openEvents("JurorsDrawn")) {
       const jurors = event.args.jurors as string[];
       if (jurors.some((juror) => sameAddress(juror, this.context.provider))) {
         this.#tasks.start(`case ${event.key}`, (place) => this.#judge(event, now, place));

@@ -150,7 +150,7 @@ export class Prosecute implements Role {
   /** Once per posted trace. */
   #giveUp(found: CourtCase, posted: Posted, why: string): void {
     this.context.log.warn({ case: found.id, job: found.facts.jobId, why }, "nothing to prove");
-    this.context.journal.setNote(noteOf(found, posted), why);
+    this.context.journal.setNote(noteOf(found, posted), why, found.id);
   }
 }
 

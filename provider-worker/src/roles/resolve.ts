@@ -6,8 +6,8 @@ import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { findRequest, Phase, requestOf, sameAddress } from "./role.js";
 
-/** How the names of notes about resolved cases begin that are not paid for. */
-const TO_PAY = "to pay ";
+/** How the names of notes about resolved cases begin whose payments are not all made. */
+const UNPAID = "unpaid ";
 
 /**
  * Carries out rulings and has everyone paid: anyone may, so every worker that judges or audits does, and one that only
@@ -28,25 +28,21 @@ export class Resolve implements Role {
 
   tick(): Promise<void> {
     const { journal } = this.context;
-    for (const event of journal.openEvents("CaseOpened", ["CaseResolved"]).filter((each) => this.#isMine(each))) {
+    for (const event of journal.openEvents("CaseOpened").filter((each) => this.#isMine(each))) {
       this.#tasks.start(event.key, () => this.#resolve(event));
     }
-    for (const opened of this.#unpaid()) this.#tasks.start(`pay ${opened.key}`, () => this.#pay(opened));
+    this.#noteResolved();
+    for (const [key] of journal.notes(UNPAID)) this.#tasks.start(`pay ${key}`, () => this.#pay(key));
     return Promise.resolve();
   }
 
-  /** Resolved cases of which an arbiter may still hold something. Each resolution is read once. */
-  #unpaid(): ChainEvent[] {
+  /** Notes whose payments are to be looked after, so that nobody looks through all cases that ever were. */
+  #noteResolved(): void {
     const { journal } = this.context;
     const reader = this.options.everyCase ? "resolve every case" : "resolve own cases";
     journal.takeNew(reader, "CaseResolved", ({ key }) => {
       const [opened] = journal.events("CaseOpened", key);
-      if (opened && this.#isMine(opened)) journal.setNote(TO_PAY + key, "yes");
-    });
-    return [...journal.notes(TO_PAY).keys()].flatMap((caseId) => {
-      // A reorganisation may have taken the ruling back.
-      const resolved = journal.events("CaseResolved", caseId).length > 0;
-      return resolved ? journal.events("CaseOpened", caseId).slice(0, 1) : [];
+      if (opened && this.#isMine(opened)) journal.setNote(UNPAID + key, "yes", key);
     });
   }
 
@@ -82,14 +78,20 @@ export class Resolve implements Role {
     await submitter.send({ purpose: `close ${caseId}`, to: await contracts.jury.getAddress(), data, stillWanted });
   }
 
-  /** Until all that the arbiter holds went where it belongs. */
-  async #pay({ key: caseId, args }: ChainEvent): Promise<void> {
-    let paid = true;
-    if (await this.#isOf("jury", args.arbiter)) paid = await this.#payJurors(caseId);
-    else if (await this.#isOf("court", args.arbiter)) {
-      paid = (await this.#payDemandFees(caseId)) && (await this.#forwardReward(caseId));
-    }
-    if (paid) this.context.journal.dropNote(TO_PAY + caseId);
+  /** Looked after until all that the arbiter holds went where it belongs. */
+  async #pay(caseId: string): Promise<void> {
+    const { journal } = this.context;
+    const [opened] = journal.events("CaseOpened", caseId);
+    // A reorganisation took the ruling back: it is noted again when there is one again.
+    const isResolved = journal.events("CaseResolved", caseId).length > 0;
+    if (!opened || !isResolved || (await this.#isPaid(caseId, opened.args.arbiter)))
+      journal.removeNote(UNPAID + caseId);
+  }
+
+  async #isPaid(caseId: string, arbiter: unknown): Promise<boolean> {
+    if (await this.#isOf("jury", arbiter)) return this.#payJurors(caseId);
+    if (!(await this.#isOf("court", arbiter))) return true;
+    return (await this.#payDemandFees(caseId)) && (await this.#forwardReward(caseId));
   }
 
   async #payJurors(caseId: string): Promise<boolean> {

@@ -67,7 +67,7 @@ export function isDeclinable(error: unknown): boolean {
 /** Delivered jobs whose window is over and that nobody settled. */
 export function dueSettlements(context: RoleContext, now: number, limit: number): JobTerms[] {
   return context.journal
-    .openEvents("ResultSubmitted", ["JobPaid", "JobRefunded", "JobDisputed"])
+    .openEvents("ResultSubmitted", ["JobDisputed"])
     .filter((event) => isOurs(context, event) && Number(event.args.challengeableUntil) < now)
     .flatMap(({ key }) => findRequest(context.journal, key)?.terms ?? [])
     .slice(0, limit);

@@ -27,7 +27,7 @@ export class Serve implements Role {
   }
 
   tick(now: number): Promise<void> {
-    const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"]);
+    const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted"]);
     for (const event of open.filter((each) => isOurs(this.context, each))) {
       const { terms } = requestOf(this.context.journal, event.key);
       const done = terms.executionDeadline < now || this.context.journal.note(noteOf(terms)) !== undefined;
@@ -46,7 +46,7 @@ export class Serve implements Role {
     const to = await contracts.market.getAddress();
     if (output === undefined) {
       if (terms.stake === 0n) {
-        journal.setNote(noteOf(terms), "yes");
+        journal.setNote(noteOf(terms), "yes", job);
         return;
       }
       const data = contracts.market.interface.encodeFunctionData("decline", [terms]);

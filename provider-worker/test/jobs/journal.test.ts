@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -138,12 +137,14 @@ describe("The journal", () => {
       assert.equal(journal.checkpoint(), undefined);
     });
 
-    it("forgetting checkpoints nobody can need", () => {
+    it("forgetting checkpoints nobody can need, but never the first of all", () => {
       scan(1);
       scan(2);
       journal.advance([], { block: 3, hash: "hash 3" }, 3);
-      journal.rollBack(3);
-      assert.equal(journal.checkpoint(), undefined);
+      assert.deepEqual(
+        journal.checkpoints().map(({ block }) => block),
+        [1, 3],
+      );
     });
 
     it("knowing what is still open", () => {
@@ -155,9 +156,30 @@ describe("The journal", () => {
         event(4, "ResultSubmitted", "1"),
         event(5, "JobRefunded", "2"),
       );
-      assert.deepEqual(keys(journal.openEvents("JobRequested", ["ResultSubmitted", "JobRefunded"])), ["3"]);
-      assert.deepEqual(keys(journal.openEvents("JobRequested", ["ResultSubmitted"])), ["2", "3"]);
-      assert.deepEqual(keys(journal.openEvents("ResultSubmitted", ["JobPaid"])), ["1"]);
+      assert.deepEqual(keys(journal.openEvents("JobRequested", ["ResultSubmitted"])), ["3"]);
+      assert.deepEqual(keys(journal.openEvents("JobRequested")), ["1", "3"]);
+      assert.deepEqual(keys(journal.openEvents("ResultSubmitted")), ["1"]);
+    });
+
+    it("knowing that what ended on another branch is open again, and what ended before is not", () => {
+      scan(2, event(1, "JobRequested", "1"), event(2, "JobRequested", "2"), event(2, "JobRefunded", "2"));
+      scan(3, event(3, "JobPaid", "1"));
+      scan(4, event(4, "JobRefunded", "2"));
+      assert.deepEqual(keys(journal.openEvents("JobRequested")), []);
+      journal.rollBack(3);
+      assert.deepEqual(keys(journal.openEvents("JobRequested")), ["1"]);
+    });
+
+    it("knowing what had ended before its beginning was read, where a node left that out at first", () => {
+      scan(3, event(3, "JobPaid", "1"));
+      scan(4, event(1, "JobRequested", "1"), event(2, "JobRequested", "2"));
+      assert.deepEqual(keys(journal.openEvents("JobRequested")), ["2"]);
+    });
+
+    it("keeping a jury's case open that was resolved without it: its jurors' deposits wait for its end", () => {
+      scan(4, event(1, "CaseOpened", "3"), event(2, "JuryCaseOpened", "3"), event(4, "CaseResolved", "3"));
+      assert.deepEqual(keys(journal.openEvents("CaseOpened")), []);
+      assert.deepEqual(keys(journal.openEvents("JuryCaseOpened")), ["3"]);
     });
   });
 
@@ -168,7 +190,7 @@ describe("The journal", () => {
       journal.setNote("audited 5", "right");
       reopen();
       assert.equal(journal.note("audited 5"), "right");
-      journal.dropNote("audited 5");
+      journal.removeNote("audited 5");
       assert.equal(journal.note("audited 5"), undefined);
     });
 
@@ -187,60 +209,6 @@ describe("The journal", () => {
         journal.openTransactions().map(({ hash }) => hash),
         ["c"],
       );
-    });
-  });
-
-  describe("refuses", () => {
-    const openElsewhere = () => {
-      const module = new URL("../../src/jobs/journal.ts", import.meta.url).href;
-      const script = `import { Journal } from ${JSON.stringify(module)};
-        try { new Journal(${JSON.stringify(file)}); console.log("opened"); }
-        catch (error) { console.log(error.retryable, error.message); }`;
-      const child = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
-        encoding: "utf8",
-      });
-      return child.stdout + child.stderr;
-    };
-
-    it("a second process, until the first lets go", () => {
-      scan(1);
-      assert.match(openElsewhere(), /^true cannot open .*: is another worker using this data folder\?/);
-      journal.close();
-      assert.match(openElsewhere(), /^opened/);
-      journal = new Journal(file);
-    });
-
-    const assertDamaged = () => {
-      assert.throws(() => new Journal(file), {
-        name: "WorkerError",
-        retryable: false,
-        message: new RegExp(`${file} is damaged: `),
-      });
-      // Not on the way to be repaired by force: whoever restores it decides.
-      rmSync(file);
-      journal = new Journal(file);
-    };
-
-    it("a file that is no database", () => {
-      journal.close();
-      writeFileSync(file, "no database, but longer than a database's header would be, so that it is read".repeat(20));
-      assertDamaged();
-    });
-
-    it("a file that lost its end", () => {
-      for (let i = 0; i < 500; i++) journal.bindResult(String(i), `0x${"ab".repeat(32)}`);
-      journal.close();
-      truncateSync(file, Math.floor(statSync(file).size / 2));
-      assertDamaged();
-    });
-
-    it("a file with a broken page", () => {
-      for (let i = 0; i < 500; i++) journal.bindResult(String(i), `0x${"ab".repeat(32)}`);
-      journal.close();
-      const bytes = readFileSync(file);
-      bytes.fill(0xff, bytes.length - 4096);
-      writeFileSync(file, bytes);
-      assertDamaged();
     });
   });
 });

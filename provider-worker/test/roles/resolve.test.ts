@@ -24,7 +24,7 @@ describe("Resolving", () => {
     scene.happened("CaseOpened", id, { jobId: String(job), arbiter, outputCommitment: hash(job) });
   };
   /** Resolved cases that are not paid for. */
-  const waiting = () => [...scene.journal.notes("to pay ").keys()];
+  const waiting = () => [...scene.journal.notes("unpaid ").keys()];
   const purposes = () => scene.sent.map(({ purpose }) => purpose);
 
   it("carries out a ruling as soon as there is one", async () => {
