@@ -36,6 +36,7 @@ import type { WorkerSettings } from "./settings.js";
 const RPC_TIMEOUT_MS = 15_000;
 const RPC_ATTEMPTS = 3;
 const REPLACE_AFTER_LOOKS = 15;
+const PRUNE_EVERY_SECONDS = 600;
 
 export interface WorkerParts {
   settings: WorkerSettings;
@@ -71,6 +72,8 @@ export class Worker {
   readonly #server: ContentServer;
   readonly #reader: LogReader;
   readonly #metrics = new Metrics();
+  /** When to look again for something to forget. */
+  #pruneAt = 0;
   /** Undefined if the settings name no port. */
   readonly #metricsServer: MetricsServer | undefined;
 
@@ -151,8 +154,13 @@ export class Worker {
     if (!block) throw new WorkerError("the node has no latest block", true);
     for (const role of roles) await role.tick(block.timestamp);
     // After the roles: each has seen what is forgotten.
-    this.#journal.prune(Math.min(block.timestamp, Date.now() / 1000));
+    this.#prune(Math.min(block.timestamp, Date.now() / 1000));
     if (this.#metricsServer) await this.#measure(block.number);
+  }
+
+  /** Some at each look while there is something to forget. */
+  #prune(now: number): void {
+    if (now >= this.#pruneAt && this.#journal.prune(now) === 0) this.#pruneAt = now + PRUNE_EVERY_SECONDS;
   }
 
   async #measure(head: number): Promise<void> {
@@ -219,7 +227,7 @@ export class Worker {
       journal: this.#journal,
       submitter,
       executor,
-      tracer: new Tracer(this.#models, this.#courtModels, executor, this.#runtime),
+      tracer: new Tracer(this.#models, this.#courtModels, executor, this.#runtime, signal),
       provider: settings.provider,
       operator: wallet.address,
       metrics: this.#metrics,

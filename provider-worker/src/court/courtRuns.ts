@@ -1,9 +1,10 @@
 import type { CourtModel, GraphRuntime, JobTerms, TraceCommitment } from "@assay/sdk";
-import { commitTrace, initHash, runTrace } from "@assay/sdk";
+import { initHash, runTrace } from "@assay/sdk";
 
 import type { Executor } from "../jobs/executor.js";
 import { STAYS } from "../jobs/taskPool.js";
 import type { ModelCache } from "../models/modelCache.js";
+import { commitInThread } from "./commit.js";
 import type { CourtModels } from "./courtModels.js";
 
 /** A job's run on this machine, tensor by tensor. */
@@ -19,13 +20,15 @@ export class Tracer {
     private readonly courtModels: CourtModels,
     private readonly executor: Executor,
     private readonly runtime: GraphRuntime,
+    private readonly signal: AbortSignal,
   ) {}
 
   async trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
     await initHash();
     const model = await this.courtModels.read(terms.modelId, await this.models.fileOf(terms.modelId));
     const { tensors } = await this.executor.input(terms, inputUri, STAYS);
-    return { model, trace: commitTrace(model, await runTrace(model, tensors, this.runtime)) };
+    const trace = await runTrace(model, tensors, this.runtime);
+    return { model, trace: await commitInThread(model, trace, this.signal) };
   }
 }
 

@@ -69,8 +69,11 @@ export interface TraceCommitment {
   readonly outputRoot: Hex;
 }
 
+/** What a commitment to a trace needs of a model. */
+export type TraceOutline = Pick<CourtModel, "tensors" | "inputNames" | "outputNames" | "outputs">;
+
 /** Commits to a trace, each tensor in the layout of the graph. */
-export function commitTrace(model: CourtModel, trace: readonly Tensor[]): TraceCommitment {
+export function commitTrace(model: TraceOutline, trace: readonly Tensor[]): TraceCommitment {
   const tensors = model.tensors.map((meta, i) => {
     const tensor = trace[i];
     if (!tensor) throw new AssayError(`tensor ${i} of the trace is missing`);

@@ -34,13 +34,27 @@ function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
  */
 export class MerkleTree {
   readonly leafCount: number;
-  /** 32-byte hashes packed end to end, from the leaves to the root. */
-  readonly #levels: Uint8Array[];
+  readonly #levels: readonly Uint8Array[];
 
-  private constructor(leafHashes: Uint8Array) {
-    this.leafCount = leafHashes.length / HASH;
-    this.#levels = [leafHashes];
-    for (let level = leafHashes; level.length > HASH; this.#levels.push(level)) level = parents(level);
+  private constructor(levels: readonly Uint8Array[]) {
+    this.leafCount = (levels[0]?.length ?? 0) / HASH;
+    this.#levels = levels;
+  }
+
+  static #over(leafHashes: Uint8Array): MerkleTree {
+    const levels = [leafHashes];
+    for (let level = leafHashes; level.length > HASH; levels.push(level)) level = parents(level);
+    return new MerkleTree(levels);
+  }
+
+  /** A tree out of another thread, from its `levels`. They are believed. */
+  static fromLevels(levels: readonly Uint8Array[]): MerkleTree {
+    return new MerkleTree(levels);
+  }
+
+  /** 32-byte hashes packed end to end, from the leaves to the root: what a copy is made from. */
+  get levels(): readonly Uint8Array[] {
+    return this.#levels;
   }
 
   /** Over `data` cut into chunks, the last one filled up with zeros. */
@@ -54,20 +68,20 @@ export class MerkleTree {
       preimage.fill(0, 1 + chunk.length);
       hashes.set(keccak256(preimage), HASH * i);
     }
-    return new MerkleTree(hashes);
+    return MerkleTree.#over(hashes);
   }
 
   static fromLeaves(leaves: readonly Uint8Array[]): MerkleTree {
     const hashes = new Uint8Array(HASH * leaves.length);
     leaves.forEach((leaf, i) => hashes.set(leafHash(leaf), HASH * i));
-    return new MerkleTree(hashes);
+    return MerkleTree.#over(hashes);
   }
 
   /** Over leaves that are hashes already, such as the Merkle roots of a trace. */
   static fromHashes(leaves: readonly string[]): MerkleTree {
     const hashes = new Uint8Array(HASH * leaves.length);
     leaves.forEach((leaf, i) => hashes.set(bytes32(leaf), HASH * i));
-    return new MerkleTree(hashes);
+    return MerkleTree.#over(hashes);
   }
 
   /** Zero for a tree without leaves. */
