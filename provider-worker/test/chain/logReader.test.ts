@@ -119,7 +119,10 @@ describe("The log reader", () => {
     await reader.poll();
     const before = read();
     chain.drop(4);
-    await assert.rejects(reader.poll(), { retryable: true, message: /behind block 10/ });
+    await assert.rejects(reader.poll(), {
+      retryable: true,
+      message: /behind block 10 read before: it is syncing, or its chain was started anew and needs another dataDir/,
+    });
     assert.deepEqual(read(), before);
   });
 
@@ -154,6 +157,52 @@ describe("The log reader", () => {
       assert.deepEqual(chain.asked, [{ fromBlock: 13 - depth, toBlock: 12 }]);
     });
   }
+
+  describe("on a chain that is another one as far down as it can tell", () => {
+    const poll = async (blocks: number) => {
+      chain.mineMany(blocks);
+      await readerWith({ chunkBlocks: 1000 }).poll();
+    };
+
+    it("says so instead of forgetting more than 10,000 blocks", async () => {
+      await poll(5);
+      await poll(10_500);
+      const before = read();
+      chain.reorg(chain.head);
+      await assert.rejects(readerWith().poll(), {
+        retryable: true,
+        message: /no block that was read before is on the node's chain, from 5 to 10505: .* another dataDir/,
+      });
+      assert.deepEqual(read(), before);
+    });
+
+    it("begins again at the first block that it ever read up to, if that is still there", async () => {
+      await poll(5);
+      await poll(10_500);
+      chain.reorg(chain.head - 5);
+      chain.asked.length = 0;
+      await readerWith({ chunkBlocks: 20_000 }).poll();
+      assertAllRead();
+      assert.deepEqual(chain.asked, [{ fromBlock: 6, toBlock: 10_505 }]);
+    });
+
+    it("begins again at its start block where it has not read far", async () => {
+      await poll(5);
+      await poll(20);
+      chain.reorg(chain.head);
+      await readerWith().poll();
+      assertAllRead();
+    });
+
+    it("forgets nothing before it was asked whether this is the journal's chain", async () => {
+      await poll(5);
+      const before = read();
+      chain.reorg(2);
+      const requireChain = () => Promise.reject(new Error("of another chain"));
+      await assert.rejects(readerWith({ requireChain }).poll(), /of another chain/);
+      assert.deepEqual(read(), before);
+    });
+  });
 
   it("forgets a log whose transaction is on no block any more", async () => {
     const reader = readerWith();

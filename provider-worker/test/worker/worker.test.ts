@@ -13,6 +13,7 @@ import { encryptKeystoreJson, Wallet } from "ethers";
 import pino from "pino";
 
 import { freePort } from "../../../scripts/demo/workers.js";
+import { JournalError } from "../../src/errors.js";
 import { Journal } from "../../src/jobs/journal.js";
 import { settingsSchema } from "../../src/settings.js";
 import { Worker } from "../../src/worker.js";
@@ -147,6 +148,35 @@ describe("The worker", () => {
       live(() => Promise.resolve()),
       /no market at/,
     );
+  });
+
+  it("does not work with the journal of a chain that was started anew since", async () => {
+    const settled = () => Promise.resolve();
+    await live(settled);
+    rpc.answers.eth_getBlockByNumber = blockOf(HEAD + 1, NOW);
+    await assert.rejects(live(settled), {
+      name: "JournalError",
+      retryable: false,
+      message:
+        /is about chain 31337 with first block 0x0+9 .* lead to chain 31337 with first block 0x0+a .* another dataDir/,
+    });
+    rpc.answers.eth_getBlockByNumber = blockOf(HEAD, NOW);
+    await live(settled);
+  });
+
+  it("ends when its journal fails, instead of going on without it", async (test) => {
+    const failure = new JournalError("cannot write the journal: the disk is full", true);
+    let broken = 0;
+    const failed = live(async () => {
+      await rpc.until("eth_getBalance", 1);
+      test.mock.method(Journal.prototype, "checkpoint", () => {
+        broken++;
+        throw failure;
+      });
+      await new Promise(() => undefined);
+    });
+    await assert.rejects(failed, (error) => error === failure);
+    assert.equal(broken, 1);
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
