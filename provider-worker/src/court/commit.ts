@@ -46,7 +46,7 @@ export async function commitInThread(
 function answerOf(thread: Worker, signal: AbortSignal): Promise<Committed> {
   return new Promise((resolve, reject) => {
     thread.once("message", resolve);
-    thread.once("error", (error) => {
+    thread.once("error", (error: Error) => {
       reject(new WorkerError(`the thread that commits to a trace failed: ${error.message}`, true, { cause: error }));
     });
     thread.once("exit", () => {
