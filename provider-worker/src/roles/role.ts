@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
 import type { Tracer } from "../court/courtRuns.js";
-import { ContentError, WorkerError } from "../errors.js";
+import { ContentError, JournalError, WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
 import type { Metrics } from "../metrics.js";
@@ -56,6 +56,8 @@ export function requestOf(journal: Journal, job: string): JobOrder {
 
 /** Whether a job that failed with this error fails again however often it is tried. */
 export function isHopeless(error: unknown): boolean {
+  // That the journal failed says nothing about the job.
+  if (error instanceof JournalError) return false;
   return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { JobStatus, TensorError } from "@assay/sdk";
 
-import { ContentError, InferenceError, WorkerError } from "../../src/errors.js";
+import { ContentError, InferenceError, JournalError, WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
 import { calm, gate, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
@@ -226,6 +226,16 @@ describe("Serving", () => {
     scene.requested(3);
     await tick();
     assert.equal(scene.calls("submit").length, 1);
+  });
+
+  it("does not decline because its journal failed", async () => {
+    scene.requested(7);
+    scene.journal.bindResult = () => {
+      throw new JournalError("journal.sqlite is damaged");
+    };
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.match(scene.warnings.join(""), /job not delivered yet/);
   });
 
   it("does not decline because the worker was stopped in the middle", async () => {
