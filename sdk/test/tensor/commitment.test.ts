@@ -17,6 +17,7 @@ import {
   LEAF_BYTES,
   locateElement,
   makeTensor,
+  MerkleTree,
   onnxCode,
   proveLeaf,
   TENSOR_V1,
@@ -198,6 +199,16 @@ describe("leaf proofs", () => {
       assert.equal(verifyLeaf(vector.header.merkleRoot, made.leaf, index, vector.header.nLeaves, proof), true);
     });
   }
+
+  it("come out of a tree that was made from another's levels as out of that one", () => {
+    for (let nLeaves = 0; nLeaves <= 9; nLeaves++) {
+      const data = new Random(nLeaves).bytes(nLeaves * LEAF_BYTES);
+      const { tree } = commitTensor(makeTensor("uint8", [data.length], data));
+      const copy = MerkleTree.fromLevels(structuredClone(tree.levels));
+      assert.deepEqual([copy.root, copy.leafCount], [tree.root, nLeaves]);
+      for (let index = 0; index < nLeaves; index++) assert.deepEqual(copy.proof(index), tree.proof(index));
+    }
+  });
 
   it("holds only for the right leaf, index, count and length", () => {
     for (let nLeaves = 1; nLeaves <= 20; nLeaves++) {
