@@ -164,6 +164,34 @@ describe("The worker", () => {
     await live(settled);
   });
 
+  it("forgets jobs of long ago, but none because a node says that it is later than it is", async () => {
+    const file = path.join(folder, "data", "journal.sqlite");
+    const head = 30_000;
+    const { hash } = blockOf(head, NOW) as { hash: string };
+    const [old, recent] = [1000, Math.floor(Date.now() / 1000) - 60];
+    const before = new Journal(file);
+    const life = [old, recent].flatMap((deadline, i) =>
+      ["JobRequested", "ResultSubmitted", "JobPaid"].map((name, block) => ({
+        ...{ block, blockHash: `hash ${block}`, logIndex: i, name, key: String(deadline) },
+        args: { provider: address(0xb0b), terms: { executionDeadline: String(deadline) } },
+      })),
+    );
+    before.advance(life, { block: head, hash }, 0);
+    before.bindResult(String(recent), "0xaa");
+    before.close();
+    const inAHundredYears = recent + 100 * 365 * 86_400;
+    Object.assign(rpc.answers, {
+      eth_blockNumber: `0x${head.toString(16)}`,
+      eth_getBlockByNumber: blockOf(head, inAHundredYears),
+    });
+    await live(() => rpc.until("eth_getBalance", 2));
+    const after = new Journal(file);
+    assert.deepEqual(after.events("JobRequested", String(old)), []);
+    assert.equal(after.events("JobRequested", String(recent)).length, 1);
+    assert.equal(after.resultOf(String(recent)), "0xaa");
+    after.close();
+  });
+
   it("ends when its journal fails, instead of going on without it", async (test) => {
     const failure = new JournalError("cannot write the journal: the disk is full", true);
     let broken = 0;
