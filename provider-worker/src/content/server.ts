@@ -1,10 +1,16 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
+import { pipeline } from "node:stream/promises";
 
 import { TensorError } from "@assay/sdk";
 
 import { close, listen } from "../listen.js";
-import type { ContentStore } from "./store.js";
+import { originOf, originOfConnection } from "./origin.js";
+import type { Every } from "./pace.js";
+import { everyInterval, Pace } from "./pace.js";
+import type { ShareLimits } from "./shares.js";
+import { Shares } from "./shares.js";
+import type { ContentKind, ContentStore } from "./store.js";
 import { StoreFullError } from "./store.js";
 
 export interface ContentServerOptions {
@@ -14,36 +20,60 @@ export interface ContentServerOptions {
   maxUploadBytes: number;
   /** Told the HTTP status of every upload that is refused. */
   onRefused?: (status: number) => void;
+  /** How slow transfers are noticed, and how many downloads there may be at once; others only in tests. */
+  every?: Every;
+  downloads?: ShareLimits;
 }
 
-const REQUEST_TIMEOUT_MS = 30_000;
-const MAX_CONNECTIONS = 256;
-/** Bytes in memory at once, in largest uploads. */
-const HELD_UPLOADS = 4;
+/** Of a whole request, and of a connection on which nothing moves. */
+const TIMEOUT_MS = 30_000;
+const CONNECTIONS = { total: 256, perOrigin: 64 } as const;
+/** At once. One takes a few buffers of 64 KiB, whatever the size of its file. */
+const DOWNLOADS = { total: 128, perOrigin: 32 } as const;
+/** Bytes of uploads in memory at once, in largest uploads. */
+const HELD_UPLOADS = { total: 4, perOrigin: 2 } as const;
 const PATH = /^\/(tensors|files)\/(0x[0-9a-f]{64})$/;
 
 /**
  * Serves the content store over HTTP: `GET /tensors/<commitment>`, `GET /files/<sha256>`, and `PUT /tensors/<commitment>`
- * for inputs. An upload is kept only if it is what its name says, so nobody can plant or replace anything.
+ * for inputs. An upload is kept only if it is what its name says, so nobody can plant or replace anything. A download is
+ * sent as it lies on disk: its reader checks it. However idle or slow some strangers are, others get their answers.
  */
 export class ContentServer {
   readonly #server: Server;
-  /** Bytes of uploads and downloads under way. */
-  #held = 0;
+  readonly #every: Every;
+  readonly #connections = new Shares(CONNECTIONS);
+  readonly #downloads: Shares;
+  /** In bytes. */
+  readonly #uploads: Shares;
 
   constructor(
     private readonly store: ContentStore,
     private readonly options: ContentServerOptions,
   ) {
+    this.#every = options.every ?? everyInterval;
+    this.#downloads = new Shares(options.downloads ?? DOWNLOADS);
+    this.#uploads = new Shares({
+      total: HELD_UPLOADS.total * options.maxUploadBytes,
+      perOrigin: HELD_UPLOADS.perOrigin * options.maxUploadBytes,
+    });
     this.#server = createServer((request, response) => {
       this.#handle(request, response).catch(() => {
         if (!response.headersSent) reply(response, 500, "failed");
         else response.destroy();
       });
     });
-    this.#server.requestTimeout = REQUEST_TIMEOUT_MS;
-    this.#server.headersTimeout = REQUEST_TIMEOUT_MS;
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.requestTimeout = TIMEOUT_MS;
+    this.#server.headersTimeout = TIMEOUT_MS;
+    this.#server.timeout = TIMEOUT_MS;
+    this.#server.on("connection", (socket) => {
+      const origin = originOfConnection(socket);
+      if (!this.#connections.take(origin)) socket.destroy();
+      else
+        socket.once("close", () => {
+          this.#connections.give(origin);
+        });
+    });
   }
 
   /** Listens; resolves with the port in use. */
@@ -68,7 +98,7 @@ export class ContentServer {
       if (size === undefined) reply(response, 404, "not here");
       else response.writeHead(200, { "content-type": "application/octet-stream", "content-length": size }).end();
     } else if (request.method === "GET") {
-      await this.#send(response, kind, name);
+      await this.#send(request, response, kind, name);
     } else if (request.method === "PUT" && kind === "tensors") {
       await this.#receive(request, response, name);
     } else {
@@ -81,53 +111,56 @@ export class ContentServer {
     reply(response, status, message);
   }
 
-  async #send(response: ServerResponse, kind: "tensors" | "files", name: string): Promise<void> {
-    const size = (await this.store.sizeOf(kind, name)) ?? 0;
-    if (this.#isBusy(size)) {
+  async #send(request: IncomingMessage, response: ServerResponse, kind: ContentKind, name: string): Promise<void> {
+    const origin = originOf(request);
+    if (!this.#downloads.take(origin)) {
       reply(response, 503, "busy: try again");
       return;
     }
-    this.#held += size;
+    const pace = new Pace(this.#every, () => request.socket.destroy());
     try {
-      const bytes = await this.store.get(kind, name);
-      if (!bytes) {
+      const found = await this.store.open(kind, name);
+      if (!found) {
         reply(response, 404, "not here");
         return;
       }
-      response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes.length });
-      // Held until it is sent or the reader is gone.
-      await new Promise((resolve) => {
-        response.once("close", resolve).end(bytes);
-      });
+      response.writeHead(200, { "content-type": "application/octet-stream", "content-length": found.size });
+      await pipeline(found.stream, (chunks: AsyncIterable<Buffer>) => measured(chunks, pace), response);
     } finally {
-      this.#held -= size;
+      pace.stop();
+      this.#downloads.give(origin);
     }
   }
 
-  /** Whether this many more bytes in memory are too many: strangers must not fill it. One file always fits. */
-  #isBusy(size: number): boolean {
-    return this.#held > 0 && this.#held + size > HELD_UPLOADS * this.options.maxUploadBytes;
-  }
-
   async #receive(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
+    const origin = originOf(request);
     const chunks: Buffer[] = [];
     let size = 0;
+    const stop = (status: number, message: string) => {
+      this.#refuse(response, status, message);
+      request.destroy();
+    };
+    const pace = new Pace(this.#every, () => {
+      stop(408, "too slow");
+    });
     try {
-      for await (const chunk of request as AsyncIterable<Buffer>) {
-        const busy = this.#isBusy(chunk.length);
-        size += chunk.length;
-        this.#held += chunk.length;
-        if (busy || size > this.options.maxUploadBytes) {
-          if (busy) this.#refuse(response, 503, "busy: try again");
-          else this.#refuse(response, 413, `more than ${this.options.maxUploadBytes} bytes`);
-          request.destroy();
+      for await (const chunk of measured(request as AsyncIterable<Buffer>, pace)) {
+        if (size + chunk.length > this.options.maxUploadBytes) {
+          stop(413, `more than ${this.options.maxUploadBytes} bytes`);
           return;
         }
+        if (!this.#uploads.take(origin, chunk.length)) {
+          stop(503, "busy: try again");
+          return;
+        }
+        size += chunk.length;
         chunks.push(chunk);
       }
+      pace.stop();
       await this.#keep(response, name, Buffer.concat(chunks));
     } finally {
-      this.#held -= size;
+      pace.stop();
+      this.#uploads.give(origin, size);
     }
   }
 
@@ -142,6 +175,13 @@ export class ContentServer {
         this.#refuse(response, 507, "the store is full of open jobs: try later");
       else throw error;
     }
+  }
+}
+
+async function* measured(chunks: AsyncIterable<Buffer>, pace: Pace): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    pace.moved(chunk.length);
+    yield chunk;
   }
 }
 

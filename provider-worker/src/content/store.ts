@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
+import type { Readable } from "node:stream";
 
 import { unpackBundle } from "@assay/sdk";
 
@@ -43,9 +44,9 @@ export interface ShelfOptions {
 export type ContentStoreOptions = Record<ContentKind, ShelfOptions>;
 
 /**
- * What the worker keeps on disk, by content: tensor bundles by their commitment, other files by sha-256. Every read is
- * checked again, so a damaged file is as good as absent. When one kind outgrows its limit, the oldest that nobody needs
- * go first.
+ * What the worker keeps on disk, by content: tensor bundles by their commitment, other files by sha-256. What is taken in
+ * is checked, and again what the worker itself reads, so a damaged file is as good as absent. When one kind outgrows its
+ * limit, the oldest that nobody needs go first.
  */
 export class ContentStore {
   /** One thing is written at a time, so that the count of bytes is right. */
@@ -92,6 +93,28 @@ export class ContentStore {
   async get(kind: ContentKind, name: string): Promise<Uint8Array | undefined> {
     const bytes = await readFile(this.pathOf(kind, name)).catch(() => undefined);
     return bytes && isContent(kind, name, bytes) ? bytes : undefined;
+  }
+
+  /**
+   * A file to be sent on, which takes little memory however large it is; undefined if it is not here. Not checked against
+   * its name: whoever asked for it by hash or commitment does that.
+   */
+  async open(kind: ContentKind, name: string): Promise<{ size: number; stream: Readable } | undefined> {
+    let file;
+    try {
+      file = await open(this.pathOf(kind, name), "r");
+    } catch (error) {
+      // Nothing else must pass for absence: who is told so gives up for good.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+    try {
+      const { size } = await file.stat();
+      return { size, stream: file.createReadStream() };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   /** Bytes of a file, undefined if it is not here. Not checked against its name: for whoever does not read it. */
