@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 
 import { Wallet } from "ethers";
 
@@ -15,15 +15,7 @@ export async function createKeystore(file: string, password: string, privateKey?
 
 /** Opens a keystore; refuses one that others on the machine can read. */
 export async function openKeystore(file: string, password: string): Promise<Wallet> {
-  let json: string;
-  try {
-    json = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new WorkerError(`cannot read the keystore ${file}: run assay-worker init`, false, { cause: error });
-  }
-  if (process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0) {
-    throw new WorkerError(`${file} can be read by others: chmod 600 ${file}`);
-  }
+  const json = readSecret(file, `cannot read the keystore ${file}: run assay-worker init`);
   try {
     const wallet = await Wallet.fromEncryptedJson(json, password);
     return new Wallet(wallet.privateKey);
@@ -33,15 +25,32 @@ export async function openKeystore(file: string, password: string): Promise<Wall
   }
 }
 
-/** The password from ASSAY_PASSWORD, which is then removed from the environment, or from a file. */
+/**
+ * The password from ASSAY_PASSWORD, which is then removed from the environment, or from a file, which others on the
+ * machine must not be able to read.
+ */
 export function readPassword(environment: NodeJS.ProcessEnv, file: string | undefined): string {
   const given = environment.ASSAY_PASSWORD;
   delete environment.ASSAY_PASSWORD;
   if (given !== undefined) return given;
   if (file === undefined) throw new WorkerError("no password: set ASSAY_PASSWORD or passwordFile");
+  return readSecret(file, `cannot read the password file ${file}`).replace(/\r?\n$/, "");
+}
+
+/** The text of a file that its owner alone can read: what others have read is no secret. */
+function readSecret(file: string, unreadable: string): string {
+  let opened: number;
   try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    opened = openSync(file, "r");
   } catch (error) {
-    throw new WorkerError(`cannot read the password file ${file}`, false, { cause: error });
+    throw new WorkerError(unreadable, false, { cause: error });
+  }
+  try {
+    if (process.platform !== "win32" && (fstatSync(opened).mode & 0o077) !== 0) {
+      throw new WorkerError(`${file} can be read by others: chmod 600 ${file}`);
+    }
+    return readFileSync(opened, "utf8");
+  } finally {
+    closeSync(opened);
   }
 }

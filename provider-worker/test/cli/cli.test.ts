@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -19,6 +19,7 @@ const PASSWORD = "correct horse battery staple";
 const KEY = `0x${"4b".repeat(32)}`;
 const OPERATOR = new Wallet(KEY).address;
 const PROVIDER = address(0xa11ce);
+const posix = { skip: process.platform === "win32" && "it has no mode bits" };
 const API_KEY = "k3yk3yk3yk3yk3yk3yk3y";
 
 let folder: string;
@@ -221,6 +222,19 @@ describe("assay-worker", () => {
       assert.match(out, /WRONG deployment .*lacks addresses/);
       assert.match(out, /WRONG keystore .*wrong password, or no keystore/);
       assert.match(out, /ok {4}chain 31337/);
+    });
+
+    it("says of a password file that others can read what to do, as start does", posix, async () => {
+      writeFileSync(path.join(home, "password"), PASSWORD, { mode: 0o600 });
+      settings({ passwordFile: "password" });
+      assert.equal((await run(["-s", file, "doctor"])).code, 0);
+      chmodSync(path.join(home, "password"), 0o644);
+      const doctor = await run(["-s", file, "doctor"]);
+      assert.equal(doctor.code, 1);
+      assert.match(doctor.out, /WRONG keystore .*password can be read by others: chmod 600/);
+      const start = await run(["-s", file, "start"]);
+      assert.equal(start.code, 64);
+      assert.match(start.err, /password can be read by others: chmod 600/);
     });
 
     it("reports every bad setting at once", async () => {

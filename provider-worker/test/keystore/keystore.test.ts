@@ -104,10 +104,26 @@ describe("The password", () => {
     ["two lines\nof it\n", "two lines\nof it"],
   ] as const) {
     it(`comes from a file: ${JSON.stringify(written)}`, () => {
-      writeFileSync(file, written);
+      writeFileSync(file, written, { mode: 0o600 });
       assert.equal(readPassword({}, file), read);
     });
   }
+
+  it("does not come from a file that others on the machine can read", { skip: !posix }, () => {
+    const shared = path.join(path.dirname(file), "shared");
+    writeFileSync(shared, PASSWORD);
+    for (const mode of [0o640, 0o604, 0o660, 0o610]) {
+      chmodSync(shared, mode);
+      assert.throws(() => readPassword({}, shared), {
+        name: "WorkerError",
+        message: `${shared} can be read by others: chmod 600 ${shared}`,
+      });
+    }
+    chmodSync(shared, 0o400);
+    assert.equal(readPassword({}, shared), PASSWORD);
+    chmodSync(shared, 0o644);
+    assert.equal(readPassword({ ASSAY_PASSWORD: "from here" }, shared), "from here");
+  });
 
   it("is asked for by both its names where there is none", () => {
     assert.throws(() => readPassword({}, undefined), /set ASSAY_PASSWORD or passwordFile/);
