@@ -1,11 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import type { Tensor } from "@assay/sdk";
 
 import { InferenceError } from "../errors.js";
+import { residentMb } from "./memory.js";
 import type { Request, Response } from "./protocol.js";
 
 /** Runs one model. */
@@ -137,15 +137,5 @@ export class ChildRunner implements ModelRunner {
         if (error) onExit(child.exitCode, child.signalCode);
       });
     });
-  }
-}
-
-/** Resident memory of a process in MB; zero where /proc does not tell. */
-function residentMb(pid: number | undefined): number {
-  try {
-    const pages = Number(readFileSync(`/proc/${String(pid)}/statm`, "utf8").split(" ")[1]);
-    return (pages * 4096) / 2 ** 20;
-  } catch {
-    return 0;
   }
 }
