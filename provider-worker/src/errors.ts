@@ -35,10 +35,13 @@ export class InferenceError extends WorkerError {
   override name = "InferenceError";
 
   constructor(
-    /** `external`: the model names files besides its own; `output`: it puts out too much. */
-    readonly reason: "timeout" | "crash" | "memory" | "rejected" | "external" | "output",
+    /**
+     * `external`: the model names files besides its own; `output`: it puts out too much; `changed`: its file is not the
+     * one that was checked, and once it is fetched again may be.
+     */
+    readonly reason: "timeout" | "crash" | "memory" | "rejected" | "external" | "output" | "changed",
     message: string,
   ) {
-    super(message, false);
+    super(message, reason === "changed");
   }
 }

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+
 import * as ort from "onnxruntime-node";
 
 import { requireSelfContained } from "../inference/selfContained.js";
@@ -8,7 +10,7 @@ import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
 const [source = "", target = ""] = process.argv.slice(2);
 
 try {
-  await requireSelfContained(source);
+  requireSelfContained(await readFile(source));
   const session = await ort.InferenceSession.create(source, {
     ...SESSION_OPTIONS,
     graphOptimizationLevel: "basic",

@@ -1,5 +1,7 @@
+import { readFile } from "node:fs/promises";
+
 import type { Tensor } from "@assay/sdk";
-import { dtypeFromOrt, makeTensor, toTypedArray } from "@assay/sdk";
+import { contentHash, dtypeFromOrt, makeTensor, toTypedArray } from "@assay/sdk";
 import * as ort from "onnxruntime-node";
 
 import { InferenceError } from "../errors.js";
@@ -15,9 +17,12 @@ async function answer(request: Request): Promise<Response> {
   try {
     if (request.kind === "load") {
       maxOutputBytes = request.outputBytes;
-      await requireSelfContained(request.path);
-      session = await ort.InferenceSession.create(request.path, SESSION_OPTIONS);
-      return { id, kind: "loaded", inputs: [...session.inputNames], outputs: [...session.outputNames] };
+      const model = await read(request.path);
+      const sha256 = contentHash(model);
+      requireSame(request, sha256);
+      requireSelfContained(model);
+      session = await ort.InferenceSession.create(model, SESSION_OPTIONS);
+      return { id, kind: "loaded", sha256, inputs: [...session.inputNames], outputs: [...session.outputNames] };
     }
     if (!session) throw new Error("no model is loaded");
     const feeds = Object.fromEntries(request.inputs.map(([name, tensor]) => [name, toOrt(tensor)]));
@@ -32,6 +37,21 @@ async function answer(request: Request): Promise<Response> {
   } catch (error) {
     const reason = error instanceof InferenceError ? error.reason : "rejected";
     return { id, kind: "failed", reason, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function read(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new InferenceError("changed", `the model cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** Of the bytes that the session is made of: a file that is read a second time may be another one. */
+function requireSame({ path, sha256 }: { path: string; sha256: string | undefined }, found: string): void {
+  if (sha256 !== undefined && sha256 !== found) {
+    throw new InferenceError("changed", `the model ${path} has sha-256 ${found}, not ${sha256}`);
   }
 }
 

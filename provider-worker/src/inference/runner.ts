@@ -44,11 +44,13 @@ export class ChildRunner implements ModelRunner {
   private constructor(
     private readonly path: string,
     private readonly limits: RunnerLimits,
+    /** Of the model; once it was loaded, no child loads another one. */
+    private sha256: string | undefined,
   ) {}
 
-  /** Starts a child with the model at `path`. */
-  static async start(path: string, limits: RunnerLimits): Promise<ChildRunner> {
-    const runner = new ChildRunner(path, limits);
+  /** Starts a child with the model at `path`, which must have this hash if one is given. */
+  static async start(path: string, limits: RunnerLimits, sha256?: string): Promise<ChildRunner> {
+    const runner = new ChildRunner(path, limits, sha256);
     await runner.#load();
     return runner;
   }
@@ -81,8 +83,10 @@ export class ChildRunner implements ModelRunner {
     this.#child = child;
     try {
       const { outputBytes = Infinity } = this.limits;
-      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path: this.path, outputBytes });
+      const { path, sha256 } = this;
+      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path, sha256, outputBytes });
       if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
+      this.sha256 = response.sha256;
       this.inputs = response.inputs;
       this.outputs = response.outputs;
     } catch (error) {

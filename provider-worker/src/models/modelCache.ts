@@ -6,7 +6,7 @@ import { isProven } from "../court/courtModels.js";
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
 import { sha256 } from "../content/store.js";
-import { ContentError } from "../errors.js";
+import { ContentError, InferenceError } from "../errors.js";
 import type { ModelRunner, RunnerLimits } from "../inference/runner.js";
 import { ChildRunner } from "../inference/runner.js";
 import { readGolden, requireGolden } from "./golden.js";
@@ -17,8 +17,8 @@ export interface ModelCacheOptions extends RunnerLimits {
   maxRunners: number;
 }
 
-/** Starts a runner for a verified model file. */
-export type StartRunner = (path: string, limits: RunnerLimits) => Promise<ModelRunner>;
+/** Starts a runner for a verified model file, which it must hold to its hash whenever it reads it. */
+export type StartRunner = (path: string, limits: RunnerLimits, sha256: string) => Promise<ModelRunner>;
 
 interface Kept {
   runner: Promise<ModelRunner>;
@@ -43,7 +43,7 @@ export class ModelCache {
     private readonly options: ModelCacheOptions,
     /** For models that the proof court judges. */
     private readonly courtModels: Pick<CourtModels, "read">,
-    private readonly startRunner: StartRunner = (path, limits) => ChildRunner.start(path, limits),
+    private readonly startRunner: StartRunner = (...given) => ChildRunner.start(...given),
   ) {}
 
   /** Runs a model: its runner stays until `act` ended. A model that fails to load is tried again on the next call. */
@@ -51,9 +51,14 @@ export class ModelCache {
     const kept = this.#take(modelId);
     try {
       return await act(await kept.runner);
+    } catch (error) {
+      if (error instanceof InferenceError && error.reason === "changed") this.#forget(modelId, kept);
+      throw error;
     } finally {
       kept.users--;
       this.#stopIdle();
+      // One that was forgotten goes with the last who runs it.
+      if (kept.users === 0 && this.#kept.get(modelId.toString()) !== kept) stopLater(kept.runner);
     }
   }
 
@@ -91,15 +96,18 @@ export class ModelCache {
     return kept;
   }
 
+  /** A model whose file is not what it was: the next call fetches it again. */
+  #forget(modelId: bigint, kept: Kept): void {
+    const key = modelId.toString();
+    if (this.#kept.get(key) === kept) this.#kept.delete(key);
+  }
+
   #stopIdle(): void {
     for (const [key, { runner, users }] of this.#kept) {
       if (this.#kept.size <= this.options.maxRunners) return;
       if (users > 0) continue;
       this.#kept.delete(key);
-      // One that failed to load is gone already: this one is there.
-      void runner.then((idle) => {
-        idle.stop();
-      });
+      stopLater(runner);
     }
   }
 
@@ -110,7 +118,7 @@ export class ModelCache {
     const file = await this.#fetch(fileHash, textOf(spec, "modelUri"));
     if (isProven(spec.profile)) await this.courtModels.read(modelId, file);
     const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri")));
-    const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options);
+    const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options, fileHash);
     try {
       await requireGolden(runner, golden);
     } catch (error) {
@@ -133,4 +141,14 @@ export class ModelCache {
     await this.store.putFile(bytes);
     return bytes;
   }
+}
+
+/** Stops a runner once it is there; one that failed to load is gone already. */
+function stopLater(runner: Promise<ModelRunner>): void {
+  runner.then(
+    (ready) => {
+      ready.stop();
+    },
+    () => undefined,
+  );
 }

@@ -5,6 +5,7 @@ import path from "node:path";
 import type { TestContext } from "node:test";
 import { describe, it } from "node:test";
 
+import { sha256 } from "../../src/content/store.js";
 import type { InferenceError } from "../../src/errors.js";
 import { ChildRunner } from "../../src/inference/runner.js";
 import { eventually } from "../support/eventually.js";
@@ -20,9 +21,12 @@ const children = (): number[] =>
 const gone = (pid: number) => eventually(`process ${pid} ends`, () => !children().includes(pid));
 
 /** A runner that is stopped whatever becomes of its test, and its process. */
-async function start(test: TestContext): Promise<{ runner: ChildRunner; pid: number }> {
+async function start(
+  test: TestContext,
+  file = modelFile("digits_mlp_fp32.onnx"),
+): Promise<{ runner: ChildRunner; pid: number }> {
   const before = children();
-  const runner = await ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), LIMITS);
+  const runner = await ChildRunner.start(file, LIMITS);
   test.after(() => {
     runner.stop();
   });
@@ -84,5 +88,47 @@ describe("An inference process", options, () => {
     process.kill(pid, "SIGKILL");
     await assert.rejects(running, { reason: "crash" });
     assert.equal((await runner.run(new Map([["x", x]]))).size, 2);
+  });
+
+  it("is not started again on another model that somebody put into its file", async (test) => {
+    const folder = mkdtempSync(path.join(tmpdir(), "assay-changed-"));
+    test.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const [x] = samples("digits").x;
+    assert.ok(x);
+    const file = path.join(folder, "model.onnx");
+    const changed = { reason: "changed", retryable: true };
+    const model = readFileSync(modelFile("digits_mlp_fp32.onnx"));
+    writeFileSync(file, model);
+    const { runner, pid } = await start(test, file);
+    const ask = () => runner.run(new Map([["x", x]]));
+
+    process.kill(pid, "SIGKILL");
+    await gone(pid);
+    writeFileSync(file, readFileSync(modelFile("digits_mlp_int8_dynamic.onnx")));
+    // Seen by the system, not by this process yet: the first run may fail with the old process.
+    await ask().catch(() => undefined);
+    await assert.rejects(ask(), changed);
+    rmSync(file);
+    await assert.rejects(ask(), changed);
+    writeFileSync(file, model);
+    assert.equal((await ask()).size, 2);
+  });
+
+  it("is started on the file of the given hash only", async (test) => {
+    const file = modelFile("digits_mlp_fp32.onnx");
+    const hash = sha256(readFileSync(file));
+    const before = children();
+    await assert.rejects(ChildRunner.start(file, LIMITS, sha256(new Uint8Array([1]))), {
+      reason: "changed",
+      message: new RegExp(`has sha-256 ${hash}, not 0x`),
+    });
+    await eventually("no child is left", () => children().length === before.length);
+    const runner = await ChildRunner.start(file, LIMITS, hash);
+    test.after(() => {
+      runner.stop();
+    });
+    assert.equal(runner.outputs.length, 2);
   });
 });

@@ -8,12 +8,12 @@ import type { AssayContracts, CourtModel } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
-import { WorkerError } from "../../src/errors.js";
+import { InferenceError, WorkerError } from "../../src/errors.js";
 import type { RunnerLimits } from "../../src/inference/runner.js";
 import { writeGolden } from "../../src/models/golden.js";
 import { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
-import { gate } from "../support/scene.js";
+import { calm, gate } from "../support/scene.js";
 import { ROOMY } from "../support/shelves.js";
 
 const MODEL = new TextEncoder().encode("the bytes of a model");
@@ -27,7 +27,7 @@ describe("The model cache", () => {
   let web: Map<string, Uint8Array>;
   let fetched: string[];
   let runners: FakeRunner[];
-  let started: [string, RunnerLimits][];
+  let started: [string, RunnerLimits, string][];
   let compute: (x: number) => number;
   let cache: ModelCache;
   let profile: bigint;
@@ -75,8 +75,8 @@ describe("The model cache", () => {
 
   const runnerOf = (from: ModelCache, model = 1n) => from.use(model, (runner) => Promise.resolve(runner));
 
-  function startRunner(file: string, limits: RunnerLimits): Promise<FakeRunner> {
-    started.push([file, limits]);
+  function startRunner(file: string, limits: RunnerLimits, hash: string): Promise<FakeRunner> {
+    started.push([file, limits, hash]);
     const runner = new FakeRunner(compute);
     runners.push(runner);
     return Promise.resolve(runner);
@@ -87,7 +87,7 @@ describe("The model cache", () => {
     assert.equal(first, second);
     assert.equal(await runnerOf(cache), first);
     assert.deepEqual(fetched, ["https://model", "https://golden"]);
-    assert.deepEqual(started, [[store.pathOf("files", sha256(MODEL)), OPTIONS]]);
+    assert.deepEqual(started, [[store.pathOf("files", sha256(MODEL)), OPTIONS, sha256(MODEL)]]);
     assert.equal(runners[0]?.runs, 1);
   });
 
@@ -104,6 +104,26 @@ describe("The model cache", () => {
     writeFileSync(store.pathOf("files", sha256(MODEL)), "damaged");
     await runnerOf(newCache());
     assert.deepEqual(fetched.slice(2), ["https://model"]);
+  });
+
+  it("fetches a model again whose process found its file changed, and starts another process", async () => {
+    const changed = new InferenceError("changed", "the model has another sha-256");
+    const end = gate<undefined>();
+    const other = cache.use(1n, () => end.promise);
+    await runnerOf(cache);
+    writeFileSync(store.pathOf("files", sha256(MODEL)), "another model");
+    await assert.rejects(
+      cache.use(1n, () => Promise.reject(changed)),
+      changed,
+    );
+    assert.equal(runners[0]?.stopped, false);
+    end.open(undefined);
+    await other;
+    await calm();
+    assert.equal(runners[0]?.stopped, true);
+    assert.equal(await runnerOf(cache), runners[1]);
+    assert.deepEqual(fetched.slice(2), ["https://model"]);
+    assert.equal(sha256(await cache.fileOf(1n)), sha256(MODEL));
   });
 
   for (const uri of ["https://model", "https://golden"]) {

@@ -78,8 +78,8 @@ const stop = new AbortController();
 process.once("SIGTERM", () => {
   stop.abort();
 });
-const startRunner = async (path: string, limits: RunnerLimits) =>
-  new CheatingRunner(await ChildRunner.start(path, limits));
+const startRunner = async (path: string, limits: RunnerLimits, sha256: string) =>
+  new CheatingRunner(await ChildRunner.start(path, limits, sha256));
 const runtime = new CheatingRuntime({ timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb });
 const deployment = loadDeployment(settings.deployment);
 const log = createLog(settings.logLevel);
