@@ -19,8 +19,9 @@ export class Executor {
     private readonly metrics: Pick<Metrics, "inference">,
   ) {}
 
-  /** Fetches and checks the input, runs the model, keeps both and returns the output. */
+  /** Fetches and checks model and input, runs the model, keeps all of it and returns the output. */
   async execute(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
+    await this.#fetchModel(terms, place);
     const input = await this.input(terms, inputUri, place);
     const packed = await this.models.use(terms.modelId, async (runner) => {
       const observe = this.metrics.inference.startTimer();
@@ -40,6 +41,12 @@ export class Executor {
     const fetched = await this.#kept(terms);
     if (!fetched) throw new WorkerError(`the input of job ${terms.id} was pushed out again`, true);
     return fetched;
+  }
+
+  /** As for the input: others have the place meanwhile. */
+  async #fetchModel({ modelId }: JobTerms, place: Place): Promise<void> {
+    if (await this.models.isHere(modelId)) return;
+    await place.leaveFor(`model ${modelId}`, () => this.models.fetch(modelId));
   }
 
   async #kept({ inputCommitment }: JobTerms): Promise<BundleFile | undefined> {

@@ -35,6 +35,8 @@ interface Kept {
 export class ModelCache {
   /** By model id, the least recently used first. */
   readonly #kept = new Map<string, Kept>();
+  /** Downloads under way, by hash. */
+  readonly #fetching = new Map<string, Promise<Uint8Array>>();
 
   constructor(
     private readonly contracts: Pick<AssayContracts, "models">,
@@ -45,6 +47,21 @@ export class ModelCache {
     private readonly courtModels: Pick<CourtModels, "read">,
     private readonly startRunner: StartRunner = (...given) => ChildRunner.start(...given),
   ) {}
+
+  /** Whether running a model waits for nobody else's machine. */
+  async isHere(modelId: bigint): Promise<boolean> {
+    if (this.#kept.has(modelId.toString())) return true;
+    const { fileHash, goldenHash } = await this.contracts.models.specOf(modelId);
+    for (const hash of [fileHash, goldenHash]) if (!(await this.store.get("files", hash))) return false;
+    return true;
+  }
+
+  /** Brings a model's files here, which is as slow as the machines behind its URIs. */
+  async fetch(modelId: bigint): Promise<void> {
+    const spec = await this.contracts.models.specOf(modelId);
+    await this.#fetch(spec.fileHash, textOf(spec, "modelUri"));
+    await this.#fetch(spec.goldenHash, textOf(spec, "goldenUri"));
+  }
 
   /** Runs a model: its runner stays until `act` ended. A model that fails to load is tried again on the next call. */
   async use<T>(modelId: bigint, act: (runner: ModelRunner) => Promise<T>): Promise<T> {
@@ -135,6 +152,16 @@ export class ModelCache {
       await this.store.touch("files", hash);
       return kept;
     }
+    const fetching =
+      this.#fetching.get(hash) ??
+      this.#download(hash, uri).finally(() => {
+        this.#fetching.delete(hash);
+      });
+    this.#fetching.set(hash, fetching);
+    return fetching;
+  }
+
+  async #download(hash: string, uri: string): Promise<Uint8Array> {
     const bytes = await this.fetcher.fetch(uri, this.options.maxModelBytes);
     const found = sha256(bytes);
     if (found !== hash) throw new ContentError(`${uri} has sha-256 ${found}, not ${hash} as registered`);

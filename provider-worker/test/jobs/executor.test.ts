@@ -31,6 +31,7 @@ describe("The executor", () => {
   let answer: Uint8Array;
   /** What some URIs hold instead, undefined for nothing. */
   let elsewhere: Map<string, Uint8Array | undefined>;
+  let modelIsHere: boolean;
   let executor: Executor;
   const terms = new Scene().terms(7, { inputCommitment: INPUT.root });
 
@@ -51,6 +52,7 @@ describe("The executor", () => {
     fetched = [];
     answer = INPUT.bytes;
     elsewhere = new Map();
+    modelIsHere = true;
     const fetcher = {
       fetch: (uri: string, limit: number) => {
         fetched.push([uri, limit]);
@@ -62,7 +64,12 @@ describe("The executor", () => {
     const contracts = { providers: { providerOf } } as unknown as AssayContracts;
     const runner = new FakeRunner();
     const use = (_model: bigint, act: (model: FakeRunner) => unknown) => act(runner);
-    const models = { use } as unknown as ModelCache;
+    const isHere = () => Promise.resolve(modelIsHere);
+    const fetch = (model: bigint) => {
+      fetched.push([`model ${model}`, 0]);
+      return Promise.resolve();
+    };
+    const models = { use, isHere, fetch } as unknown as ModelCache;
     executor = new Executor(contracts, store, fetcher, models, LIMIT, metrics);
   });
   afterEach(() => {
@@ -78,6 +85,16 @@ describe("The executor", () => {
     assert.ok(await store.get("tensors", OUTPUT.root));
     const { values } = await metrics.inference.get();
     assert.equal(values.find(({ metricName }) => metricName === "assay_inference_seconds_count")?.value, 1);
+  });
+
+  it("leaves its place while the model is fetched, before it holds the input", async () => {
+    modelIsHere = false;
+    await executor.execute(terms, "https://input", place);
+    assert.deepEqual(away, [`model ${terms.modelId}`, terms.client]);
+    assert.deepEqual(
+      fetched.map(([what]) => what),
+      [`model ${terms.modelId}`, "https://input"],
+    );
   });
 
   it("fetches nothing where the client brought the input to this store", async () => {

@@ -170,6 +170,17 @@ describe("The model cache", () => {
     assert.deepEqual(fetched, ["https://model"]);
   });
 
+  it("says of a model whether its files are here, and brings them here without starting it", async () => {
+    assert.equal(await cache.isHere(1n), false);
+    await cache.fileOf(1n);
+    assert.equal(await cache.isHere(1n), false);
+    await cache.fetch(1n);
+    assert.equal(await cache.isHere(1n), true);
+    assert.deepEqual([fetched, started], [["https://model", "https://golden"], []]);
+    writeFileSync(store.pathOf("files", sha256(GOLDEN)), "damaged");
+    assert.equal(await cache.isHere(1n), false);
+  });
+
   it("tries again on the next call what failed", async () => {
     const there = web.get("https://model") ?? MODEL;
     web.delete("https://model");
