@@ -2,6 +2,7 @@ import type { CourtModel, GraphRuntime, JobTerms, TraceCommitment } from "@assay
 import { initHash, runTrace } from "@assay/sdk";
 
 import type { Executor } from "../jobs/executor.js";
+import type { Place } from "../jobs/taskPool.js";
 import { STAYS } from "../jobs/taskPool.js";
 import type { ModelCache } from "../models/modelCache.js";
 import { commitInThread } from "./commit.js";
@@ -23,6 +24,15 @@ export class Tracer {
     private readonly signal: AbortSignal,
   ) {}
 
+  /** Brings here what a run needs, which may be slow: others have the place meanwhile. */
+  async fetch(terms: JobTerms, inputUri: string, place: Place): Promise<void> {
+    const { modelId } = terms;
+    if (!(await this.models.isHere(modelId))) {
+      await place.leaveFor(`model ${modelId}`, () => this.models.fileOf(modelId));
+    }
+    await this.executor.input(terms, inputUri, place);
+  }
+
   async trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
     await initHash();
     const model = await this.courtModels.read(terms.modelId, await this.models.fileOf(terms.modelId));
@@ -30,6 +40,12 @@ export class Tracer {
     const trace = await runTrace(model, tensors, this.runtime);
     return { model, trace: await commitInThread(model, trace, this.signal) };
   }
+}
+
+/** How one job is run again. */
+export interface RunMaker {
+  fetch: (job: string, place: Place) => Promise<void>;
+  make: (job: string) => Promise<CourtRun>;
 }
 
 /**
@@ -41,11 +57,12 @@ export class CourtRuns {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly make: (job: string) => Promise<CourtRun>,
+    private readonly maker: RunMaker,
     private readonly most = 2,
   ) {}
 
-  get(job: string): Promise<CourtRun> {
+  async get(job: string, place: Place): Promise<CourtRun> {
+    if (!this.#kept.has(job)) await this.maker.fetch(job, place);
     const run = this.#kept.get(job) ?? this.#begin(job);
     // The newest is at the end.
     this.#kept.delete(job);
@@ -60,7 +77,7 @@ export class CourtRuns {
   }
 
   #begin(job: string): Promise<CourtRun> {
-    const run = this.#last.then(() => this.make(job));
+    const run = this.#last.then(() => this.maker.make(job));
     this.#last = run.catch(() => undefined);
     // One that failed is tried again.
     run.catch(() => {

@@ -2,11 +2,11 @@ import { answerDemand, MerkleTree, Ruling } from "@assay/sdk";
 
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
-import type { CourtRun } from "../court/courtRuns.js";
-import { CourtRuns } from "../court/courtRuns.js";
+import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
+import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { requestOf, sameAddress } from "./role.js";
+import { runsOf, sameAddress } from "./role.js";
 
 /** Answers for its provider before the proof court: posts the trace of each job in dispute and shows what is demanded. */
 export class Defend implements Role {
@@ -18,10 +18,7 @@ export class Defend implements Role {
     this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.error({ case: key, err: error }, "case not defended yet");
     });
-    this.#runs = new CourtRuns((job) => {
-      const { terms, inputUri } = requestOf(context.journal, job);
-      return context.tracer.trace(terms, inputUri);
-    });
+    this.#runs = runsOf(context);
   }
 
   tick(): Promise<void> {
@@ -31,13 +28,13 @@ export class Defend implements Role {
     for (const found of ours) {
       const idle = found.posted !== undefined && found.demands.every(({ answer }) => answer);
       if (idle || journal.note(noteOf(found)) !== undefined) continue;
-      this.#tasks.start(found.id, () => this.#defend(found));
+      this.#tasks.start(found.id, (place) => this.#defend(found, place));
     }
     return Promise.resolve();
   }
 
-  async #defend(found: CourtCase): Promise<void> {
-    const run = await this.#runs.get(found.facts.jobId);
+  async #defend(found: CourtCase, place: Place): Promise<void> {
+    const run = await this.#runs.get(found.facts.jobId, place);
     const roots = rootsOf(run);
     // The court takes no trace that ends otherwise than the result, and a worker that posted one could not answer.
     if (run.trace.outputRoot !== found.facts.outputCommitment) return this.#giveUp(found, run.trace.outputRoot);

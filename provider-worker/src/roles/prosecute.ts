@@ -3,12 +3,12 @@ import { ContractRevertError, decodeRevert, metaHeader, nextStep, nodesTree, Rul
 
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
-import type { CourtRun } from "../court/courtRuns.js";
-import { CourtRuns } from "../court/courtRuns.js";
+import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
 import { Backoff } from "../jobs/backoff.js";
+import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, requestOf, sameAddress } from "./role.js";
+import { isHopeless, runsOf, sameAddress } from "./role.js";
 
 type Posted = NonNullable<CourtCase["posted"]>;
 
@@ -28,10 +28,7 @@ export class Prosecute implements Role {
     this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.warn({ case: key, err: error }, "case not prosecuted yet");
     });
-    this.#runs = new CourtRuns((job) => {
-      const { terms, inputUri } = requestOf(context.journal, job);
-      return context.tracer.trace(terms, inputUri);
-    });
+    this.#runs = runsOf(context);
   }
 
   tick(now: number): Promise<void> {
@@ -43,7 +40,7 @@ export class Prosecute implements Role {
       if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;
       if (this.#waits(found, now) || !this.#backoff.isDue(found.id, now)) continue;
       const { posted } = found;
-      this.#tasks.start(found.id, () => this.#prosecute(found, posted, now));
+      this.#tasks.start(found.id, (place) => this.#prosecute(found, posted, now, place));
     }
     return Promise.resolve();
   }
@@ -55,8 +52,8 @@ export class Prosecute implements Role {
     return quiet && !demands.some((each) => isOverdue(each, now));
   }
 
-  async #prosecute(found: CourtCase, posted: Posted, now: number): Promise<void> {
-    const run = await this.#ownRun(found, posted, now);
+  async #prosecute(found: CourtCase, posted: Posted, now: number, place: Place): Promise<void> {
+    const run = await this.#ownRun(found, posted, now, place);
     if (!run) return;
     if (run.trace.outputRoot === found.facts.outputCommitment)
       return this.#giveUp(found, posted, "the result is right");
@@ -73,9 +70,9 @@ export class Prosecute implements Role {
   }
 
   /** This machine's run of the job; undefined if it can never be made. */
-  async #ownRun(found: CourtCase, posted: Posted, now: number): Promise<CourtRun | undefined> {
+  async #ownRun(found: CourtCase, posted: Posted, now: number, place: Place): Promise<CourtRun | undefined> {
     try {
-      return await this.#runs.get(found.facts.jobId);
+      return await this.#runs.get(found.facts.jobId, place);
     } catch (error) {
       if (this.context.signal.aborted) throw error;
       if (!isHopeless(error)) {

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
 import type { Tracer } from "../court/courtRuns.js";
+import { CourtRuns } from "../court/courtRuns.js";
 import { ContentError, JournalError, WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
@@ -52,6 +53,15 @@ export function requestOf(journal: Journal, job: string): JobOrder {
   const found = findRequest(journal, job);
   if (!found) throw new WorkerError(`job ${job} is not in the journal: start the worker from an earlier block`);
   return found;
+}
+
+/** Runs again the jobs of cases before the court. */
+export function runsOf({ journal, tracer }: RoleContext): CourtRuns {
+  const orderOf = (job: string) => requestOf(journal, job);
+  return new CourtRuns({
+    fetch: (job, place) => tracer.fetch(orderOf(job).terms, orderOf(job).inputUri, place),
+    make: (job) => tracer.trace(orderOf(job).terms, orderOf(job).inputUri),
+  });
 }
 
 /** Whether a job that failed with this error fails again however often it is tried. */

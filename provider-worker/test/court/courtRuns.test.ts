@@ -1,44 +1,74 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
+import type { GraphRuntime, JobTerms } from "@assay/sdk";
+
+import type { CourtModels } from "../../src/court/courtModels.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
-import { CourtRuns } from "../../src/court/courtRuns.js";
-import { calm, gate } from "../support/scene.js";
+import { CourtRuns, Tracer } from "../../src/court/courtRuns.js";
+import type { Executor } from "../../src/jobs/executor.js";
+import type { Place } from "../../src/jobs/taskPool.js";
+import { STAYS } from "../../src/jobs/taskPool.js";
+import type { ModelCache } from "../../src/models/modelCache.js";
+import { calm, gate, Scene } from "../support/scene.js";
 
 /** Runs that are told apart by who made them. */
-function maker() {
+const fetch = () => Promise.resolve();
+
+function makes() {
   const made: string[] = [];
   const make = (job: string) => {
     made.push(job);
     return Promise.resolve({ job } as unknown as CourtRun);
   };
-  return { made, make };
+  return { made, maker: { fetch, make } };
 }
 
 describe("Runs for the court", () => {
   it("are made once, for whoever asks", async () => {
-    const { made, make } = maker();
-    const runs = new CourtRuns(make);
-    const [first, second] = await Promise.all([runs.get("1"), runs.get("1")]);
+    const { made, maker } = makes();
+    const runs = new CourtRuns(maker);
+    const [first, second] = await Promise.all([runs.get("1", STAYS), runs.get("1", STAYS)]);
     assert.equal(first, second);
     assert.deepEqual(made, ["1"]);
   });
 
   it("are kept for the jobs used last, and made again for others", async () => {
-    const { made, make } = maker();
-    const runs = new CourtRuns(make, 2);
-    for (const job of ["1", "2", "1", "3", "1", "2"]) await runs.get(job);
+    const { made, maker } = makes();
+    const runs = new CourtRuns(maker, 2);
+    for (const job of ["1", "2", "1", "3", "1", "2"]) await runs.get(job, STAYS);
     assert.deepEqual(made, ["1", "2", "3", "2"]);
+  });
+
+  it("keep no other one waiting while what they need is fetched, and are made once it is there", async () => {
+    const input = gate<void>();
+    const begun: string[] = [];
+    const runs = new CourtRuns({
+      fetch: (job) => (job === "slow" ? input.promise : Promise.resolve()),
+      make: (job) => {
+        begun.push(job);
+        return Promise.resolve({ job } as unknown as CourtRun);
+      },
+    });
+    const slow = runs.get("slow", STAYS);
+    await runs.get("quick", STAYS);
+    assert.deepEqual(begun, ["quick"]);
+    input.open();
+    await slow;
+    assert.deepEqual(begun, ["quick", "slow"]);
   });
 
   it("are made one at a time", async () => {
     const gates = new Map(["1", "2"].map((job) => [job, gate<CourtRun>()]));
     const begun: string[] = [];
-    const runs = new CourtRuns((job) => {
-      begun.push(job);
-      return gates.get(job)?.promise ?? Promise.reject(new Error(job));
+    const runs = new CourtRuns({
+      fetch,
+      make: (job) => {
+        begun.push(job);
+        return gates.get(job)?.promise ?? Promise.reject(new Error(job));
+      },
     });
-    const both = [runs.get("1"), runs.get("2")];
+    const both = [runs.get("1", STAYS), runs.get("2", STAYS)];
     await calm();
     assert.deepEqual(begun, ["1"]);
     gates.get("1")?.fail(new Error("no input"));
@@ -49,22 +79,55 @@ describe("Runs for the court", () => {
 
   it("that failed are made again when they are asked for again", async () => {
     let fails = true;
-    const runs = new CourtRuns((job) =>
-      fails ? Promise.reject(new Error("no input")) : Promise.resolve({ job } as unknown as CourtRun),
-    );
-    await assert.rejects(runs.get("1"), /no input/);
+    const runs = new CourtRuns({
+      fetch,
+      make: (job) => (fails ? Promise.reject(new Error("no input")) : Promise.resolve({ job } as unknown as CourtRun)),
+    });
+    await assert.rejects(runs.get("1", STAYS), /no input/);
     fails = false;
-    assert.ok(await runs.get("1"));
+    assert.ok(await runs.get("1", STAYS));
   });
 
   it("of jobs that are not wanted any more are forgotten", async () => {
-    const { made, make } = maker();
-    const runs = new CourtRuns(make);
-    await runs.get("1");
-    await runs.get("2");
+    const { made, maker } = makes();
+    const runs = new CourtRuns(maker);
+    await runs.get("1", STAYS);
+    await runs.get("2", STAYS);
     runs.keepOnly(["2"]);
-    await runs.get("2");
-    await runs.get("1");
+    await runs.get("2", STAYS);
+    await runs.get("1", STAYS);
     assert.deepEqual(made, ["1", "2", "1"]);
   });
+});
+
+describe("What a run for the court needs", () => {
+  for (const [where, isHere, leaves] of [
+    ["is fetched with the place left to others", false, ["model 1", "client"]],
+    ["is not fetched where the model is here", true, ["client"]],
+  ] as const) {
+    it(where, async () => {
+      const away: string[] = [];
+      const place: Place = {
+        leaveFor: (group, act) => {
+          away.push(group);
+          return act();
+        },
+      };
+      const files: bigint[] = [];
+      const models = {
+        isHere: () => Promise.resolve(isHere),
+        fileOf: (id: bigint) => {
+          files.push(id);
+          return Promise.resolve(new Uint8Array());
+        },
+      } as unknown as ModelCache;
+      const executor = {
+        input: (_terms: JobTerms, uri: string, given: Place) => given.leaveFor("client", () => Promise.resolve(uri)),
+      } as unknown as Executor;
+      const tracer = new Tracer(models, {} as CourtModels, executor, {} as GraphRuntime);
+      await tracer.fetch(new Scene().terms(7), "https://input", place);
+      assert.deepEqual(away, leaves);
+      assert.deepEqual(files, isHere ? [] : [1n]);
+    });
+  }
 });

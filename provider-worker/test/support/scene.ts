@@ -98,7 +98,10 @@ export class Scene {
       executor: {
         execute: (terms: JobTerms, _uri: string, place: Place) => this.#execute(terms, place),
       } as unknown as Executor,
-      tracer: { trace: (terms: JobTerms) => this.#trace(terms) } as unknown as Tracer,
+      tracer: {
+        fetch: () => Promise.resolve(),
+        trace: (terms: JobTerms) => this.#trace(terms),
+      } as unknown as Tracer,
       provider: PROVIDER,
       operator: OPERATOR,
       metrics: this.metrics,
