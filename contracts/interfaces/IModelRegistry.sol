@@ -14,7 +14,8 @@ interface IModelRegistry {
         Exact,
         /// Canonical fp32: proven on chain, bit for bit.
         Canonical,
-        /// Order-free fp32 tolerance: provable up to a rigorous bound. No deployed court does so: a jury judges.
+        /// Fp32 sums in any order: proven on chain where an element is further off than rounding explains. What is closer
+        /// passes, right or wrong: enough to turn a close decision.
         Tolerance,
         /// Re-executed by a drawn jury: sound under an honest majority of jurors only.
         Jury

@@ -9,7 +9,7 @@ const HOUR = 3600n;
 const DAY = 24n * HOUR;
 
 /** The court's verifiers by family of operators, from 1 on. */
-const VERIFIERS = ["IndexMaps", "Selection", "Elementwise", "Quantization", "IntegerDot", "FloatDot"];
+const VERIFIERS = ["IndexMaps", "Selection", "Elementwise", "Quantization", "IntegerDot", "FloatDot", "ToleranceDot"];
 
 /** A parameter, or a contract that the same deployment creates. */
 type StakeToken = ModuleParameterRuntimeValue<string> | NamedArtifactContractDeploymentFuture<string>;
@@ -95,7 +95,7 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: StakeToken) {
   m.call(escrow, "setControllers", [[disputes, court]]);
   m.call(staking, "setControllers", [[disputes, jury]]);
   m.call(market, "linkDisputes", [disputes]);
-  for (const [profile, arbiter] of [court, court, jury, jury].entries()) {
+  for (const [profile, arbiter] of [court, court, court, jury].entries()) {
     m.call(disputes, "setArbiter", [profile + 1, arbiter], { id: `setArbiter_${String(profile + 1)}` });
   }
   m.call(roles, "setUp", [authority, market, admin, guardian, delay]);

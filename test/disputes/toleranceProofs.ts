@@ -20,7 +20,8 @@ import {
 import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
-import { assemble, RULING } from "../support/assemble.js";
+import { RULING } from "../support/assemble.js";
+import { deployAssay } from "../support/fixture.js";
 import { accuse, deliver, marketIn, openCase, postTrace } from "../support/proofs.js";
 
 const MODELS = path.resolve(import.meta.dirname, "../../models");
@@ -81,7 +82,7 @@ describe("ProofCourt, a model whose sums are taken in any order", function () {
 
   /** Accuses a provider of an element of its own trace. */
   async function accused(model: CourtModel, trace: readonly Tensor[], at: { tensor: number; element: number }) {
-    const market = await marketIn(await assemble({ courtJudgesTolerance: true }), model, TOLERANCE);
+    const market = await marketIn(await deployAssay(), model, TOLERANCE);
     const posted = commitTrace(model, trace);
     const given = { model, honest: posted, posted };
     const terms = await deliver(market, given);

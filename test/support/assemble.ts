@@ -31,10 +31,8 @@ export interface Variation {
   minJobStake?: bigint;
   periods?: { draw: bigint; commit: bigint; reveal: bigint };
   jurySize?: bigint;
-  /** Whether the jury judges every profile that the proof court does not; otherwise no arbiter is named. */
+  /** Whether the jury judges profile Jury; otherwise no arbiter is named. */
   juryJudges?: boolean;
-  /** Whether the proof court judges sums in any order, which no deployment does yet. */
-  courtJudgesTolerance?: boolean;
 }
 
 export const BOND = parseEther("10");
@@ -52,6 +50,7 @@ const VERIFIERS = [
   Quantization__factory,
   IntegerDot__factory,
   FloatDot__factory,
+  ToleranceDot__factory,
 ] as const;
 export const MAX_RESOLUTION = 7n * DAY;
 /** Most that an arbiter may take: an hour is left to carry its ruling out. */
@@ -95,8 +94,7 @@ export async function assemble(variation: Variation = {}) {
     JUROR_LOCK,
   );
   const verifiers: string[] = [];
-  const families = variation.courtJudgesTolerance ? [...VERIFIERS, ToleranceDot__factory] : VERIFIERS;
-  for (const Verifier of families) verifiers.push(await (await new Verifier(deployer).deploy()).getAddress());
+  for (const Verifier of VERIFIERS) verifiers.push(await (await new Verifier(deployer).deploy()).getAddress());
   const court = await new ProofCourt__factory(deployer).deploy(
     disputes,
     models,
@@ -111,8 +109,7 @@ export async function assemble(variation: Variation = {}) {
   await escrow.setControllers([disputes, court]);
   await staking.setControllers([disputes, jury]);
   await market.linkDisputes(disputes);
-  if (variation.juryJudges) for (const profile of [3, 4]) await disputes.setArbiter(profile, jury);
-  if (variation.courtJudgesTolerance) await disputes.setArbiter(3, court);
+  if (variation.juryJudges) await disputes.setArbiter(4, jury);
 
   return {
     ...named,
