@@ -13,6 +13,7 @@ export const courtTasks: NewTaskDefinition[] = [
     .addOption(file)
     .addOption(optional("input", "safetensors file with the input"))
     .addOption(optional("save", "safetensors file to write"))
+    .addFlag({ name: "tolerance", description: "the model is of profile Tolerance" })
     .addFlag(json)
     .setAction(lazy(actions, "run"))
     .build(),

@@ -12,6 +12,11 @@ export const prepareTasks: NewTaskDefinition[] = [
     .addOption(optional("dim", "lengths of symbolic dimensions, such as N=1; commas between them"))
     .addFlag({ name: "stripSoftmax", description: "end the model before its final Softmax" })
     .addFlag({ name: "argMaxOfLogits", description: "let an ArgMax of that Softmax read its operand instead" })
+    .addFlag({
+      name: "tolerance",
+      description:
+        "judge sums of floats within what rounding explains, in any order: for GPUs; lets close decisions be turned",
+    })
     .addOption({ name: "golden", defaultValue: "4", description: "number of golden vectors" })
     .addFlag({ name: "json", description: "print one line of JSON" })
     .setAction(lazy(actions, "prepare"))

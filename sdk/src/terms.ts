@@ -27,6 +27,9 @@ export interface JobTerms {
   protocolFeeBps: bigint;
 }
 
+/** How results of a model are judged; see `IModelRegistry.Profile`. */
+export const ModelProfile = { Exact: 1n, Canonical: 2n, Tolerance: 3n, Jury: 4n } as const;
+
 /** What a job is now, as `statusOf` says. `None` is one that is settled, or that never was: `outcomeOf` tells. */
 export const JobStatus = {
   None: 0n,

@@ -31,10 +31,10 @@ interface CaseArguments {
 }
 
 /** Runs a model on this machine and keeps every tensor of the run. */
-export const run = localAction(async (given: { file?: string; input?: string; save?: string }) => {
+export const run = localAction(async (given: { file?: string; input?: string; save?: string; tolerance: boolean }) => {
   const save = required("--save", given.save);
   const inputs = readTensors("--input", required("--input", given.input));
-  const model = await readCourtModel(given.file);
+  const model = await readCourtModel(given.file, given.tolerance);
   const trace = await runTrace(model, inputs, new ChildRuntime(RUN_LIMITS));
   writeBytes("--save", save, packTrace(trace));
   return { saved: save, graphCommitment: model.commitment, tensors: trace.length };

@@ -5,7 +5,7 @@ import { ZeroAddress, ZeroHash } from "ethers";
 import { UserError } from "../support/errors.js";
 import { readBytes } from "../support/files.js";
 import { preparedModel } from "../support/manifest.js";
-import { named, PROFILES } from "../support/names.js";
+import { LETS_PASS, named, PROFILES } from "../support/names.js";
 import { basisPoints, maybe, oneOf, required, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
 import { Listing, moment, orNone, percent } from "../support/report.js";
@@ -13,6 +13,8 @@ import type { Session } from "../support/session.js";
 import { action, emitted } from "../support/session.js";
 import type { Port } from "../support/signature.js";
 import { parseSignature, requireFit } from "../support/signature.js";
+
+const TOLERANCE = "Tolerance";
 
 interface RegisterArguments {
   file: string;
@@ -36,7 +38,8 @@ export const register = action(async (session, given: RegisterArguments) => {
   const model = emitted(receipt, models.interface, "ModelRegistered").modelId as bigint;
   const { fileHash, goldenHash, graphCommitment } = spec;
   const profile = named(PROFILES, BigInt(spec.profile));
-  return { model, profile, fileHash, goldenHash, graphCommitment, transaction: receipt.hash };
+  const caveat: Fields = profile.text === TOLERANCE ? { letsPass: LETS_PASS } : {};
+  return { model, profile, ...caveat, fileHash, goldenHash, graphCommitment, transaction: receipt.hash };
 });
 
 export const list = action(async (session) => {
@@ -142,12 +145,17 @@ function golden(bytes: Uint8Array) {
   }
 }
 
+/** What limits a proof, by profile. */
+const LIMITS: Readonly<Record<string, string>> = {
+  Canonical: ", on a processor that adds in the graph's order",
+  [TOLERANCE]: `; it lets pass ${LETS_PASS}`,
+};
+
 /** Who decides whether a result of the model is wrong, and what that is worth. */
 async function judgeOf({ contracts: { disputes }, deployment }: Session, profile: bigint): Promise<string> {
   const arbiter = await disputes.arbiterOf(profile);
   if (arbiter === deployment.court) {
-    const where = PROFILES[Number(profile)] === "Canonical" ? ", on a processor that adds in the graph's order" : "";
-    return `proof court: one honest party is enough${where}`;
+    return `proof court: one honest party is enough${LIMITS[PROFILES[Number(profile)] ?? ""] ?? ""}`;
   }
   if (arbiter === deployment.jury) return "jury: sound under an honest majority of jurors only";
   return arbiter === ZeroAddress ? "nobody: results cannot be challenged" : arbiter;

@@ -1,6 +1,6 @@
 import { ChildRuntime } from "@assay/provider-worker";
 import type { CourtModel, Tensor, TraceCommitment } from "@assay/sdk";
-import { commitTrace, initHash, jobIdText, readModel, runTrace, serialiseSafetensors } from "@assay/sdk";
+import { commitTrace, initHash, jobIdText, ModelProfile, readModel, runTrace, serialiseSafetensors } from "@assay/sdk";
 
 import type { CourtCase } from "./courtCase.js";
 import { UserError } from "./errors.js";
@@ -19,15 +19,18 @@ export interface RunArguments {
 
 /** The registered model as the court sees it; no other file will do. */
 export async function caseModel(session: Session, { facts }: CourtCase, file: string | undefined): Promise<CourtModel> {
-  const model = await readCourtModel(file);
-  const committed = await session.contracts.models.graphOf(facts.modelId);
+  const { models } = session.contracts;
+  const { profile } = await models.factsOf(facts.modelId);
+  const model = await readCourtModel(file, profile === ModelProfile.Tolerance);
+  const committed = await models.graphOf(facts.modelId);
   if (model.commitment === committed) return model;
   throw new UserError(`--file is not model ${facts.modelId}: its graph is ${model.commitment}, not ${committed}`);
 }
 
-export async function readCourtModel(file: string | undefined): Promise<CourtModel> {
+export async function readCourtModel(file: string | undefined, tolerance = false): Promise<CourtModel> {
   await initHash();
-  return readModel(readBytes("--file", required("--file", file)), new ChildRuntime(RUN_LIMITS));
+  const bytes = readBytes("--file", required("--file", file));
+  return readModel(bytes, new ChildRuntime(RUN_LIMITS), tolerance ? "Tolerance" : "Canonical");
 }
 
 /** One's own run of the job: read from a file, or made on this machine. */

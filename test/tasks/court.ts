@@ -37,7 +37,7 @@ describe("The tasks of the proof court", function () {
   before(async () => {
     chain = await startChain();
     store = await startStore(chain.folder);
-    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, golden: "2", json: true };
+    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, tolerance: false, golden: "2", json: true };
     await silent(() =>
       prepare({ ...options, file: path.join(MODELS, "digits_mlp_int8_static.onnx"), out: prepared("") }),
     );
@@ -60,7 +60,7 @@ describe("The tasks of the proof court", function () {
       64,
     );
     writeFileSync(file("input"), packBundle(new Map([["x", fromFloat32Array(x, [1, 64])]]), ["x"]).bytes);
-    await json("court:run", { ...onnx(), input: file("input"), save: file("honest") });
+    await json("court:run", { ...onnx(), tolerance: false, input: file("input"), save: file("honest") });
     writeFileSync(file("tampered"), tampered(readFileSync(file("honest"))));
   });
   after(async () => {
@@ -125,13 +125,27 @@ describe("The tasks of the proof court", function () {
     );
   });
 
-  it("says of a canonical model on what kind of machine one honest party is enough", async () => {
-    const out = path.join(chain.folder, "canonical");
-    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, golden: "1", json: true };
+  async function registerFloats(tolerance: boolean): Promise<Json> {
+    const out = path.join(chain.folder, tolerance ? "tolerance" : "canonical");
+    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, tolerance, golden: "1", json: true };
     await silent(() => prepare({ ...options, file: path.join(MODELS, "breast_cancer_mlp_fp32.onnx"), out }));
     const names = { file: "model.onnx", golden: "golden.safetensors", manifest: "manifest.json" };
     const files = Object.fromEntries(Object.entries(names).map(([key, name]) => [key, path.join(out, name)]));
-    const { model } = await json("model:register", registration(files));
+    return json("model:register", registration(files));
+  }
+
+  it("says what a model of profile Tolerance lets pass, where it is registered and where it is shown", async () => {
+    const { model, profile, letsPass } = await registerFloats(true);
+    expect(profile).to.equal("Tolerance");
+    expect(letsPass).to.include("a decision between two that are close can be turned");
+    expect(await json("model:show", { model: BigInt(String(model)) })).to.include({
+      judgedBy: `proof court: one honest party is enough; it lets pass ${String(letsPass)}`,
+    });
+  });
+
+  it("says of a canonical model on what kind of machine one honest party is enough", async () => {
+    const { model, letsPass } = await registerFloats(false);
+    expect(letsPass).to.equal(undefined);
     expect(await json("model:show", { model: BigInt(String(model)) })).to.include({
       profile: "Canonical",
       judgedBy: "proof court: one honest party is enough, on a processor that adds in the graph's order",
@@ -243,7 +257,7 @@ describe("The tasks of the proof court", function () {
     const raw = { ...given, file: path.join(MODELS, "digits_mlp_int8_static.onnx"), input: file("input") };
     expect(await refusal("court:trace", raw)).to.match(/^the model cannot be judged by proof/);
     const cancer = path.join(MODELS, "breast_cancer_mlp_int8_static.onnx");
-    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, golden: "1", json: true };
+    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, tolerance: false, golden: "1", json: true };
     await silent(() => prepare({ ...options, file: cancer, out: file("other") }));
     const other = { ...given, file: path.join(file("other"), "model.onnx"), input: file("input") };
     expect(await refusal("court:trace", other)).to.match(/^--file is not model 1: its graph is 0x/);

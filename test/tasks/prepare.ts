@@ -9,6 +9,7 @@ import { expect } from "chai";
 import { prepare } from "../../tasks/actions/prepare.js";
 import { prepareTasks } from "../../tasks/prepare.js";
 import { UserError } from "../../tasks/support/errors.js";
+import { LETS_PASS } from "../../tasks/support/names.js";
 
 const models = path.resolve(import.meta.dirname, "../../models");
 
@@ -27,6 +28,7 @@ describe("model:prepare", () => {
     dim: "N=1",
     stripSoftmax: true,
     argMaxOfLogits: true,
+    tolerance: false,
     golden: "2",
     json: true,
     ...changes,
@@ -63,6 +65,18 @@ describe("model:prepare", () => {
       input: "x:float32[1,1,8,8]",
       output: "logits:float32[1,10];label:int64[1]",
     });
+  });
+
+  it("makes a model whose sums may be taken in any order, and says what that lets pass", async () => {
+    const report = await prepare(given({ file: path.join(models, "digits_cnn_fp32.onnx"), tolerance: true }));
+    const text = readFileSync(path.join(folder, "prepared/manifest.json"), "utf8");
+    expect(readManifest(text)).to.nested.include({ "options.tolerance": true, "profile.kind": "Tolerance" });
+    expect(report).to.include({ profile: "Tolerance", letsPass: LETS_PASS });
+  });
+
+  it("says nothing of what it lets pass where all sums are integers", async () => {
+    const report = await prepare(given({ tolerance: true }));
+    expect(report).to.include({ profile: "Exact" }).and.not.have.property("letsPass");
   });
 
   it("says everything that keeps a model from being judged", async () => {

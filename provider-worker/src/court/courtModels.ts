@@ -1,10 +1,10 @@
 import type { AssayContracts, CourtModel, GraphRuntime } from "@assay/sdk";
-import { AssayError, readModel } from "@assay/sdk";
+import { AssayError, ModelProfile, readModel } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 
-/** `IModelRegistry.Profile` of models that the proof court judges: Exact and Canonical. */
-const PROVEN: readonly bigint[] = [1n, 2n];
+/** Profiles that the proof court judges. */
+const PROVEN: readonly bigint[] = [ModelProfile.Exact, ModelProfile.Canonical, ModelProfile.Tolerance];
 
 export const isProven = (profile: bigint): boolean => PROVEN.includes(profile);
 
@@ -20,8 +20,10 @@ export class CourtModels {
    * wrong, or wrong ones for right.
    */
   async read(modelId: bigint, file: Uint8Array): Promise<CourtModel> {
-    const registered = await this.contracts.models.graphOf(modelId);
-    const model = await readModel(file, this.runtime).catch((error: unknown) => {
+    const { models } = this.contracts;
+    const [registered, { profile }] = await Promise.all([models.graphOf(modelId), models.factsOf(modelId)]);
+    const sums = profile === ModelProfile.Tolerance ? "Tolerance" : "Canonical";
+    const model = await readModel(file, this.runtime, sums).catch((error: unknown) => {
       if (!(error instanceof AssayError)) throw error;
       throw new WorkerError(`model ${modelId} has no graph on this machine: ${error.message}`, false, { cause: error });
     });

@@ -1,16 +1,21 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 
 import type { AssayContracts, CourtModel, GraphRuntime } from "@assay/sdk";
+import { ModelProfile, prepareModel } from "@assay/sdk";
 
 import { CourtModels } from "../../src/court/courtModels.js";
 import { digitsCnn } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
+import { modelFile } from "../support/models.js";
 import { hash } from "../support/scene.js";
 
 describe("Models as the proof court sees them", () => {
-  const reading = (registered: string, runtime: GraphRuntime = inProcess) =>
-    new CourtModels({ models: { graphOf: () => Promise.resolve(registered) } } as unknown as AssayContracts, runtime);
+  const reading = (registered: string, runtime: GraphRuntime = inProcess, profile = ModelProfile.Exact as bigint) => {
+    const models = { graphOf: () => Promise.resolve(registered), factsOf: () => Promise.resolve({ profile }) };
+    return new CourtModels({ models } as unknown as AssayContracts, runtime);
+  };
   const readBy = async (models: CourtModels, file?: Uint8Array): Promise<CourtModel> =>
     models.read(1n, file ?? (await digitsCnn()).file);
 
@@ -19,6 +24,18 @@ describe("Models as the proof court sees them", () => {
     const read = await readBy(reading(model.commitment));
     assert.equal(read.commitment, model.commitment);
     assert.equal(read.nodes.length, model.nodes.length);
+  });
+
+  it("have the sums of their profile: the same file of float32 is one graph or the other", async () => {
+    const bytes = new Uint8Array(readFileSync(modelFile("breast_cancer_mlp_fp32.onnx")));
+    const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true };
+    for (const [profile, kind] of [
+      [ModelProfile.Canonical, "Canonical"],
+      [ModelProfile.Tolerance, "Tolerance"],
+    ] as const) {
+      const { model } = await prepareModel(bytes, { ...options, tolerance: kind === "Tolerance" }, inProcess);
+      assert.equal((await readBy(reading(model.commitment, inProcess, profile), model.file)).profile.kind, kind);
+    }
   });
 
   it("are refused where the owner registered another graph", async () => {

@@ -146,6 +146,7 @@ describe("The model cache", () => {
   for (const [name, proven] of [
     ["Exact", 1n],
     ["Canonical", 2n],
+    ["Tolerance", 3n],
   ] as const) {
     it(`starts no ${name} model, which is judged by proof, unless its graph is that of its file`, async () => {
       profile = proven;
