@@ -11,6 +11,7 @@ const MIN_CALLS = 25_600;
 /** How the campaign names the contracts, and where their interfaces lie. */
 const CONTRACTS = {
   models: "registry/ModelRegistry",
+  valueCaps: "registry/ValueCaps",
   providers: "registry/ProviderRegistry",
   escrow: "payments/PaymentEscrow",
   staking: "staking/ProviderStaking",
@@ -39,6 +40,7 @@ const DEPLOYMENT = [
   "models.linkProviders",
   "disputes.setArbiter",
   "market.setAuthority",
+  "valueCaps.setAuthority",
 ];
 /** OpenZeppelin's own, beside `transferFrom`; and `multicall`, which only repeats the others. */
 const LIBRARY = ["models.approve", "models.setApprovalForAll", "models.safeTransferFrom", "market.multicall"];

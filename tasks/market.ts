@@ -31,6 +31,13 @@ export const marketTasks = [
     .addFlag(cancel)
     .setAction(lazy(actions, "setMinStake"))
     .build(),
+  marketTask("market:set-cap", `sets the most that a job may cost whose result is not proven exactly${TWICE}`)
+    .addPositionalArgument(text("profile", "Tolerance or Jury: results of the others are proven exactly"))
+    .addPositionalArgument(text("token", "address of the token, stake or pay"))
+    .addPositionalArgument(amount)
+    .addFlag(cancel)
+    .setAction(lazy(actions, "setCap"))
+    .build(),
   marketTask("market:set-treasury", `sets the account that fees are credited to${TWICE}`)
     .addPositionalArgument(text("treasury", "address of the account"))
     .addFlag(cancel)

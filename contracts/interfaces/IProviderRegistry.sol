@@ -65,6 +65,7 @@ interface IProviderRegistry {
     error ProviderRegistry_ZeroAddress();
     error ProviderRegistry_NotAllowed(address provider, address caller);
     error ProviderRegistry_DurationOutOfBounds(uint32 maxDuration, uint32 cap);
+    error ProviderRegistry_PriceAboveCap(uint256 modelId, address token, uint128 price, uint128 cap);
     error ProviderRegistry_NoOffer(address provider, uint256 modelId, address token);
     error ProviderRegistry_Draining(address provider);
     error ProviderRegistry_ModelClosed(uint256 modelId);
@@ -91,7 +92,8 @@ interface IProviderRegistry {
     /// @notice Stops (true) or resumes (false) taking jobs. The provider or its operator.
     function setDraining(address provider, bool draining) external;
 
-    /// @notice Makes or changes the caller's offer for a model in a token.
+    /// @notice Makes or changes the caller's offer for a model in a token, at a price up to the cap of the model's
+    /// profile in that token (`IValueCaps`). A cap that is lowered later leaves the offer as it is.
     function setOffer(uint256 modelId, address token, uint128 price, uint96 stake, uint32 maxDuration) external;
 
     /// @notice Takes the caller's offer back.

@@ -3,12 +3,15 @@ pragma solidity ^0.8.28;
 
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
+import {IValueCaps} from "../interfaces/IValueCaps.sol";
 import {MAX_JOB_DURATION} from "../types/Limits.sol";
 
 /// @title Providers, their keys and their offers
 contract ProviderRegistry is IProviderRegistry {
     /// @notice Where models are registered.
     IModelRegistry public immutable MODELS;
+    /// @notice What offers for a model may cost at most.
+    IValueCaps public immutable VALUE_CAPS;
 
     mapping(address provider => Provider) private _providers;
     mapping(address provider => mapping(uint256 modelId => mapping(address token => Offer))) private _offers;
@@ -21,9 +24,10 @@ contract ProviderRegistry is IProviderRegistry {
         _;
     }
 
-    constructor(IModelRegistry models) {
-        if (address(models) == address(0)) revert ProviderRegistry_ZeroAddress();
+    constructor(IModelRegistry models, IValueCaps valueCaps) {
+        if (address(models) == address(0) || address(valueCaps) == address(0)) revert ProviderRegistry_ZeroAddress();
         MODELS = models;
+        VALUE_CAPS = valueCaps;
     }
 
     /// @inheritdoc IProviderRegistry
@@ -96,6 +100,8 @@ contract ProviderRegistry is IProviderRegistry {
     }
 
     /// @inheritdoc IProviderRegistry
+    /// @dev The cap is looked at here and not at the request, which pays for every storage slot it reads: a job costs
+    /// what the offer says.
     function setOffer(
         uint256 modelId,
         address token,
@@ -108,6 +114,8 @@ contract ProviderRegistry is IProviderRegistry {
             revert ProviderRegistry_DurationOutOfBounds(maxDuration, MAX_JOB_DURATION);
         }
         MODELS.requireActive(modelId);
+        uint128 cap = VALUE_CAPS.capOf(MODELS.factsOf(modelId).profile, token);
+        if (price > cap) revert ProviderRegistry_PriceAboveCap(modelId, token, price, cap);
 
         Offer storage offer = _offers[msg.sender][modelId][token];
         if (offer.maxDuration == 0) ++_offerCounts[msg.sender][modelId];

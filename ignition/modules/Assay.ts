@@ -12,13 +12,15 @@ const DAY = 24n * HOUR;
 const VERIFIERS = ["IndexMaps", "Selection", "Elementwise", "Quantization", "IntegerDot", "FloatDot", "ToleranceDot"];
 
 /** A parameter, or a contract that the same deployment creates. */
-type StakeToken = ModuleParameterRuntimeValue<string> | NamedArtifactContractDeploymentFuture<string>;
+type Token = ModuleParameterRuntimeValue<string> | NamedArtifactContractDeploymentFuture<string>;
+/** `IValueCaps.Cap`s from the start: without one, a job of profile Tolerance (3) or Jury (4) may cost nothing. */
+type Caps = ModuleParameterRuntimeValue<never[]> | { profile: number; token: Token; cap: bigint }[];
 
 /**
  * The whole system over a stake token. The market and its ledgers name each other immutably:
  * `MarketFactory` tells the market's address before it exists.
  */
-export function assay(m: IgnitionModuleBuilder, stakeToken: StakeToken) {
+export function assay(m: IgnitionModuleBuilder, stakeToken: Token, caps: Caps) {
   const deployer = m.getAccount(0);
   const admin = m.getParameter("admin", deployer);
   const guardian = m.getParameter("guardian", deployer);
@@ -31,7 +33,8 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: StakeToken) {
   const marketAddress = m.staticCall(factory, "market");
 
   const models = m.contract("ModelRegistry");
-  const providers = m.contract("ProviderRegistry", [models]);
+  const valueCaps = m.contract("ValueCaps", [authority, caps]);
+  const providers = m.contract("ProviderRegistry", [models, valueCaps]);
   const escrow = m.contract("PaymentEscrow", [marketAddress]);
   const staking = m.contract("ProviderStaking", [
     stakeToken,
@@ -98,10 +101,12 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: StakeToken) {
   for (const [profile, arbiter] of [court, court, court, jury].entries()) {
     m.call(disputes, "setArbiter", [profile + 1, arbiter], { id: `setArbiter_${String(profile + 1)}` });
   }
-  m.call(roles, "setUp", [authority, market, admin, guardian, delay]);
+  m.call(roles, "setUp", [authority, market, valueCaps, admin, guardian, delay]);
 
-  return { authority, models, providers, escrow, staking, market, disputes, randomness, jury, court };
+  return { authority, models, valueCaps, providers, escrow, staking, market, disputes, randomness, jury, court };
 }
 
 /** The system over a stake token that exists already. */
-export default buildModule("Assay", (m) => assay(m, m.getParameter<string>("stakeToken")));
+export default buildModule("Assay", (m) =>
+  assay(m, m.getParameter<string>("stakeToken"), m.getParameter("valueCaps", [])),
+);

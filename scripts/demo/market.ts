@@ -19,7 +19,7 @@ const STAKE = parseEther("5000");
 const PREPAID = parseEther("1000");
 const BONDS = parseEther("100");
 /** `IModelRegistry.Profile`: who judges a model's results. */
-export const PROFILE = { exact: 1, jury: 4 };
+export const PROFILE = { exact: 1, tolerance: 3, jury: 4 };
 
 /** The system deployed through Ignition on a node behind JSON-RPC, with named people. */
 export async function startMarket(rpcUrl: string, folder: string) {
@@ -35,7 +35,19 @@ export async function startMarket(rpcUrl: string, folder: string) {
   const payTokenAddress = await tokens.payToken.getAddress();
   const deployed = await ignition.deploy(AssayModule, {
     deploymentId,
-    parameters: { Assay: { stakeToken: stakeTokenAddress, treasury: treasury.address, challengeWindow: WINDOW } },
+    parameters: {
+      Assay: {
+        stakeToken: stakeTokenAddress,
+        treasury: treasury.address,
+        challengeWindow: WINDOW,
+        // What a jury or a bound judges may cost no more than the demo asks.
+        valueCaps: [PROFILE.tolerance, PROFILE.jury].map((profile) => ({
+          profile,
+          token: payTokenAddress,
+          cap: PRICE,
+        })),
+      },
+    },
   });
   const entries = Object.entries(deployed).map(
     async ([name, contract]) => [name, await contract.getAddress()] as const,

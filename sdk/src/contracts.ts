@@ -14,6 +14,7 @@ import {
   ProofCourt__factory,
   ProviderRegistry__factory,
   ProviderStaking__factory,
+  ValueCaps__factory,
 } from "./typechain/index.js";
 
 /** Typed contracts of a deployment. `runner` is a signer to send, or a provider to read. */
@@ -21,6 +22,7 @@ export function connect(deployment: Deployment, runner: ContractRunner) {
   return {
     authority: AccessManager__factory.connect(deployment.authority, runner),
     models: ModelRegistry__factory.connect(deployment.models, runner),
+    valueCaps: ValueCaps__factory.connect(deployment.valueCaps, runner),
     providers: ProviderRegistry__factory.connect(deployment.providers, runner),
     escrow: PaymentEscrow__factory.connect(deployment.escrow, runner),
     staking: ProviderStaking__factory.connect(deployment.staking, runner),

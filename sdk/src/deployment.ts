@@ -8,6 +8,7 @@ import { AssayError } from "./errors.js";
 export const CONTRACT_NAMES = [
   "authority",
   "models",
+  "valueCaps",
   "providers",
   "escrow",
   "staking",
@@ -31,6 +32,7 @@ export type Deployment = Addresses & {
 const IGNITION_IDS: Record<ContractName, string> = {
   authority: "AccessManager",
   models: "ModelRegistry",
+  valueCaps: "ValueCaps",
   providers: "ProviderRegistry",
   escrow: "PaymentEscrow",
   staking: "ProviderStaking",

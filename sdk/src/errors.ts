@@ -39,6 +39,8 @@ const HINTS: Readonly<Record<string, string>> = {
   ProviderStaking_StillLocked: "finalise and collect the jobs that lock the stake first",
   ProviderRegistry_NoOffer: "the provider has no offer for this model and token",
   ProviderRegistry_Draining: "the provider takes no new jobs",
+  ProviderRegistry_PriceAboveCap:
+    "results of such a model are not proven exactly, so its jobs have a cap: lower the price",
   ProviderRegistry_NotRegistered: "register the provider first",
   ModelRegistry_Deprecated: "the model takes no new jobs: use the version that replaces it",
   ModelRegistry_NoGraph: "results of such a model are judged by its graph: register its commitment, or profile Jury",

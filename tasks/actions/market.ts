@@ -2,7 +2,8 @@ import { ZeroAddress } from "ethers";
 
 import { change, pendingChanges, roleHolders } from "../support/access.js";
 import { UserError } from "../support/errors.js";
-import { address, basisPoints, bounded, whole } from "../support/parse.js";
+import { named, PROFILES } from "../support/names.js";
+import { address, basisPoints, bounded, oneOf, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
 import { moment, percent, seconds } from "../support/report.js";
 import type { Session } from "../support/session.js";
@@ -29,6 +30,7 @@ export const status = action(async (session, { fromBlock }: { fromBlock: number 
     jobs: requested.length,
     cases: await disputes.lastCaseId(),
     ...(await courtOf(session)),
+    valueCaps: await capsOf(session, fromBlock),
     juryPools: await poolsOf(session),
     holdings: await holdingsOf(session, fromBlock),
     roles: await roleHolders(session, fromBlock),
@@ -41,6 +43,9 @@ export const status = action(async (session, { fromBlock }: { fromBlock: number 
 const MAX_FEE_BPS = 500n;
 const MIN_WINDOW = 60n;
 const MAX_WINDOW = 604_800n;
+
+/** Profiles with a cap: Tolerance and Jury. */
+const CAPPED = [3, 4];
 
 interface Cancellable {
   cancel: boolean;
@@ -65,6 +70,18 @@ export const setMinStake = action(async (session, given: Cancellable & { amount:
   const units = (await session.stakeToken()).parse("amount", given.amount);
   return change(session, "setMinJobStake", [units], given.cancel);
 });
+
+export const setCap = action(
+  async (session, given: Cancellable & { profile: string; token: string; amount: string }) => {
+    const profile = oneOf("profile", given.profile, PROFILES);
+    if (!CAPPED.includes(profile)) {
+      throw new UserError(`profile is ${given.profile}: only Tolerance and Jury have a cap`);
+    }
+    const token = await session.token(given.token);
+    const units = token.parse("amount", given.amount);
+    return change(session, "setCap", [profile, token.address, units], given.cancel, "valueCaps");
+  },
+);
 
 export const setTreasury = action(async (session, given: Cancellable & { treasury: string }) => {
   const treasury = address("treasury", given.treasury);
@@ -93,6 +110,17 @@ async function courtOf(session: Session): Promise<Fields> {
 async function poolsOf({ contracts: { models, jury } }: Session): Promise<Fields[]> {
   const ids = Array.from({ length: Number(await models.lastModelId()) }, (_, i) => BigInt(i + 1));
   return Promise.all(ids.map(async (model) => ({ model, jurors: (await jury.poolOf(model)).length })));
+}
+
+/** The most that a job may cost whose result is not proven exactly, in the tokens for which somebody said so. */
+async function capsOf(session: Session, fromBlock: number): Promise<Fields[]> {
+  const { valueCaps } = session.contracts;
+  const events = await valueCaps.queryFilter(valueCaps.filters.ValueCapSet(), fromBlock);
+  const latest = new Map(events.map(({ args }) => [`${args.profile} ${args.token}`, args]));
+  const rows = [...latest.values()].map(async ({ profile, token, cap }) => {
+    return { profile: named(PROFILES, profile), token, cap: (await session.tokenAt(token)).show(cap) };
+  });
+  return Promise.all(rows);
 }
 
 /** What the contracts hold: bonded and unbonding stake, and everyone's balances with open jobs and bonds. */

@@ -144,7 +144,7 @@ describe("Roles of the deployment", () => {
       await refused(registry, models, "ModelRegistry_AlreadyLinked", providers);
       const link = market.connect(deployer).linkDisputes(stranger);
       await refused(link, market, "InferenceMarket_AlreadyLinked", disputes);
-      for (const [i, arbiter] of [court, court, jury, jury].entries()) {
+      for (const [i, arbiter] of [court, court, court, jury].entries()) {
         const call = disputes.connect(deployer).setArbiter(i + 1, stranger);
         await refused(call, disputes, "DisputeManager_ArbiterAlreadySet", i + 1, arbiter);
       }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import { expect } from "chai";
-import { ZeroAddress } from "ethers";
+import { parseEther, ZeroAddress } from "ethers";
 import { config } from "hardhat";
 
 import AssayModule from "../../ignition/modules/Assay.js";
@@ -13,6 +13,7 @@ import {
   InferenceMarket__factory,
   ProofCourt__factory,
   ProviderStaking__factory,
+  ValueCaps__factory,
 } from "../../sdk/src/typechain/index.js";
 import { at, ethers, ignition, networkHelpers, now, refused } from "../support/fixture.js";
 
@@ -38,6 +39,8 @@ async function deployWith(people: { admin?: string; guardian?: string } = {}) {
     court: ProofCourt__factory.connect(await deployed.court.getAddress(), deployer),
     jury: await deployed.jury.getAddress(),
     stakeToken: await deployed.stakeToken.getAddress(),
+    valueCaps: ValueCaps__factory.connect(await deployed.valueCaps.getAddress(), deployer),
+    payToken: await deployed.payToken.getAddress(),
     setup: await ethers.getContractAt("RoleSetup", await roleSetupOf(await deployed.authority.getAddress())),
   };
 }
@@ -87,8 +90,9 @@ describe("The Ignition module", () => {
   });
 
   it("leaves the setup contract without power, whoever calls it", async () => {
-    const { setup, authority, market, deployer, stranger } = await networkHelpers.loadFixture(deployWithAdmin);
-    const give = [authority, market, deployer, deployer, 0] as const;
+    const { setup, authority, market, valueCaps, deployer, stranger } =
+      await networkHelpers.loadFixture(deployWithAdmin);
+    const give = [authority, market, valueCaps, deployer, deployer, 0] as const;
     await refused(setup.connect(stranger).setUp(...give), setup, "RoleSetup_NotDeployer", stranger.address);
     const account = await setup.getAddress();
     await refused(
@@ -109,7 +113,7 @@ describe("The Ignition module", () => {
       [ZeroAddress, deployer],
       [deployer, ZeroAddress],
     ] as const) {
-      await refused(setup.setUp(manager, deployer, ...people, 0), setup, "RoleSetup_ZeroAddress");
+      await refused(setup.setUp(manager, deployer, deployer, ...people, 0), setup, "RoleSetup_ZeroAddress");
     }
   });
 
@@ -155,6 +159,15 @@ describe("The Ignition module", () => {
     expect(await court.verifierOf(8)).to.equal(ZeroAddress);
   });
 
+  it("caps jobs that are not proven exactly, in the tokens it deploys", async () => {
+    const { valueCaps, stakeToken, payToken } = await networkHelpers.loadFixture(deployByDefault);
+    for (const profile of [3, 4]) {
+      for (const token of [stakeToken, payToken]) {
+        expect(await valueCaps.capOf(profile, token)).to.equal(parseEther("1000"));
+      }
+    }
+  });
+
   it("takes the example parameters of a public network, once the addresses are filled in", async () => {
     const file = path.join(config.paths.ignition, "parameters/mainnet-example.json");
     const example = JSON.parse(readFileSync(file, "utf8"), bigints) as {
@@ -165,7 +178,12 @@ describe("The Ignition module", () => {
     const token = await ethers.deployContract("DevToken", ["Stake", "STK"]);
     const people = { admin: deployer.address, guardian: deployer.address, treasury: deployer.address };
     const parameters = { Assay: { ...example.Assay, ...people, stakeToken: await token.getAddress() } };
-    const { market } = await ignition.deploy(AssayModule, { parameters });
+    const { market, valueCaps } = await ignition.deploy(AssayModule, { parameters });
+    const capsAt = ValueCaps__factory.connect(await valueCaps.getAddress(), deployer);
+    const caps = example.Assay.valueCaps as unknown as { profile: number; token: string; cap: bigint }[];
+    for (const { profile, token: payToken, cap } of caps) {
+      expect(await capsAt.capOf(profile, payToken)).to.equal(cap);
+    }
     const { protocolFeeBps, challengeWindow, minJobStake } = await InferenceMarket__factory.connect(
       await market.getAddress(),
       deployer,

@@ -3,16 +3,19 @@ import { id, MaxUint256 } from "ethers";
 
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
 import type { Market } from "../support/fixture.js";
-import { afterPhase, networkHelpers, OFFER, openMarket, requestJob, submitJob } from "../support/fixture.js";
+import { afterPhase, networkHelpers, OFFER, openMarket, requestJob, setCap, submitJob } from "../support/fixture.js";
 import { arm, asPlain, deployTokens } from "../support/tokens.js";
 
+const JURY = 4n;
 const OUTPUT = id("output");
 const DEPOSIT = 100n * OFFER.price;
 
 /** A market whose providers also sell for every kind of token. */
 async function marketOfAllTokens() {
   const market = await openMarket();
-  return { ...market, tokens: await deployTokens(market.deployer) };
+  const tokens = await deployTokens(market.deployer);
+  for (const token of Object.values(tokens)) await setCap(market, JURY, token, OFFER.price);
+  return { ...market, tokens };
 }
 
 type Kind = keyof Awaited<ReturnType<typeof deployTokens>>;

@@ -34,11 +34,13 @@ describe("ProviderRegistry", () => {
     setOffer: ({ providers, modelId, payToken }: Market) => providers.setOffer(modelId, payToken, 1n, 1n, 1n),
   };
 
-  it("cannot be deployed without a model registry", async () => {
-    const { deployer, providers, models } = await load();
+  it("cannot be deployed without a model registry and value caps", async () => {
+    const { deployer, providers, models, valueCaps } = await load();
     const factory = new ProviderRegistry__factory(deployer);
-    await refused(factory.deploy(ZeroAddress), providers, "ProviderRegistry_ZeroAddress");
+    await refused(factory.deploy(ZeroAddress, valueCaps), providers, "ProviderRegistry_ZeroAddress");
+    await refused(factory.deploy(models, ZeroAddress), providers, "ProviderRegistry_ZeroAddress");
     expect(await providers.MODELS()).to.equal(models);
+    expect(await providers.VALUE_CAPS()).to.equal(valueCaps);
   });
 
   it("registers a provider with the keys and places it states", async () => {

@@ -20,8 +20,9 @@ import {
   Quantization__factory,
   Selection__factory,
   ToleranceDot__factory,
+  ValueCaps__factory,
 } from "../../sdk/src/typechain/index.js";
-import { DAY, namedPeople, WINDOW } from "./fixture.js";
+import { capsIn, DAY, namedPeople, WINDOW } from "./fixture.js";
 
 /** What a test wants different from the deployment. */
 export interface Variation {
@@ -71,7 +72,9 @@ export async function assemble(variation: Variation = {}) {
   const factory = await new MarketFactory__factory(deployer).deploy();
   const marketAddress = await factory.market();
   const models = await new ModelRegistry__factory(deployer).deploy();
-  const providers = await new ProviderRegistry__factory(deployer).deploy(models);
+  const tokens = await Promise.all([stakeToken, payToken].map((token) => token.getAddress()));
+  const valueCaps = await new ValueCaps__factory(deployer).deploy(authority, capsIn(...tokens));
+  const providers = await new ProviderRegistry__factory(deployer).deploy(models, valueCaps);
   const escrow = await new PaymentEscrow__factory(deployer).deploy(marketAddress);
   const staking = await new ProviderStaking__factory(deployer).deploy(stakeToken, marketAddress, UNBONDING_PERIOD);
   await factory.deploy(authority, models, providers, staking, escrow, {
@@ -116,6 +119,7 @@ export async function assemble(variation: Variation = {}) {
     authority,
     randomness: randomness.connect(stranger),
     models: models.connect(modelOwner),
+    valueCaps: valueCaps.connect(stranger),
     providers: providers.connect(stranger),
     escrow: escrow.connect(stranger),
     staking: staking.connect(stranger),

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { network } from "hardhat";
-import type { BaseContract, EventLog, Log } from "ethers";
-import { id, MaxUint256, parseEther, ZeroHash } from "ethers";
+import type { AddressLike, BaseContract, ContractTransactionResponse, EventLog, Log } from "ethers";
+import { id, MaxUint256, parseEther, resolveAddress, ZeroHash } from "ethers";
 
 import AssayModule from "../../ignition/modules/Assay.js";
 import DevTokensModule from "../../ignition/modules/DevTokens.js";
@@ -18,6 +18,7 @@ import {
   ProofCourt__factory,
   ProviderRegistry__factory,
   ProviderStaking__factory,
+  ValueCaps__factory,
 } from "../../sdk/src/typechain/index.js";
 
 export const connection = await network.create();
@@ -53,12 +54,17 @@ export async function namedPeople() {
   return { deployer, guardian, treasury, modelOwner, client, challenger, stranger, people: rest };
 }
 
+/** Caps that no price reaches, for the profiles that have any. */
+export const capsIn = (...tokens: string[]) =>
+  tokens.flatMap((token) => [3, 4].map((profile) => ({ profile, token, cap: 2n ** 128n - 1n })));
+
 /** The whole system on a fresh chain, deployed through Ignition, with named and funded people. */
 export async function deployAssay() {
   const named = await namedPeople();
   const { deployer, guardian, treasury, modelOwner, stranger } = named;
   const tokens = await ignition.deploy(DevTokensModule);
   const stakeTokenAddress = await tokens.stakeToken.getAddress();
+  const payTokenAddress = await tokens.payToken.getAddress();
   const deployed = await ignition.deploy(AssayModule, {
     parameters: {
       Assay: {
@@ -66,6 +72,7 @@ export async function deployAssay() {
         guardian: guardian.address,
         treasury: treasury.address,
         challengeWindow: WINDOW,
+        valueCaps: capsIn(stakeTokenAddress, payTokenAddress),
       },
     },
   });
@@ -74,6 +81,7 @@ export async function deployAssay() {
   const system = {
     authority: AccessManager__factory.connect(await at(deployed.authority), deployer),
     models: ModelRegistry__factory.connect(await at(deployed.models), modelOwner),
+    valueCaps: ValueCaps__factory.connect(await at(deployed.valueCaps), stranger),
     providers: ProviderRegistry__factory.connect(await at(deployed.providers), stranger),
     escrow: PaymentEscrow__factory.connect(await at(deployed.escrow), stranger),
     staking: ProviderStaking__factory.connect(await at(deployed.staking), stranger),
@@ -83,7 +91,7 @@ export async function deployAssay() {
     jury: JuryArbiter__factory.connect(await at(deployed.jury), stranger),
     court: ProofCourt__factory.connect(await at(deployed.court), stranger),
     stakeToken: DevToken__factory.connect(stakeTokenAddress, stranger),
-    payToken: DevToken__factory.connect(await at(tokens.payToken), stranger),
+    payToken: DevToken__factory.connect(payTokenAddress, stranger),
   };
   return { ...system, ...named };
 }
@@ -203,6 +211,20 @@ export function termsOf(market: Pick<Assay, "market">, logs: readonly (EventLog 
 export async function submitJob(market: Market, terms: Terms, output = id("output")): Promise<string> {
   await market.market.connect(market.operator).submit(terms, output, "");
   return output;
+}
+
+/** Sets a cap as the parameter role does: announced, and carried out once its delay is over. */
+export async function setCap(
+  { authority, valueCaps, deployer }: Assay,
+  profile: bigint,
+  token: AddressLike,
+  cap: bigint,
+): Promise<ContractTransactionResponse> {
+  const address = await resolveAddress(token);
+  const data = valueCaps.interface.encodeFunctionData("setCap", [profile, address, cap]);
+  await authority.connect(deployer).schedule(valueCaps, data, 0n);
+  await at((await now()) + 2n * DAY);
+  return valueCaps.connect(deployer).setCap(profile, address, cap);
 }
 
 /** Moves the clock so that the next block is at `time` exactly. */

@@ -329,6 +329,12 @@ describe("A task that cannot do what it is asked", function () {
       /^seconds is 59: give 60 to 604800$/,
     ],
     [
+      "a cap for what is proven exactly",
+      "market:set-cap",
+      () => ({ profile: "Exact", token: "pay", amount: "1" }),
+      /^profile is Exact: only Tolerance and Jury have a cap$/,
+    ],
+    [
       "a treasury that is nobody",
       "market:set-treasury",
       () => ({ treasury: `0x${"0".repeat(40)}` }),
@@ -383,9 +389,9 @@ describe("A task that cannot do what it is asked", function () {
     const strange = `0x${"5".repeat(40)}`;
     // Whatever is asked: 200, which is also the offset of an empty string.
     await chain.provider.send("hardhat_setCode", [strange, "0x60c85f526101005ff3"]);
-    await chain.contracts.providers.connect(chain.signer(PROVIDER)).setOffer(MODEL, strange, 7n, 10n ** 18n, 60n);
+    await chain.contracts.providers.connect(chain.signer(PROVIDER)).setOffer(MODEL, strange, 0n, 10n ** 18n, 60n);
     const { offers } = await json("provider:list", { model: "1" });
-    expect((offers as { price: string }[]).map(({ price }) => price)).to.deep.equal(["2.0", "7"]);
+    expect((offers as { price: string }[]).map(({ price }) => price)).to.deep.equal(["2.0", "0"]);
   });
 
   it("job:request pays nothing when the provider's store is down", async () => {

@@ -499,10 +499,13 @@ describe("The tasks over the life of a market", function () {
 
     it("moves every parameter in two steps", async () => {
       const treasury = chain.addressOf(OWNER);
+      const { stakeToken, valueCaps } = await json("market:status");
+      const payToken = String((valueCaps as Json[]).find(({ token }) => token !== stakeToken)?.token);
       const changes = [
         ["market:set-fee", { percent: "1.25" }],
         ["market:set-window", { seconds: "120" }],
         ["market:set-min-stake", { amount: "2.5" }],
+        ["market:set-cap", { profile: "Jury", token: "pay", amount: "7.5" }],
         ["market:set-treasury", { treasury }],
       ] as const;
       for (const [name, given] of changes) expect(await json(name, given)).to.include({ state: "scheduled" });
@@ -511,6 +514,7 @@ describe("The tasks over the life of a market", function () {
         "setProtocolFee(125)",
         "setChallengeWindow(120)",
         "setMinJobStake(2500000000000000000)",
+        `setCap(4, ${payToken}, 7500000000000000000)`,
         `setTreasury(${treasury})`,
       ]);
       await json("dev:advance", { seconds: String(DELAY) });
@@ -518,6 +522,18 @@ describe("The tasks over the life of a market", function () {
       const status = await json("market:status");
       expect(status).to.include({ protocolFee: "1.25", challengeWindow: 120, minJobStake: "2.5", treasury });
       expect(status.scheduledChanges).to.deep.equal([]);
+      const caps = (status.valueCaps as Json[]).filter(({ token }) => token === payToken);
+      expect(caps.map(({ profile, cap }) => [profile, cap])).to.deep.equal([
+        ["Tolerance", "1000.0"],
+        ["Jury", "7.5"],
+      ]);
+    });
+
+    it("lets an offer cost the cap and no more", async () => {
+      const offer = { model: MODEL, token: "pay", stake: "10", maxDuration: "300", account: PROVIDER };
+      expect(await refusal("provider:offer", { ...offer, price: "7.6" })).to.match(
+        /^ProviderRegistry_PriceAboveCap\(.*cap 7500000000000000000\): results of such a model are not proven exactly/,
+      );
     });
 
     it("takes a scheduled change back", async () => {

@@ -14,6 +14,7 @@ contract AssayHandler is RegistryActions, Drain {
         tokens = [new ProbeToken("Stake", "STAKE"), new ProbeToken("Pay", "PAY")];
         _deployAssay(tokens[STAKE], tokens[PAY]);
         _params = Parameters(false, FEE_BPS, WINDOW, MIN_JOB_STAKE, TREASURY);
+        (_capOf[STAKE], _capOf[PAY]) = (type(uint128).max, type(uint128).max);
         _jobs.push();
         _cases.push();
         _models.push();

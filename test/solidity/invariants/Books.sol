@@ -103,6 +103,8 @@ abstract contract Books is Cast {
     }
 
     Parameters internal _params;
+    /// The most a job of the models, which a jury judges, may cost in a token.
+    mapping(uint256 token => uint128) internal _capOf;
     /// Ids begin at one: the first entry stays empty.
     Model[] internal _models;
     Job[] internal _jobs;

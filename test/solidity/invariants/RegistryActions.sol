@@ -95,7 +95,7 @@ abstract contract RegistryActions is Observed {
         if (_oneIn(10)) (offer.price, offer.stake) = (0, 0);
         if (_oneIn(10)) offer.maxDuration = uint32(_roll(4 days));
         bool inBounds = offer.maxDuration > 0 && offer.maxDuration <= 3 days;
-        bool expected = _workers[who].registered && inBounds && !_models[id].deprecated;
+        bool expected = _workers[who].registered && inBounds && !_models[id].deprecated && offer.price <= _capOf[token];
         bytes memory data = abi.encodeCall(
             providers.setOffer,
             (id, _tokenOf(token), offer.price, offer.stake, offer.maxDuration)

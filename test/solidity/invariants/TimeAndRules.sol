@@ -2,12 +2,15 @@
 pragma solidity ^0.8.28;
 
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
+import {IModelRegistry} from "../../../contracts/interfaces/IModelRegistry.sol";
 import {CaseFacts} from "../../../contracts/types/DisputeTypes.sol";
 import {DisputeActions} from "./DisputeActions.sol";
 
 /// Time that passes, parameters that change after their delay, and calls nobody but a contract or a role may make.
 abstract contract TimeAndRules is DisputeActions {
     uint256 private constant _EXPIRATION = 1 weeks;
+    /// Kinds of change from here on set the cap in a token.
+    uint256 private constant _CAPS = 5;
 
     struct Proposal {
         bytes data;
@@ -47,7 +50,7 @@ abstract contract TimeAndRules is DisputeActions {
             bool same = keccak256(old.data) == keccak256(data);
             if (same && !old.executed && block.timestamp < old.readyAt + _EXPIRATION) pending = true;
         }
-        bytes memory call_ = abi.encodeCall(authority.schedule, (address(market), data, 0));
+        bytes memory call_ = abi.encodeCall(authority.schedule, (_targetOf(kind), data, 0));
         if (!_call("authority.schedule", ADMIN, address(authority), call_, !pending)) return;
         _proposals.push(Proposal(data, block.timestamp + PARAMETER_DELAY, kind, value, false));
     }
@@ -59,7 +62,7 @@ abstract contract TimeAndRules is DisputeActions {
         for (uint256 i = 0; i < _proposals.length && !_isReady(index); ++i) index = (index + 1) % _proposals.length;
         Proposal storage proposal = _proposals[index];
         bool expected = _isReady(index) && _isInBounds(proposal.kind, proposal.value);
-        bytes memory call_ = abi.encodeCall(authority.execute, (address(market), proposal.data));
+        bytes memory call_ = abi.encodeCall(authority.execute, (_targetOf(proposal.kind), proposal.data));
         if (!_call(_changeName(proposal.kind), ADMIN, address(authority), call_, expected)) return;
 
         proposal.executed = true;
@@ -75,7 +78,7 @@ abstract contract TimeAndRules is DisputeActions {
 
     /// Whoever tries what only a contract, a deployer or a role may do is refused.
     function intrude(uint256 seed) external acts(seed) {
-        (address target, bytes memory data) = _forbiddenCall(_roll(18));
+        (address target, bytes memory data) = _forbiddenCall(_roll(19));
         vm.prank(_anybody());
         (bool ok, ) = target.call(data);
         if (ok) ++intrusions;
@@ -106,6 +109,7 @@ abstract contract TimeAndRules is DisputeActions {
         if (kind == 16) {
             return (address(market), abi.encodeCall(market.closeDispute, (_jobs[id].terms, true)));
         }
+        if (kind == 17) return (address(valueCaps), _capData(PAY, 0));
         return (address(market), abi.encodeCall(market.setMinJobStake, (0)));
     }
 
@@ -115,11 +119,12 @@ abstract contract TimeAndRules is DisputeActions {
 
     /// Within its bounds mostly, and short windows mostly, so that jobs come to an end.
     function _randomChange() private returns (uint256 kind, uint256 value) {
-        kind = _params.paused && _oneIn(2) ? 0 : _roll(5);
+        kind = _params.paused && _oneIn(2) ? 0 : _roll(_CAPS + 2);
         if (kind == 1) value = _roll(600);
         if (kind == 2) value = _oneIn(8) ? _roll(8 days) : _roll(3 hours);
         if (kind == 3) value = _roll(4e18);
         if (kind == 4) value = _oneIn(8) ? 0 : uint160(_pick(_treasuries));
+        if (kind >= _CAPS) value = _roll(8e18);
     }
 
     function _changeData(uint256 kind, uint256 value) private view returns (bytes memory) {
@@ -127,13 +132,23 @@ abstract contract TimeAndRules is DisputeActions {
         if (kind == 1) return abi.encodeCall(market.setProtocolFee, (uint16(value)));
         if (kind == 2) return abi.encodeCall(market.setChallengeWindow, (uint32(value)));
         if (kind == 3) return abi.encodeCall(market.setMinJobStake, (uint128(value)));
-        return abi.encodeCall(market.setTreasury, (address(uint160(value))));
+        if (kind == 4) return abi.encodeCall(market.setTreasury, (address(uint160(value))));
+        return _capData(kind - _CAPS, uint128(value));
+    }
+
+    function _capData(uint256 token, uint128 cap) private view returns (bytes memory) {
+        return abi.encodeCall(valueCaps.setCap, (IModelRegistry.Profile.Jury, _tokenOf(token), cap));
+    }
+
+    function _targetOf(uint256 kind) private view returns (address) {
+        return kind >= _CAPS ? address(valueCaps) : address(market);
     }
 
     function _changeName(uint256 kind) private pure returns (string memory) {
         if (kind == 0) return "market.unpause";
         if (kind == 1) return "market.setProtocolFee";
         if (kind == 2) return "market.setChallengeWindow";
+        if (kind >= _CAPS) return "valueCaps.setCap";
         return kind == 3 ? "market.setMinJobStake" : "market.setTreasury";
     }
 
@@ -155,5 +170,6 @@ abstract contract TimeAndRules is DisputeActions {
         if (kind == 2) _params.window = uint32(value);
         if (kind == 3) _params.minStake = uint128(value);
         if (kind == 4) _params.treasury = address(uint160(value));
+        if (kind >= _CAPS) _capOf[kind - _CAPS] = uint128(value);
     }
 }

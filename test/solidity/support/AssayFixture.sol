@@ -8,12 +8,14 @@ import {JuryArbiter} from "../../../contracts/disputes/arbiters/JuryArbiter.sol"
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
 import {IJuryArbiter} from "../../../contracts/interfaces/IJuryArbiter.sol";
 import {IModelRegistry} from "../../../contracts/interfaces/IModelRegistry.sol";
+import {IValueCaps} from "../../../contracts/interfaces/IValueCaps.sol";
 import {InferenceMarket} from "../../../contracts/market/InferenceMarket.sol";
 import {MarketFactory} from "../../../contracts/market/MarketFactory.sol";
 import {DevToken} from "../../../contracts/mocks/DevToken.sol";
 import {PaymentEscrow} from "../../../contracts/payments/PaymentEscrow.sol";
 import {ModelRegistry} from "../../../contracts/registry/ModelRegistry.sol";
 import {ProviderRegistry} from "../../../contracts/registry/ProviderRegistry.sol";
+import {ValueCaps} from "../../../contracts/registry/ValueCaps.sol";
 import {ProviderStaking} from "../../../contracts/staking/ProviderStaking.sol";
 import {JobTerms} from "../../../contracts/types/JobTypes.sol";
 import {TestBase} from "./TestBase.sol";
@@ -37,6 +39,7 @@ abstract contract AssayFixture is TestBase {
     AccessManager public authority;
     MarketFactory public factory;
     ModelRegistry public models;
+    ValueCaps public valueCaps;
     ProviderRegistry public providers;
     PaymentEscrow public escrow;
     ProviderStaking public staking;
@@ -64,7 +67,8 @@ abstract contract AssayFixture is TestBase {
         authority = new AccessManager(address(this));
         factory = new MarketFactory();
         models = new ModelRegistry();
-        providers = new ProviderRegistry(models);
+        valueCaps = new ValueCaps(address(authority), _initialCaps());
+        providers = new ProviderRegistry(models, valueCaps);
         escrow = new PaymentEscrow(factory.market());
         staking = new ProviderStaking(stakeToken, factory.market(), UNBONDING);
         market = factory.deploy(
@@ -89,6 +93,13 @@ abstract contract AssayFixture is TestBase {
         );
         _link();
         _setRoles();
+    }
+
+    /// Caps that no price reaches, for models that a jury judges.
+    function _initialCaps() private view returns (IValueCaps.Cap[] memory caps) {
+        caps = new IValueCaps.Cap[](2);
+        caps[0] = IValueCaps.Cap(IModelRegistry.Profile.Jury, address(stakeToken), type(uint128).max);
+        caps[1] = IValueCaps.Cap(IModelRegistry.Profile.Jury, address(payToken), type(uint128).max);
     }
 
     function _link() private {
@@ -117,6 +128,9 @@ abstract contract AssayFixture is TestBase {
         guards[0] = IInferenceMarket.pause.selector;
         authority.setTargetFunctionRole(address(market), parameters, PARAMETERS_ROLE);
         authority.setTargetFunctionRole(address(market), guards, GUARDIAN_ROLE);
+        bytes4[] memory caps = new bytes4[](1);
+        caps[0] = IValueCaps.setCap.selector;
+        authority.setTargetFunctionRole(address(valueCaps), caps, PARAMETERS_ROLE);
         authority.grantRole(PARAMETERS_ROLE, ADMIN, PARAMETER_DELAY);
         authority.grantRole(GUARDIAN_ROLE, GUARDIAN, 0);
         authority.grantRole(authority.ADMIN_ROLE(), address(this), PARAMETER_DELAY);
