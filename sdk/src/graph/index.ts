@@ -8,6 +8,7 @@ export type { SumsProfile } from "./lower.js";
 export * from "./manifest.js";
 export { PreparationError, type Problem } from "./problems.js";
 export * from "./prepare.js";
+export { firstUnexplained, outside, rangesOf, type Range } from "./ranges.js";
 export * from "./profile.js";
 export * from "./runtime.js";
 export { sampleInputs } from "./sample.js";
