@@ -1,52 +1,28 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { before, describe, it } from "node:test";
 
-import type { CourtModel, Numeric, Range, Tensor, TraceTensor } from "@assay/sdk";
+import type { CourtModel, Range, Tensor } from "@assay/sdk";
 import {
-  evaluate,
   firstContradiction,
   firstUnexplained,
   fromFloat32Array,
   fromNumbers,
   initHash,
-  operandsOf,
   outside,
-  prepareModel,
   rangesOf,
   runTrace,
   toFloat32Array,
 } from "@assay/sdk";
 
 import { inProcess } from "../support/inProcessRuntime.js";
-import { modelFile, samples } from "../support/models.js";
+import { samples } from "../support/models.js";
+import { inAnyOrder, ORDERS, outputsOf } from "../support/otherOrder.js";
 
 const MODELS = [
   ["breast_cancer_mlp_fp32", "breast_cancer"],
   ["digits_mlp_fp32", "digits"],
   ["digits_cnn_fp32", "digits_cnn"],
 ] as const;
-/** None of which onnxruntime has. */
-const ORDERS: readonly Numeric[] = [
-  { mode: 0, fused: true, block: 7, biasFirst: true },
-  { mode: 0, fused: false, block: 0, biasFirst: false },
-  { mode: 0, fused: false, block: 5, biasFirst: false },
-];
-const OPTIONS = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true };
-
-const outputsOf = (model: CourtModel, trace: readonly Tensor[]): Map<string, Tensor> =>
-  new Map(model.outputNames.map((name, i) => [name, trace[model.outputs[i] ?? -1] as Tensor]));
-
-/** A run whose sums are taken in another order: what another processor has. */
-function ordered(model: CourtModel, x: Tensor, numeric: Numeric): Tensor[] {
-  const trace: Tensor[] = [x];
-  for (const [node, instruction] of model.instructions.entries()) {
-    const meta = model.tensors[trace.length] as TraceTensor;
-    trace.push(evaluate(instruction, operandsOf(model, trace, node), meta, numeric));
-  }
-  return trace;
-}
-
 /** The tensor with one element moved. */
 function moved(tensor: Tensor, element: number, value: number): Tensor {
   assert.ok(tensor.dtype === "float32");
@@ -58,12 +34,11 @@ describe("What rounding explains", () => {
 
   for (const [name, data] of MODELS) {
     describe(name, () => {
+      let network: Awaited<ReturnType<typeof inAnyOrder>>;
       let model: CourtModel;
-      let inOrder: CourtModel;
       before(async () => {
-        const bytes = new Uint8Array(readFileSync(modelFile(`${name}.onnx`)));
-        model = (await prepareModel(bytes, { ...OPTIONS, tolerance: true }, inProcess)).model;
-        inOrder = (await prepareModel(bytes, OPTIONS, inProcess)).model;
+        network = await inAnyOrder(name);
+        model = network.model;
       });
       const xs = () => samples(data).x.slice(0, 2);
       const run = (x: Tensor) => runTrace(model, new Map([["x", x]]), inProcess);
@@ -76,7 +51,7 @@ describe("What rounding explains", () => {
           const own = await run(x);
           const ranges = rangesOf(model, own);
           for (const numeric of ORDERS) {
-            const other = ordered(inOrder, x, numeric);
+            const other = network.run(x, numeric);
             assert.equal(firstUnexplained(model, own, outputsOf(model, other)), undefined);
             for (const [i, range] of ranges.entries()) assert.equal(outside(range, other[i] as Tensor), undefined);
             if (Buffer.compare(logitsOf(own).data, logitsOf(other).data) !== 0) different++;

@@ -67,12 +67,16 @@ export function* accusations(
 
 /** An accusation of one element of a posted trace of which all tensors are known. */
 export function accusationOf(model: CourtModel, posted: TraceCommitment, tensor: number, element: number): Accusation {
-  const committed = posted.tensors[tensor];
-  if (!committed) throw new AssayError(`there is no tensor ${tensor}`);
-  const { leafIndex } = locateElement(committed.header, element);
-  const found = proveLeaf(committed, leafIndex);
   const roots = posted.tensors.map(({ header }) => header.merkleRoot);
-  return { kind: "fraud", ...accuse({ model, honest: posted, roots, tensor }, found, element) };
+  return accusationAgainst({ model, honest: posted, roots, tensor }, element);
+}
+
+/** An accusation of one element of a posted tensor, of which it and its operands are known. */
+export function accusationAgainst(posted: PostedTrace, element: number): Accusation {
+  const committed = posted.honest.tensors[posted.tensor];
+  if (!committed) throw new AssayError(`there is no tensor ${posted.tensor}`);
+  const { leafIndex } = locateElement(committed.header, element);
+  return { kind: "fraud", ...accuse(posted, proveLeaf(committed, leafIndex), element) };
 }
 
 /** A claim about one element of a tensor of a trace, against the trace's own operands. */

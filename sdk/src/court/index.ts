@@ -6,4 +6,5 @@ export * from "./evidence.js";
 export * from "./explain.js";
 export * from "./part.js";
 export * from "./search.js";
+export type { Shown, Step } from "./shown.js";
 export * from "./contradiction.js";
