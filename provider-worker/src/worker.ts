@@ -219,7 +219,7 @@ export class Worker {
       this.#store,
       this.#fetcher,
       this.#models,
-      settings.limits.inputBytes,
+      settings.limits,
       this.#metrics,
     );
     const context: RoleContext = {

@@ -1,5 +1,5 @@
-import type { AssayContracts, CourtModel, GraphRuntime } from "@assay/sdk";
-import { AssayError, ModelProfile, readModel } from "@assay/sdk";
+import type { AssayContracts, CourtModel, GraphRuntime, Tensor } from "@assay/sdk";
+import { AssayError, firstUnexplained, ModelProfile, readModel, runTrace } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 
@@ -7,6 +7,8 @@ import { WorkerError } from "../errors.js";
 const PROVEN: readonly bigint[] = [ModelProfile.Exact, ModelProfile.Canonical, ModelProfile.Tolerance];
 
 export const isProven = (profile: bigint): boolean => PROVEN.includes(profile);
+
+type Tensors = ReadonlyMap<string, Tensor>;
 
 /** Models as the proof court sees them: never as their owner says, always as computed from the file. */
 export class CourtModels {
@@ -34,5 +36,11 @@ export class CourtModels {
       );
     }
     return model;
+  }
+
+  /** Whether others may get these outputs although this machine has other bytes: rounding in another order. */
+  async explains(model: CourtModel, inputs: Tensors, outputs: Tensors): Promise<boolean> {
+    if (model.profile.kind !== "Tolerance") return false;
+    return firstUnexplained(model, await runTrace(model, inputs, this.runtime), outputs) === undefined;
   }
 }

@@ -15,7 +15,7 @@ export class Executor {
     private readonly store: ContentStore,
     private readonly fetcher: Fetcher,
     private readonly models: ModelCache,
-    private readonly maxInputBytes: number,
+    private readonly limits: { readonly inputBytes: number; readonly outputBytes: number },
     private readonly metrics: Pick<Metrics, "inference">,
   ) {}
 
@@ -49,39 +49,45 @@ export class Executor {
     await place.leaveFor(`model ${modelId}`, () => this.models.fetch(modelId));
   }
 
+  /** What a provider delivered, from where it says, or else from its store. */
+  async output(terms: JobTerms, commitment: string, outputUri: string, place: Place): Promise<BundleFile> {
+    const bytes = await place.leaveFor(terms.provider, () =>
+      this.#fetch(terms, commitment, outputUri, this.limits.outputBytes),
+    );
+    return unpackBundle(bytes, { maxBytes: bytes.length });
+  }
+
   async #kept({ inputCommitment }: JobTerms): Promise<BundleFile | undefined> {
     const kept = await this.store.get("tensors", inputCommitment);
     return kept && unpackBundle(kept, { maxBytes: kept.length });
   }
 
-  /** Fetches the input from its URI, or else from the store of the job's provider, where an empty URI says it is. */
   async #fetchInput(terms: JobTerms, inputUri: string): Promise<void> {
-    const bytes = inputUri
-      ? await this.#fetchFrom(inputUri, terms).catch((error: unknown) => this.#fetchInstead(terms, error))
-      : await this.#fetchFrom(await this.#uriAtProvider(terms), terms);
-    await this.store.putTensors(bytes);
+    await this.store.putTensors(await this.#fetch(terms, terms.inputCommitment, inputUri, this.limits.inputBytes));
   }
 
-  /** From the provider's store. What failed first is what is told: there the input should be. */
-  async #fetchInstead(terms: JobTerms, failed: unknown): Promise<Uint8Array> {
-    try {
-      return await this.#fetchFrom(await this.#uriAtProvider(terms), terms);
-    } catch {
-      throw failed;
-    }
+  /** Tensors from their URI, or else from the store of the job's provider, where an empty URI says they are. */
+  async #fetch(terms: JobTerms, commitment: string, uri: string, maxBytes: number): Promise<Uint8Array> {
+    const atProvider = async () =>
+      this.#fetchFrom(await this.#uriAtProvider(terms, commitment), commitment, maxBytes);
+    if (!uri) return atProvider();
+    return this.#fetchFrom(uri, commitment, maxBytes).catch((failed: unknown) =>
+      // What failed first is what is told: there the tensors should be.
+      atProvider().catch(() => {
+        throw failed;
+      }),
+    );
   }
 
-  async #uriAtProvider({ provider, inputCommitment }: JobTerms): Promise<string> {
-    return tensorsUri((await this.contracts.providers.providerOf(provider)).endpoint, inputCommitment);
+  async #uriAtProvider({ provider }: JobTerms, commitment: string): Promise<string> {
+    return tensorsUri((await this.contracts.providers.providerOf(provider)).endpoint, commitment);
   }
 
-  /** The bundle at `uri`, if it is the job's input. */
-  async #fetchFrom(uri: string, { inputCommitment }: JobTerms): Promise<Uint8Array> {
-    const bytes = await this.fetcher.fetch(uri, this.maxInputBytes);
-    const root = rootOf(uri, bytes, this.maxInputBytes);
-    if (root !== inputCommitment) {
-      throw new ContentError(`${uri} commits to ${root}, not ${inputCommitment} as the job says`);
-    }
+  /** The bundle at `uri`, if it is the one with this commitment. */
+  async #fetchFrom(uri: string, commitment: string, maxBytes: number): Promise<Uint8Array> {
+    const bytes = await this.fetcher.fetch(uri, maxBytes);
+    const root = rootOf(uri, bytes, maxBytes);
+    if (root !== commitment) throw new ContentError(`${uri} commits to ${root}, not ${commitment} as the job says`);
     return bytes;
   }
 }

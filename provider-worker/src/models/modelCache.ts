@@ -44,7 +44,7 @@ export class ModelCache {
     private readonly fetcher: Fetcher,
     private readonly options: ModelCacheOptions,
     /** For models that the proof court judges. */
-    private readonly courtModels: Pick<CourtModels, "read">,
+    private readonly courtModels: Pick<CourtModels, "read" | "explains">,
     private readonly startRunner: StartRunner = (...given) => ChildRunner.start(...given),
   ) {}
 
@@ -133,11 +133,13 @@ export class ModelCache {
     const { fileHash, goldenHash } = spec;
     files.push(fileHash, goldenHash);
     const file = await this.#fetch(fileHash, textOf(spec, "modelUri"));
-    if (isProven(spec.profile)) await this.courtModels.read(modelId, file);
+    const model = isProven(spec.profile) ? await this.courtModels.read(modelId, file) : undefined;
     const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri")));
     const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options, fileHash);
     try {
-      await requireGolden(runner, golden);
+      await requireGolden(runner, golden, async ({ inputs, outputs }) =>
+        model ? this.courtModels.explains(model, inputs, outputs) : false,
+      );
     } catch (error) {
       runner.stop();
       throw error;

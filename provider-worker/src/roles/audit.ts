@@ -1,4 +1,4 @@
-import { JobStatus } from "@assay/sdk";
+import { firstUnexplained, JobStatus, ModelProfile, textOf } from "@assay/sdk";
 import { id } from "ethers";
 
 import { Backoff } from "../jobs/backoff.js";
@@ -62,7 +62,7 @@ export class Audit implements Role {
     let verdict: string;
     try {
       const { root: found } = await executor.execute(terms, inputUri, place);
-      verdict = found === claimed ? "right" : "wrong";
+      verdict = found === claimed || (await this.#isExplained(event, place)) ? "right" : "wrong";
       if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
     } catch (error) {
       // Nothing is challenged on the ground that it could not be checked.
@@ -77,6 +77,19 @@ export class Audit implements Role {
     this.#backoff.succeeded(event.key);
     journal.setNote(noteOf(event), verdict, event.key);
     return verdict;
+  }
+
+  /** Whether an honest provider may have delivered other bytes than this machine computes. */
+  async #isExplained({ key, args }: ChainEvent, place: Place): Promise<boolean> {
+    const { contracts, journal, executor, tracer } = this.context;
+    const { terms, inputUri } = requestOf(journal, key);
+    const { profile } = await contracts.models.factsOf(terms.modelId);
+    if (profile !== ModelProfile.Tolerance) return false;
+    const uri = textOf(args, "outputUri");
+    const { tensors } = await executor.output(terms, String(args.outputCommitment), uri, place);
+    const { model, trace } = await tracer.trace(terms, inputUri);
+    const own = trace.tensors.map(({ tensor }) => tensor);
+    return firstUnexplained(model, own, tensors) === undefined;
   }
 
   async #challenge({ key: job, args }: ChainEvent): Promise<void> {

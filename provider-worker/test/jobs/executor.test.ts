@@ -62,6 +62,7 @@ describe("The executor", () => {
     } as unknown as Fetcher;
     const providerOf = () => Promise.resolve({ endpoint: "https://provider.example.org" });
     const contracts = { providers: { providerOf } } as unknown as AssayContracts;
+    const limits = { inputBytes: LIMIT, outputBytes: 2 * LIMIT };
     const runner = new FakeRunner();
     const use = (_model: bigint, act: (model: FakeRunner) => unknown) => act(runner);
     const isHere = () => Promise.resolve(modelIsHere);
@@ -70,10 +71,28 @@ describe("The executor", () => {
       return Promise.resolve();
     };
     const models = { use, isHere, fetch } as unknown as ModelCache;
-    executor = new Executor(contracts, store, fetcher, models, LIMIT, metrics);
+    executor = new Executor(contracts, store, fetcher, models, limits, metrics);
   });
   afterEach(() => {
     rmSync(folder, { recursive: true });
+  });
+
+  for (const [where, uri, from] of [
+    ["where the provider says", "https://output", "https://output"],
+    ["the provider's store", "", `https://provider.example.org/tensors/${OUTPUT.root}`],
+  ] as const) {
+    it(`fetches a delivered output from ${where}, while others have the place`, async () => {
+      answer = OUTPUT.bytes;
+      const { tensors, root } = await executor.output(terms, OUTPUT.root, uri, place);
+      assert.deepEqual([root, [...tensors.keys()]], [OUTPUT.root, ["y"]]);
+      assert.deepEqual(fetched, [[from, 2 * LIMIT]]);
+      assert.deepEqual(away, [terms.provider]);
+    });
+  }
+
+  it("takes no output for another", async () => {
+    answer = INPUT.bytes;
+    await assert.rejects(executor.output(terms, OUTPUT.root, "https://output", place), /commits to .*, not /);
   });
 
   it("fetches the input from its URI, keeps it and the output, and commits to the output", async () => {

@@ -23,6 +23,17 @@ describe("Golden vectors", () => {
     assert.equal(runner.runs, 2);
   });
 
+  it("may differ where it is explained, and only there", async () => {
+    const almost = new FakeRunner((x) => x + 1.0000005);
+    const asked: GoldenVector[] = [];
+    const explains = (vector: GoldenVector) => {
+      asked.push(vector);
+      return Promise.resolve(vector === VECTORS[0]);
+    };
+    await assert.rejects(requireGolden(almost, VECTORS, explains), /golden vector 1 gives/);
+    assert.deepEqual(asked, VECTORS);
+  });
+
   it("tell which vector a machine does not reproduce, to the last bit", async () => {
     const almost = new FakeRunner((x) => (x === 5 ? 6.0000005 : x + 1));
     await assert.rejects(requireGolden(almost, VECTORS), /golden vector 1 gives 0x[0-9a-f]{64}, not 0x[0-9a-f]{64}/);

@@ -34,6 +34,8 @@ describe("The model cache", () => {
   /** Models whose graph was computed, with their files. */
   let read: [bigint, Uint8Array][];
   let graphIsTrue: boolean;
+  /** Whether other bytes than this machine's are explained. */
+  let explained: boolean;
 
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "assay-models-"));
@@ -49,6 +51,7 @@ describe("The model cache", () => {
     profile = 4n;
     read = [];
     graphIsTrue = true;
+    explained = false;
     cache = newCache();
   });
   afterEach(() => {
@@ -69,6 +72,7 @@ describe("The model cache", () => {
         read.push([modelId, file]);
         return graphIsTrue ? Promise.resolve({} as CourtModel) : Promise.reject(new WorkerError("another graph"));
       },
+      explains: () => Promise.resolve(explained),
     };
     return new ModelCache(contracts, store, { fetch } as unknown as Fetcher, OPTIONS, courtModels, start);
   }
@@ -159,6 +163,15 @@ describe("The model cache", () => {
       assert.deepEqual(read.map(([id, file]) => [id, sha256(file)]).at(-1), [1n, sha256(MODEL)]);
     });
   }
+
+  it("starts a runner with other bytes than the golden vectors where those are explained", async () => {
+    compute = (x) => x + 1.5;
+    profile = 3n;
+    explained = true;
+    assert.equal(await runnerOf(newCache()), runners[0]);
+    profile = 4n;
+    await assert.rejects(runnerOf(newCache()), /this machine must not serve the model/);
+  });
 
   it("asks for no graph of a model that is judged by a jury", async () => {
     await runnerOf(cache);

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, before, beforeEach, describe, it } from "node:test";
 
-import { JobStatus } from "@assay/sdk";
+import type { Numeric, Tensor } from "@assay/sdk";
+import { commitTrace, fromFloat32Array, JobStatus, ModelProfile, runTrace, toFloat32Array } from "@assay/sdk";
 
 import { InferenceError, WorkerError } from "../../src/errors.js";
 import { Audit } from "../../src/roles/audit.js";
+import { inProcess } from "../support/inProcessRuntime.js";
+import { samples } from "../support/models.js";
+import { inAnyOrder, ORDERS, outputsOf } from "../support/otherOrder.js";
 import { calm, gate, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
 const RIGHT = hash(0xaa);
@@ -115,6 +119,64 @@ describe("Auditing", () => {
     scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
     await tick();
     assert.equal(scene.sent.length, 1);
+  });
+
+  describe("of a model whose sums may be taken in any order", () => {
+    let network: Awaited<ReturnType<typeof inAnyOrder>>;
+    let own: Tensor[];
+    before(async () => {
+      network = await inAnyOrder("breast_cancer_mlp_fp32");
+      const x = samples("breast_cancer").x[0] as Tensor;
+      own = await runTrace(network.model, new Map([["x", x]]), inProcess);
+    });
+    beforeEach(() => {
+      scene.profile = ModelProfile.Tolerance;
+      scene.trace = () => Promise.resolve({ model: network.model, trace: commitTrace(network.model, own) });
+      delivered(1, WRONG);
+    });
+    const elsewhere = (change?: (tensor: Tensor, at: number) => Tensor) =>
+      outputsOf(network.model, network.run(own[0] as Tensor, ORDERS[0] as Numeric, change));
+
+    it("lets an honest result be that was computed on another processor", async () => {
+      scene.delivered = () => Promise.resolve(elsewhere());
+      await tick();
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      assert.equal(scene.traced, 1);
+    });
+
+    it("challenges one that rounding does not explain", async () => {
+      const logits = network.model.outputs[0];
+      const wrong = (tensor: Tensor, at: number) =>
+        at === logits && tensor.dtype === "float32"
+          ? fromFloat32Array(
+              toFloat32Array(tensor).map((value) => value + 0.01),
+              tensor.dims,
+            )
+          : tensor;
+      scene.delivered = () => Promise.resolve(elsewhere(wrong));
+      await tick();
+      assert.deepEqual(
+        scene.sent.map(({ name }) => name),
+        ["challenge"],
+      );
+    });
+
+    it("looks at no output whose bytes are its own", async () => {
+      scene.execute = () => WRONG;
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      assert.equal(scene.traced, 0);
+    });
+
+    it("challenges nothing whose output is withheld, and asks for it again", async () => {
+      scene.delivered = () => Promise.reject(new WorkerError("the store is down", true));
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      scene.delivered = () => Promise.resolve(new Map());
+      await tick();
+      assert.equal(scene.sent.length, 1);
+    });
   });
 
   it("challenges nothing on the ground that it could not be checked", async () => {

@@ -1,5 +1,5 @@
-import type { Addresses, AssayContracts, Claim, JobTerms, Part } from "@assay/sdk";
-import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, Ruling } from "@assay/sdk";
+import type { Addresses, AssayContracts, Claim, JobTerms, Part, Tensor } from "@assay/sdk";
+import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, ModelProfile, Ruling } from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import pino from "pino";
 
@@ -77,6 +77,10 @@ export class Scene {
   /** A run of a job on this machine, and how often one was made. */
   trace: (job: string) => Promise<CourtRun> = () => Promise.reject(new Error("no run"));
   traced = 0;
+  /** How results of the jobs' model are judged. */
+  profile: bigint = ModelProfile.Exact;
+  /** The tensors of a delivered output, as its provider's store gives them: throws if it does not. */
+  delivered: () => Promise<Map<string, Tensor>> = () => Promise.reject(new Error("no output"));
   caseRuling: bigint = Ruling.None;
   finalisable = 1n;
 
@@ -97,6 +101,7 @@ export class Scene {
       submitter: { send: (call: Call) => this.#send(call) } as unknown as Submitter,
       executor: {
         execute: (terms: JobTerms, _uri: string, place: Place) => this.#execute(terms, place),
+        output: async () => ({ tensors: await this.delivered() }),
       } as unknown as Executor,
       tracer: {
         fetch: () => Promise.resolve(),
@@ -239,6 +244,7 @@ export class Scene {
         earnedOf: () => answer({ amount: this.earned, stake: this.earnedStake ?? this.earned }),
         finaliseDue: { staticCall: () => answer(this.finalisable) },
       },
+      models: { factsOf: () => answer({ profile: this.profile }) },
       providers: { payoutOf: () => answer(PROVIDER) },
       escrow: {
         ...basics(escrow),
