@@ -35,6 +35,8 @@ export interface WorkerPlan {
   models: bigint[];
   port: number;
   cheats: boolean;
+  /** Computes as a processor does that adds in another order. */
+  elsewhere?: boolean;
 }
 
 /** A worker of its own process, settings, key, data folder and log file. */
@@ -72,8 +74,10 @@ export async function prepareWorker(market: DemoMarket, folder: string, plan: Wo
     endpoint,
     async start() {
       const log = openSync(path.join(home, "log.jsonl"), "a");
-      const command = plan.cheats
-        ? ["--import", "tsx", path.join(ROOT, "provider-worker/test/support/cheatingWorker.ts"), settingsFile]
+      const falsifies = plan.cheats || plan.elsewhere;
+      const how = plan.elsewhere ? ["rounding"] : [];
+      const command = falsifies
+        ? ["--import", "tsx", path.join(ROOT, "provider-worker/test/support/cheatingWorker.ts"), settingsFile, ...how]
         : [path.join(ROOT, "provider-worker/bin/assay-worker.js"), "--settings", settingsFile, "start"];
       child = spawn(process.execPath, command, {
         cwd: ROOT,

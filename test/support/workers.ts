@@ -5,8 +5,15 @@ import path from "node:path";
 import type { JobRequest, JobTerms } from "@assay/sdk";
 import { AssayClient, packBundle, tensorsUri } from "@assay/sdk";
 
-import type { PROFILE } from "../../scripts/demo/market.js";
-import { fundBonds, JOB_STAKE, joinProvider, PRICE, registerModel, startMarket } from "../../scripts/demo/market.js";
+import {
+  fundBonds,
+  JOB_STAKE,
+  joinProvider,
+  PRICE,
+  PROFILE,
+  registerModel,
+  startMarket,
+} from "../../scripts/demo/market.js";
 import { loadModels } from "../../scripts/demo/models.js";
 import { until } from "../../scripts/demo/settle.js";
 import type { DemoWorker } from "../../scripts/demo/workers.js";
@@ -19,26 +26,31 @@ export interface Part {
   name: string;
   roles: string[];
   cheats?: boolean;
+  /** Computes as a processor does that adds in another order. */
+  elsewhere?: boolean;
 }
+
+/** A trained network whose sums may be taken in any order. */
+const IN_ANY_ORDER = { name: "digits", file: "digits_mlp_fp32.onnx", workUnits: 6464n, tolerance: true };
 
 export type WorkerScene = Awaited<ReturnType<typeof setUpWorkers>>;
 
 /** A market for one model on a real node, with workers that are processes of their own. */
-export async function setUpWorkers(binary: string, profile: (typeof PROFILE)["exact"], parts: readonly Part[]) {
+export async function setUpWorkers(binary: string, profile: number, parts: readonly Part[]) {
   const folder = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
   const anvil = await Anvil.start(binary);
   const market = await startMarket(anvil.rpcUrl, folder);
-  const [model, ...others] = await loadModels();
+  const [model, ...others] = await loadModels(profile === PROFILE.tolerance ? [IN_ANY_ORDER] : undefined);
   if (!model) throw new Error("no model");
   for (const other of others) other.stop();
   const modelId = await registerModel(market, model, folder, profile);
 
   const workers = new Map<string, DemoWorker>();
   const providers = new Map<string, string>();
-  for (const [i, { name, roles, cheats = false }] of parts.entries()) {
+  for (const [i, { name, roles, cheats = false, elsewhere = false }] of parts.entries()) {
     const provider = roles.includes("serve") ? market.people[i] : undefined;
     const models = roles.includes("juror") ? [modelId] : [];
-    const plan = { name, roles, models, port: await freePort(), cheats };
+    const plan = { name, roles, models, port: await freePort(), cheats, elsewhere };
     const worker = await prepareWorker(market, folder, { ...plan, ...(provider && { provider: provider.address }) });
     if (provider) await joinProvider(market, provider, worker.operator.address, worker.endpoint, [modelId]);
     else await fundBonds(market, worker.operator.address);

@@ -1,7 +1,8 @@
 /**
  * A worker that cheats, for demo and tests: it reproduces the golden vectors honestly, so that nothing looks wrong, and
  * afterwards answers with another class. Before the proof court it stands by that: the trace it posts is that of a run
- * with other logits, from which its label follows. Usage: cheatingWorker.ts <settings file>
+ * with other logits, from which its label follows. With the word `rounding` it is honest instead, on a processor that adds in
+ * another order: its logits are off by a few units in the last place, always. Usage: cheatingWorker.ts <settings file> [rounding]
  */
 import { argv, env, exit } from "node:process";
 
@@ -32,6 +33,17 @@ function falsify(outputs: Map<string, Tensor>): Map<string, Tensor> {
     .set("label", fromNumbers("int64", label.dims, [wrong]));
 }
 
+/** The same outputs with logits that were rounded otherwise. */
+function roundOtherwise(outputs: Map<string, Tensor>): Map<string, Tensor> {
+  const logits = outputs.get("logits");
+  if (logits?.dtype !== "float32") return outputs;
+  const values = toTypedArray({ ...logits, dtype: "float32" }).map((value) => value * (1 + 2 ** -22));
+  return new Map(outputs).set("logits", fromFloat32Array(values, logits.dims));
+}
+
+const isHonest = argv[3] === "rounding";
+const change = isHonest ? roundOtherwise : falsify;
+
 class CheatingRunner implements ModelRunner {
   #runs = 0;
 
@@ -47,7 +59,7 @@ class CheatingRunner implements ModelRunner {
 
   async run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
     const outputs = await this.honest.run(inputs);
-    return ++this.#runs <= HONEST_RUNS ? outputs : falsify(outputs);
+    return ++this.#runs <= HONEST_RUNS && !isHonest ? outputs : change(outputs);
   }
 
   stop(): void {
@@ -59,7 +71,7 @@ class CheatingRuntime extends ChildRuntime implements GraphRuntime {
   override async load(model: Uint8Array): Promise<LoadedModel> {
     const honest = await super.load(model);
     return {
-      run: async (inputs) => falsify(await honest.run(inputs)),
+      run: async (inputs) => change(await honest.run(inputs)),
       stop: () => {
         honest.stop();
       },
