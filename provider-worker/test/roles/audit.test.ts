@@ -173,7 +173,7 @@ describe("Auditing", () => {
       scene.delivered = () => Promise.reject(new WorkerError("the store is down", true));
       await tick();
       assert.deepEqual(scene.sent, []);
-      scene.delivered = () => Promise.resolve(new Map());
+      scene.delivered = () => Promise.resolve(new Map<string, Tensor>());
       await tick();
       assert.equal(scene.sent.length, 1);
     });
