@@ -68,8 +68,7 @@ export class Executor {
 
   /** Tensors from their URI, or else from the store of the job's provider, where an empty URI says they are. */
   async #fetch(terms: JobTerms, commitment: string, uri: string, maxBytes: number): Promise<Uint8Array> {
-    const atProvider = async () =>
-      this.#fetchFrom(await this.#uriAtProvider(terms, commitment), commitment, maxBytes);
+    const atProvider = async () => this.#fetchFrom(await this.#uriAtProvider(terms, commitment), commitment, maxBytes);
     if (!uri) return atProvider();
     return this.#fetchFrom(uri, commitment, maxBytes).catch((failed: unknown) =>
       // What failed first is what is told: there the tensors should be.

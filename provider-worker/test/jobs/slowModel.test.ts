@@ -22,6 +22,7 @@ import { ROOMY } from "../support/shelves.js";
 const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const GOLDEN = writeGolden([{ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }]);
 const modelBytes = (id: bigint) => new TextEncoder().encode(`model ${id}`);
+const LIMITS = { inputBytes: 1000, outputBytes: 1000 };
 const OPTIONS = { maxModelBytes: 1000, maxRunners: 2, timeoutMs: 5, memoryMb: 6 };
 const SLOW = 1n;
 const QUICK = 2n;
@@ -52,10 +53,11 @@ describe("A model behind a slow URI", () => {
     const specOf = (id: bigint) =>
       Promise.resolve({ ...spec, fileHash: sha256(modelBytes(id)), modelUri: `https://model/${id}` });
     const contracts = { models: { specOf } } as unknown as AssayContracts;
-    const courtModels = { read: () => Promise.reject(new Error("nobody's")) };
+    const unasked = () => Promise.reject(new Error("nobody's"));
+    const courtModels = { read: unasked, explains: unasked };
     const start = () => Promise.resolve(new FakeRunner());
     const models = new ModelCache(contracts, store, fetcher, OPTIONS, courtModels, start);
-    executor = new Executor(contracts, store, fetcher, models, 1000, new Metrics());
+    executor = new Executor(contracts, store, fetcher, models, LIMITS, new Metrics());
     pool = new TaskPool(2, new AbortController().signal, (_key, error) => errors.push(error));
   });
   afterEach(() => {

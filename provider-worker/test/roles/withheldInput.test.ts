@@ -57,7 +57,15 @@ describe("A provider that withholds the input for a moment", () => {
     const providers = { providerOf: () => Promise.resolve({ endpoint: base }) } as never;
     const models = { use: (_id: bigint, act: (model: FakeRunner) => unknown) => act(new FakeRunner()) };
     const store = new ContentStore(folder, ROOMY);
-    const executor = new Executor({ providers }, store, fetcher, models as unknown as ModelCache, 5000, scene.metrics);
+    const limits = { inputBytes: 5000, outputBytes: 5000 };
+    const executor = new Executor(
+      { providers },
+      store,
+      fetcher,
+      models as unknown as ModelCache,
+      limits,
+      scene.metrics,
+    );
     context = { ...scene.context, executor };
     scene.requested(1, { provider: STRANGER, inputCommitment: INPUT.root });
   });
