@@ -51,6 +51,7 @@ library Operators {
     uint16 internal constant GELU = 0x0804;
     uint16 internal constant SOFTMAX = 0x0805;
     uint16 internal constant LAYER_NORMALIZATION = 0x0806;
+    uint16 internal constant LOG = 0x0807;
 
     /// @notice The family an operator belongs to.
     function family(uint16 operator) internal pure returns (uint8) {

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { initHash } from "../../sdk/src/tensor/index.js";
 import { ELEMENTWISE, QUANTIZATION } from "./cases/arithmetic.js";
 import { FLOAT_DOT, TOLERANCE_DOT } from "./cases/floatDot.js";
+import { FUNCTION_BOUNDS } from "./cases/functions.js";
 import { INDEX_MAPS } from "./cases/indexMaps.js";
 import { INTEGER_DOT } from "./cases/integerDot.js";
 import { SELECTION } from "./cases/selection.js";
@@ -22,6 +23,7 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = 
   IntegerDot: INTEGER_DOT,
   FloatDot: FLOAT_DOT,
   ToleranceDot: TOLERANCE_DOT,
+  FunctionBounds: FUNCTION_BOUNDS,
 };
 
 for (const [family, operators] of Object.entries(FAMILIES)) {

@@ -5,6 +5,7 @@ import { initHash } from "../../sdk/src/tensor/index.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { ELEMENTWISE, QUANTIZATION } from "./cases/arithmetic.js";
 import { FLOAT_DOT, TOLERANCE_DOT } from "./cases/floatDot.js";
+import { FUNCTION_BOUNDS } from "./cases/functions.js";
 import { INDEX_MAPS } from "./cases/indexMaps.js";
 import { INTEGER_DOT } from "./cases/integerDot.js";
 import { SELECTION } from "./cases/selection.js";
@@ -120,6 +121,7 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = 
   IntegerDot: INTEGER_DOT,
   FloatDot: FLOAT_DOT,
   ToleranceDot: TOLERANCE_DOT,
+  FunctionBounds: FUNCTION_BOUNDS,
 };
 
 const CASES = 12;

@@ -198,22 +198,13 @@ library ExactAccumulator {
 
     /// @dev The product of two finite numbers: its bin, and what to add to that.
     function _place(F32 x, F32 factor) private pure returns (uint256 bin, int256 value) {
-        (uint256 m, uint256 shift) = _parts(x);
-        (uint256 mOfFactor, uint256 shiftOfFactor) = _parts(factor);
+        (uint256 m, uint256 shift) = x.parts();
+        (uint256 mOfFactor, uint256 shiftOfFactor) = factor.parts();
         unchecked {
             shift += shiftOfFactor;
             bin = shift / 128;
             value = int256((m * mOfFactor) << (shift % 128));
             if ((F32.unwrap(x) ^ F32.unwrap(factor)) >> 31 == 1) value = -value;
-        }
-    }
-
-    /// @dev m and j of a finite number.
-    function _parts(F32 x) private pure returns (uint256 m, uint256 j) {
-        uint256 bits = F32.unwrap(x);
-        uint256 field = (bits >> 23) & 0xff;
-        unchecked {
-            return field == 0 ? (bits & 0x7fffff, 0) : ((bits & 0x7fffff) | 0x800000, field - 1);
         }
     }
 

@@ -185,6 +185,15 @@ library SoftFloat32 {
         return k < ONES_K ? round(_sign(x), _integral(m, k), int256(ONES_K)) : x;
     }
 
+    /// @notice The magnitude as m * 2^(shift - 149), m < 2^24 and shift <= 253; an infinity as 2^128.
+    function parts(F32 x) internal pure returns (uint256 m, uint256 shift) {
+        assembly ("memory-safe") {
+            let field := and(shr(23, x), 0xff)
+            m := or(and(x, FRACTION), shl(23, gt(field, 0)))
+            shift := sub(field, gt(field, 0))
+        }
+    }
+
     /// @notice The number nearest to m * 2^(k - 151), ties to even, with `sign` (0 or 2^31).
     /// @dev The one rounding that all operations share. m < 2^80. The lowest bit of m may be sticky, that is, stand for
     /// a remainder, if m has more than 25 bits or k <= 0.

@@ -1,4 +1,4 @@
-import { contradicts } from "../graph/evaluate.js";
+import { judgeOf } from "../graph/evaluate.js";
 import type { CourtModel } from "../graph/prepare.js";
 import { operandsOf } from "../graph/trace.js";
 import { elementCount, type Tensor } from "../tensor/tensor.js";
@@ -21,8 +21,9 @@ export function firstContradiction(model: CourtModel, trace: readonly Tensor[]):
     if (!output) return undefined;
     const operands = operandsOf(model, trace, node);
     const numeric = model.nodes[node]?.numeric;
+    const contradicts = judgeOf(instruction, operands, output, numeric);
     for (let element = 0; element < elementCount(output.dims); element++) {
-      if (contradicts(instruction, operands, output, element, numeric)) return { tensor: inputs + node, element };
+      if (contradicts(element)) return { tensor: inputs + node, element };
     }
   }
   return undefined;

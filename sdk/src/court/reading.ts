@@ -44,6 +44,12 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
     case "Sqrt":
     case "QuantizeLinear":
     case "DequantizeLinear":
+    case "Exp":
+    case "Sigmoid":
+    case "Tanh":
+    case "Erf":
+    case "Gelu":
+    case "Log":
       return leaves.addElement(0, element);
     case "MaxPool":
       return addPool(instruction, leaves, index);
@@ -85,6 +91,9 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
     case "ToleranceReduceSum":
     case "ToleranceReduceMean":
       return addRow(leaves, element, instruction.length, instruction.inner);
+    case "Softmax":
+    case "LayerNormalization":
+      return addNormalized(leaves, element, node);
     case "BatchNormalization":
     case "ToleranceBatchNormalization":
       leaves.addElement(0, element);
@@ -149,6 +158,15 @@ function addArgMax({ axis }: InstructionOf<"ArgMax">, leaves: Leaves, element: n
 function addRow(leaves: Leaves, element: number, length: number, inner: number): void {
   const first = Math.floor(element / inner) * length * inner + (element % inner);
   for (let i = 0; i < length; i++) leaves.addElement(0, first + i * inner);
+}
+
+/** The row of the element, then what belongs to its place in the row. */
+function addNormalized(leaves: Leaves, element: number, node: GraphNode): void {
+  const length = leaves.dims(0).at(-1) ?? 1;
+  leaves.add(0, Math.floor(element / length));
+  for (let operand = 1; operand < node.operands.length; operand++) {
+    if (isThere(node, operand)) leaves.addElement(operand, element % length);
+  }
 }
 
 /** A row of a and a column of b; leading axes are broadcast. */

@@ -52,6 +52,8 @@ export class NodeView {
   constructor(
     private readonly node: OnnxNode,
     private readonly values: ReadonlyMap<string, Value>,
+    /** Version of the operators. */
+    readonly opset: number,
   ) {}
 
   /** All inputs, none of them left out. */

@@ -4,6 +4,7 @@ import { dtypeSize, type DType } from "../tensor/dtype.js";
 import { elementCount, fromTypedArray, toTypedArray, type AnyTypedArray, type Tensor } from "../tensor/tensor.js";
 import { averagePool, batchNormalization, convolveFloat, matMulFloat, reduce } from "./evaluateFloat.js";
 import { fromBits, roundHalfEven } from "./float32.js";
+import { isFunction, nearestFunctions, standsAsFunction } from "./functions.js";
 import { rowMajorStrides, toIndex } from "./indices.js";
 import type { Broadcast, Convolution, Instruction, InstructionOf, Window } from "./instruction.js";
 import { boundedSums, isTolerance, isWithin, nearestSums } from "./tolerance.js";
@@ -48,10 +49,35 @@ export function contradicts(
   element: number,
   numeric: Numeric = EXACT,
 ): boolean {
+  return judgeOf(instruction, operands, output, numeric)(element);
+}
+
+/** `contradicts` for many elements of one output. */
+export function judgeOf(
+  instruction: Instruction,
+  operands: readonly (Tensor | undefined)[],
+  output: Tensor,
+  numeric: Numeric = EXACT,
+): (element: number) => boolean {
+  const claimed = valuesOf(output);
   if (isTolerance(instruction)) {
-    const sum = boundedSums(instruction, valuesOfAll(operands), output)(element);
-    return !isWithin(Number(valuesOf(output).at(element)), sum);
+    const sums = boundedSums(instruction, valuesOfAll(operands), output);
+    return (element) => !isWithin(Number(claimed.at(element)), sums(element));
   }
+  if (isFunction(instruction)) {
+    const stands = standsAsFunction(instruction, valuesOfAll(operands));
+    return (element) => !stands(element, Number(claimed.at(element)));
+  }
+  return (element) => contradictsBits(instruction, operands, output, element, numeric);
+}
+
+function contradictsBits(
+  instruction: Instruction,
+  operands: readonly (Tensor | undefined)[],
+  output: Tensor,
+  element: number,
+  numeric: Numeric,
+): boolean {
   const { operator } = instruction;
   const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
   const raw = elementsOf(instruction, operands, output, numeric)(element);
@@ -64,7 +90,7 @@ export function contradicts(
   return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);
 }
 
-/** One element of a node's output, cut to its type; of sums in any order the nearest. */
+/** One element of a node's output, cut to its type; of sums in any order and of functions the nearest. */
 export function elementOf(
   instruction: Instruction,
   operands: readonly (Tensor | Values | undefined)[],
@@ -171,6 +197,15 @@ export function elementsOf(
     case "ToleranceReduceMean":
     case "ToleranceBatchNormalization":
       return nearestSums(instruction, values, output);
+    case "Exp":
+    case "Sigmoid":
+    case "Tanh":
+    case "Erf":
+    case "Gelu":
+    case "Softmax":
+    case "LayerNormalization":
+    case "Log":
+      return nearestFunctions(instruction, values);
   }
 }
 

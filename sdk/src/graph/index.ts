@@ -1,6 +1,6 @@
 export type { Assembly, TraceTensor } from "./assemble.js";
 export * from "./encode.js";
-export { contradicts, elementOf, elementsOf, evaluate } from "./evaluate.js";
+export { contradicts, elementOf, elementsOf, evaluate, judgeOf } from "./evaluate.js";
 export { expose } from "./expose.js";
 export type { FrozenDims } from "./freeze.js";
 export { decodeInstruction, encodeInstruction, type Instruction, type OperatorName } from "./instruction.js";

@@ -84,6 +84,17 @@ interface Attributes {
   ToleranceReduceSum: Rows;
   ToleranceReduceMean: Rows;
   ToleranceBatchNormalization: None;
+  Exp: None;
+  Sigmoid: None;
+  Tanh: None;
+  Erf: None;
+  /** By its approximation with tanh. */
+  Gelu: { readonly tanh: boolean };
+  /** Of each row. */
+  Softmax: None;
+  /** Bits of a float32. */
+  LayerNormalization: { readonly epsilon: number };
+  Log: None;
 }
 
 export type InstructionOf<Name extends OperatorName> = { readonly operator: Name } & Attributes[Name];
@@ -130,6 +141,14 @@ const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
   ToleranceReduceSum: ROWS,
   ToleranceReduceMean: ROWS,
   ToleranceBatchNormalization: [],
+  Exp: [],
+  Sigmoid: [],
+  Tanh: [],
+  Erf: [],
+  Gelu: ["bool tanh"],
+  Softmax: [],
+  LayerNormalization: ["uint32 epsilon"],
+  Log: [],
 };
 
 const abi = AbiCoder.defaultAbiCoder();

@@ -6,11 +6,13 @@ import type { Shape } from "./values.js";
 import { CANONICAL, EXACT, TOLERANCE } from "./lowering/index.js";
 import type { ProfileKind } from "./profile.js";
 import { Refusal, UnknownShape, type Problem } from "./problems.js";
+import { opsetOf } from "./structure.js";
 import { whyUnsupported } from "./unsupported.js";
 
 export interface Lowered {
   readonly kind: ProfileKind;
   readonly sums: SumsProfile;
+  readonly opset: number;
   readonly nodes: readonly LoweredNode[];
   readonly values: ReadonlyMap<string, Value>;
   readonly problems: readonly Problem[];
@@ -31,13 +33,14 @@ const SUMS = { Canonical: CANONICAL, Tolerance: TOLERANCE } as const;
 /** Each ONNX node as nodes of the court, and every reason why one cannot be. */
 export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>, sums: SumsProfile = "Canonical"): Lowered {
   const values = valuesOf(model, shapes);
+  const opset = opsetOf(model);
   const nodes: LoweredNode[] = [];
   const problems: Problem[] = [];
   const unknown: Problem[] = [];
   for (const node of model.graph.node) {
     if (node.opType === "Constant") continue;
     try {
-      nodes.push({ node, drafts: lowerNode(node, values, sums) });
+      nodes.push({ node, drafts: lowerNode(node, values, sums, opset) });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       for (const each of [error, ...error.more]) {
@@ -46,11 +49,11 @@ export function lower(model: OnnxModel, shapes: ReadonlyMap<string, Shape>, sums
     }
   }
   const kind = nodes.some(({ node }) => Object.hasOwn(SUMS[sums], node.opType)) ? sums : "Exact";
-  return { kind, sums, nodes, values, problems, unknown };
+  return { kind, sums, opset, nodes, values, problems, unknown };
 }
 
 /** Nodes that cannot be judged whatever their operands are, leaving out those that only compute constants. */
-export function operatorProblems(model: OnnxModel): Problem[] {
+export function operatorProblems(model: OnnxModel, sums: SumsProfile): Problem[] {
   const constant = new Set(model.graph.initializer.map(({ name }) => name ?? ""));
   return model.graph.node.flatMap((node) => {
     const { opType, input, output } = node;
@@ -59,7 +62,7 @@ export function operatorProblems(model: OnnxModel): Problem[] {
       for (const name of output) constant.add(name);
       return [];
     }
-    const why = whyUnsupported(opType);
+    const why = whyUnsupported(opType, sums);
     return why ? [problemOf(node, why)] : [];
   });
 }
@@ -68,12 +71,13 @@ export function operatorProblems(model: OnnxModel): Problem[] {
 export function lowerNode(
   node: OnnxNode,
   values: ReadonlyMap<string, Value>,
-  sums: SumsProfile = "Canonical",
+  sums: SumsProfile,
+  opset: number,
 ): Draft[] {
-  const why = whyUnsupported(node.opType);
+  const why = whyUnsupported(node.opType, sums);
   const lowering = EXACT[node.opType] ?? SUMS[sums][node.opType];
   if (why || !lowering) throw new Refusal(why?.reason ?? "", why?.remedy ?? "");
-  return lowering(new NodeView(node, values));
+  return lowering(new NodeView(node, values, opset));
 }
 
 function problemOf(

@@ -4,8 +4,9 @@ import { onnxCode } from "../tensor/dtype.js";
 import { canonicaliseNaN } from "../tensor/nan.js";
 import { elementCount, fromFloat32Array, toFloat32Array, type Tensor } from "../tensor/tensor.js";
 import type { Draft, Value, Variant } from "./draft.js";
-import { contradicts, elementsOf, evaluate } from "./evaluate.js";
-import { SumOrder } from "./instruction.js";
+import { elementsOf, evaluate, judgeOf } from "./evaluate.js";
+import { isFunction } from "./functions.js";
+import { SumOrder, type Instruction } from "./instruction.js";
 import { lowerNode, type Lowered, type LoweredNode, type SumsProfile } from "./lower.js";
 import type { Problem } from "./problems.js";
 import type { GraphRuntime } from "./runtime.js";
@@ -40,13 +41,13 @@ const OF_MEMORY: SumOrder = SumOrder.Packets;
  */
 export async function settleOrders(
   model: OnnxModel,
-  { nodes, values, sums }: Lowered,
+  { nodes, values, sums, opset }: Lowered,
   inputs: readonly Value[],
   runtime: GraphRuntime,
 ): Promise<{ drafts: Draft[]; problems: Problem[] }> {
   const known = withoutOrdersOfMemory(nodes, inputs);
   const open = known.filter(isOpen).map((each, i): Open => ({ ...each, values, prefix: `n${i}:` }));
-  const others = open.map((each, seed) => otherConstants(each, seed, sums));
+  const others = open.map((each, seed) => otherConstants(each, seed, sums, opset));
   const trials = [await runTrial(model, open, 1, runtime), await runTrial(model, others, 2, runtime)];
   const problems: Problem[] = [];
   const settle = (node: LoweredNode, draft: Draft, at: number): Draft => {
@@ -70,7 +71,7 @@ interface Trial {
 const isOpen = ({ drafts }: LoweredNode): boolean => drafts.some(({ variants }) => variants !== undefined);
 
 /** The same node with random constants: those of the model may hide in which order they are added. */
-function otherConstants(open: Open, seed: number, sums: SumsProfile): Open {
+function otherConstants(open: Open, seed: number, sums: SumsProfile, opset: number): Open {
   const next = generator(seed);
   const values = new Map(open.values);
   for (const name of open.node.input) {
@@ -81,7 +82,7 @@ function otherConstants(open: Open, seed: number, sums: SumsProfile): Open {
     const suitable = open.node.opType === "BatchNormalization" ? numbers.map(Math.abs) : numbers;
     values.set(name, { ...value, constant: fromFloat32Array(suitable, value.dims) });
   }
-  return { ...open, values, drafts: lowerNode(open.node, values, sums) };
+  return { ...open, values, drafts: lowerNode(open.node, values, sums, opset) };
 }
 
 async function runTrial(model: OnnxModel, nodes: readonly Open[], seed: number, runtime: GraphRuntime): Promise<Trial> {
@@ -181,9 +182,9 @@ function agrees(open: Open, at: number, variant: Variant, results: ReadonlyMap<s
   }
   for (const [i, draft] of open.drafts.entries()) {
     const operands = draft.operands.map((wanted) => wanted && (wanted.value.constant ?? known.get(wanted.value)));
-    if (i === at && expected && isTolerance(variant.instruction)) {
-      const { instruction, numeric } = variant;
-      return elementsToTry(draft).every((each) => !contradicts(instruction, operands, expected, each, numeric));
+    if (i === at && expected && isBounded(variant.instruction)) {
+      const contradicts = judgeOf(variant.instruction, operands, expected, variant.numeric);
+      return elementsToTry(draft).every((each) => !contradicts(each));
     }
     if (i === at && expected) {
       const elements = elementsOf(variant.instruction, operands, draft.output, variant.numeric);
@@ -194,6 +195,8 @@ function agrees(open: Open, at: number, variant: Variant, results: ReadonlyMap<s
   }
   return false;
 }
+
+const isBounded = (instruction: Instruction): boolean => isTolerance(instruction) || isFunction(instruction);
 
 /** All elements of a small result, of a large one some that lie evenly, and both ends. */
 function elementsToTry({ terms = 1, output }: Draft): number[] {
@@ -224,6 +227,10 @@ function withoutOrdersOfMemory(nodes: readonly LoweredNode[], inputs: readonly V
 
 function noOrder({ name, output, opType }: OnnxNode, { variants, instruction }: Draft): Problem {
   const place = { where: name || (output[0] ?? ""), what: opType };
+  if (isFunction(instruction)) {
+    const reason = "what onnxruntime computes here is not within the bound of the function";
+    return { ...place, reason, remedy: "Use another operator" };
+  }
   if (isTolerance(instruction)) {
     const reason = "what onnxruntime computes here is no order of the sum that the court knows";
     return { ...place, reason, remedy: "Use other attributes, such as a pooling without ceil_mode" };

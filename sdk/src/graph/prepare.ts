@@ -60,11 +60,11 @@ export async function prepareModel(
     : { model: frozen.model, problems: [], changes: [] };
   const trimmed = trim(model);
   const found = [...frozen.problems, ...problems, ...structureProblems(trimmed)];
-  if (found.length > 0) throw new PreparationError([...found, ...operatorProblems(trimmed)]);
-  const file = await runtime.optimise(encodeModel(trimmed)).catch((error: unknown) => {
-    throw new PreparationError([doesNotRun(error), ...operatorProblems(trimmed)]);
-  });
   const sums = options.tolerance ? "Tolerance" : "Canonical";
+  if (found.length > 0) throw new PreparationError([...found, ...operatorProblems(trimmed, sums)]);
+  const file = await runtime.optimise(encodeModel(trimmed)).catch((error: unknown) => {
+    throw new PreparationError([doesNotRun(error), ...operatorProblems(trimmed, sums)]);
+  });
   return { model: await readModel(file, runtime, sums), originalHash: contentHash(bytes), options, changes };
 }
 
@@ -76,7 +76,7 @@ export async function readModel(
 ): Promise<CourtModel> {
   const model = decodeModel(file);
   const structure = structureProblems(model);
-  if (structure.length > 0) throw new PreparationError([...structure, ...operatorProblems(model)]);
+  if (structure.length > 0) throw new PreparationError([...structure, ...operatorProblems(model, sums)]);
   const inputs = inputShapes(model);
   const between = await inferShapes(file, inputs, runtime).catch((error: unknown) => {
     throw new PreparationError([doesNotRun(error), ...lower(model, inputs, sums).problems]);

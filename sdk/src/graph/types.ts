@@ -17,7 +17,7 @@ export interface Operand {
 
 /** In which order a floating-point sum is taken. */
 export interface Numeric {
-  /** 0: bit for bit. 1: within the bound that holds for any order. */
+  /** 0: bit for bit. 1: within the bound that holds for any order, or for any implementation of a function. */
   readonly mode: number;
   /** One rounding for product and sum. */
   readonly fused: boolean;
@@ -30,7 +30,7 @@ export interface Numeric {
 /** Of operators whose results do not depend on an order of summation. */
 export const EXACT: Numeric = { mode: 0, fused: false, block: 0, biasFirst: false };
 
-/** Of sums that are judged within the bound that holds for any order. */
+/** Of sums and functions that are judged within a bound. */
 export const ANY_ORDER: Numeric = { ...EXACT, mode: 1 };
 
 /** One step of a model: node i writes trace tensor `inputs.length + i`. */
@@ -103,5 +103,14 @@ export const Operator = {
   ToleranceReduceSum: 0x0703,
   ToleranceReduceMean: 0x0704,
   ToleranceBatchNormalization: 0x0705,
+
+  Exp: 0x0800,
+  Sigmoid: 0x0801,
+  Tanh: 0x0802,
+  Erf: 0x0803,
+  Gelu: 0x0804,
+  Softmax: 0x0805,
+  LayerNormalization: 0x0806,
+  Log: 0x0807,
 } as const;
 export type Operator = (typeof Operator)[keyof typeof Operator];

@@ -1,4 +1,5 @@
-import { CANONICAL, EXACT } from "./lowering/index.js";
+import { CANONICAL, EXACT, TOLERANCE } from "./lowering/index.js";
+import type { SumsProfile } from "./lower.js";
 import type { Problem } from "./problems.js";
 
 type Answer = Pick<Problem, "reason" | "remedy">;
@@ -13,26 +14,9 @@ const KINDS: readonly (Answer & { operators: readonly string[] })[] = [
     operators: ["ConvTranspose", "LpPool", "Einsum", "CumSum"],
   },
   {
-    reason: "transcendental functions and statistics of rows differ between CPUs; operators 0x08 are not judged yet",
-    remedy: "End the model before it (a final Softmax can be stripped), or use Relu or Clip",
-    operators: [
-      "Softmax",
-      "LogSoftmax",
-      "Exp",
-      "Log",
-      "Sigmoid",
-      "HardSigmoid",
-      "Tanh",
-      "Erf",
-      "Gelu",
-      "Softplus",
-      "Pow",
-      "Sin",
-      "Cos",
-      "LayerNormalization",
-      "InstanceNormalization",
-      "GroupNormalization",
-    ],
+    reason: "the court has no such function",
+    remedy: "Use Exp, Log, Sigmoid, Tanh, Erf, Gelu, Softmax or LayerNormalization",
+    operators: ["LogSoftmax", "HardSigmoid", "Softplus", "Sin", "Cos", "InstanceNormalization", "GroupNormalization"],
   },
   {
     reason: "its scale is taken over the whole input, so an answer depends on what else is in the batch",
@@ -88,10 +72,18 @@ export function makesTensors(operator: string): boolean {
   return !KINDS.some(({ reason, operators }) => reason === NO_TENSORS && operators.includes(operator));
 }
 
+/** Of what is judged within a bound only. */
+const DIFFERS: Answer = {
+  reason: "functions differ between CPUs: they are judged within a bound, in profile Tolerance only",
+  remedy: "Prepare the model with tolerance, end it before (a final Softmax can be stripped), or use Relu or Clip",
+};
+
 const OTHER: Answer = { reason: "the court has no such operator", remedy: "Use operators of docs/COURT.md" };
 
 /** Why an operator of the standard domain cannot be judged; undefined if it can. */
-export function whyUnsupported(operator: string): Answer | undefined {
-  if (Object.hasOwn(EXACT, operator) || Object.hasOwn(CANONICAL, operator)) return undefined;
+export function whyUnsupported(operator: string, sums: SumsProfile): Answer | undefined {
+  if (Object.hasOwn(EXACT, operator)) return undefined;
+  if (Object.hasOwn(sums === "Tolerance" ? TOLERANCE : CANONICAL, operator)) return undefined;
+  if (Object.hasOwn(TOLERANCE, operator)) return DIFFERS;
   return KINDS.find(({ operators }) => operators.includes(operator)) ?? OTHER;
 }

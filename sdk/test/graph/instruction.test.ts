@@ -80,6 +80,15 @@ const ROWS: readonly [Instruction, string[], unknown[]][] = [
     [2, 3, 4],
   ]),
   [{ operator: "ToleranceBatchNormalization" }, [], []],
+  ...(["Exp", "Sigmoid", "Tanh", "Erf"] as const).map((operator): [Instruction, string[], unknown[]] => [
+    { operator },
+    [],
+    [],
+  ]),
+  [{ operator: "Gelu", tanh: true }, ["bool"], [true]],
+  [{ operator: "Softmax" }, [], []],
+  [{ operator: "LayerNormalization", epsilon: 0x3727c5ac }, ["uint32"], [0x3727c5ac]],
+  [{ operator: "Log" }, [], []],
 ];
 
 describe("An instruction", () => {

@@ -19,7 +19,7 @@ import { caseOf } from "../support/cases.js";
 import { randomDims, randomTensor, withElement } from "../support/values.js";
 import { randomWindow } from "./selection.js";
 
-interface FloatNode {
+export interface FloatNode {
   op: string;
   attributes?: NodeDescription["attributes"];
   inputs: readonly Tensor[];
@@ -38,7 +38,7 @@ const NO_ORDER = /none of the \d+ orders|no order of the sum/;
  * What onnxruntime computes of a node, in the order of summation that preparing its model finds; another node where
  * none is found.
  */
-const prepared =
+export const prepared =
   (make: (random: Random) => FloatNode, sums: SumsProfile): Generator =>
   async (random) => {
     for (;;) {
@@ -86,7 +86,7 @@ function modelOf({ op, attributes = {}, inputs, constants = [], computed, opset 
 }
 
 /** Often numbers of many magnitudes, else with infinities, NaNs, subnormals and zeros of both signs. */
-function floats(random: Random, dims: readonly number[]): Tensor {
+export function floats(random: Random, dims: readonly number[]): Tensor {
   const kind = random.pick(["finite", "finite", "finite", "small", "edges", "any"] as const);
   if (kind !== "any") return randomTensor(random, "float32", dims, kind);
   // So many that one of them does not make all sums NaN.

@@ -1,23 +1,29 @@
-import { toTypedArray } from "../../tensor/tensor.js";
-import { anyLayout, type Lowering, type NodeView } from "../draft.js";
+import { fromNumbers, toFloat32Array, toTypedArray } from "../../tensor/tensor.js";
+import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
 import { broadcastStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
 import { comparable } from "./selection.js";
 
+type Operator = "Add" | "Sub" | "Mul" | "Div";
+
 const lowerAs =
-  (operator: "Add" | "Sub" | "Mul" | "Div"): Lowering =>
+  (operator: Operator): Lowering =>
   (node) => {
-    const [a, b, output] = [comparable(node.input(0)), node.input(1), node.output()];
+    const [a, b] = [comparable(node.input(0)), node.input(1)];
     if (operator === "Div" && a.dtype !== "float32") requireSafeDivisor(node);
-    const instruction = {
-      operator,
-      baseA: 0,
-      stridesA: broadcastStrides(a.dims, output.dims),
-      baseB: 0,
-      stridesB: broadcastStrides(b.dims, output.dims),
-    } as const;
-    return [{ instruction, operands: [anyLayout(a), anyLayout(b)], output }];
+    return [arithmetic(operator, a, b, node.output())];
   };
+
+function arithmetic(operator: Operator, a: Value, b: Value, output: Value): Draft {
+  const instruction = {
+    operator,
+    baseA: 0,
+    stridesA: broadcastStrides(a.dims, output.dims),
+    baseB: 0,
+    stridesB: broadcastStrides(b.dims, output.dims),
+  } as const;
+  return { instruction, operands: [anyLayout(a), anyLayout(b)], output };
+}
 
 /** x / 0 fails, and the least integer / -1 ends the process of the provider. */
 function requireSafeDivisor(node: NodeView): void {
@@ -33,7 +39,36 @@ export const mul = lowerAs("Mul");
 export const div = lowerAs("Div");
 
 export const sqrt: Lowering = (node) => {
-  const x = node.input(0);
-  if (x.dtype !== "float32") throw new Refusal(`its operand is ${x.dtype}`, "Use float32");
+  const x = float(node);
   return [{ instruction: { operator: "Sqrt" }, operands: [anyLayout(x)], output: node.output() }];
 };
+
+/** x * -1, of which the bits are those of -x. */
+export const neg: Lowering = (node) => [arithmetic("Mul", float(node), scalar(-1), node.output())];
+
+export const reciprocal: Lowering = (node) => [arithmetic("Div", scalar(1), float(node), node.output())];
+
+/** Squares and cubes, which onnxruntime multiplies out. */
+export const pow: Lowering = (node) => {
+  const [x, output] = [float(node), node.output()];
+  const exponent = node.constant(1, "its exponent");
+  const [power, ...more] = exponent.dtype === "float32" ? toFloat32Array(exponent) : [];
+  const same = output.dims.join() === x.dims.join();
+  if (same && more.length === 0 && power === 2) return [arithmetic("Mul", x, x, output)];
+  if (same && more.length === 0 && power === 3) {
+    const square: Value = { dtype: x.dtype, dims: x.dims };
+    return [arithmetic("Mul", x, x, square), arithmetic("Mul", square, x, output)];
+  }
+  throw new Refusal("its exponent is not 2 or 3", "Multiply it out, or use Sqrt");
+};
+
+function float(node: NodeView): Value {
+  const x = node.input(0);
+  if (x.dtype !== "float32") throw new Refusal(`its operand is ${x.dtype}`, "Use float32");
+  return x;
+}
+
+function scalar(value: number): Value {
+  const constant = fromNumbers("float32", [], [value]);
+  return { dtype: constant.dtype, dims: constant.dims, constant };
+}

@@ -1,10 +1,11 @@
 import type { Lowering } from "../draft.js";
-import { add, div, mul, sqrt, sub } from "./arithmetic.js";
+import { add, div, mul, neg, pow, reciprocal, sqrt, sub } from "./arithmetic.js";
 import { cast, concat, gather, pad } from "./indexMaps.js";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
 import { floatDots, ordersOfKernels } from "./floatDot.js";
 import { averagePool, batchNormalization, globalAveragePool, reduceMean, reduceSum } from "./floatSums.js";
 import { dequantizeLinear, quantizeLinear } from "./quantization.js";
+import { FUNCTIONS } from "./functions.js";
 import { argMax, clip, globalMaxPool, leakyRelu, maxPool, relu } from "./selection.js";
 import { TOLERANCE_LOWERINGS } from "./tolerance.js";
 import { dropout, expand, reshape, slice, split, transpose } from "./views.js";
@@ -36,6 +37,9 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
   Mul: mul,
   Div: div,
   Sqrt: sqrt,
+  Neg: neg,
+  Reciprocal: reciprocal,
+  Pow: pow,
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
   MatMulInteger: matMulInteger,
@@ -54,5 +58,5 @@ export const CANONICAL: Readonly<Record<string, Lowering>> = {
   BatchNormalization: batchNormalization,
 };
 
-/** The same operators, within the bound that holds for any order. */
-export const TOLERANCE: typeof CANONICAL = TOLERANCE_LOWERINGS;
+/** The same operators, within the bound that holds for any order, and functions, within one for any implementation. */
+export const TOLERANCE: typeof CANONICAL = { ...TOLERANCE_LOWERINGS, ...FUNCTIONS };

@@ -39,8 +39,8 @@ export function withoutOrder(instruction: Instruction): Instruction {
   }
 }
 
-/** One way only, which is tried all the same: what onnxruntime computes must be this sum. */
-function judged(draft: Omit<Draft, "variants">, instruction: Instruction): Draft {
+/** One way only, which is tried all the same: what onnxruntime computes must be this sum or function. */
+export function judged(draft: Omit<Draft, "variants">, instruction: Instruction): Draft {
   return { ...draft, instruction, variants: [{ instruction, numeric: ANY_ORDER }] };
 }
 
