@@ -36,6 +36,28 @@ library FloatRuns {
         if (rest != 0) sum.addProducts(word & ((1 << (32 * rest)) - 1), ONES);
     }
 
+    /// @notice Numbers that lie one behind the other in the calldata, by their bits.
+    function load(uint256 at, uint256 count) internal pure returns (uint256[] memory numbers) {
+        numbers = new uint256[](count);
+        unchecked {
+            for (uint256 i; i < count; i += NUMBERS_PER_WORD) {
+                uint256 word = _load(at + 4 * i, ALL);
+                uint256 end = count - i < NUMBERS_PER_WORD ? count : i + NUMBERS_PER_WORD;
+                assembly ("memory-safe") {
+                    let last := add(numbers, shl(5, add(end, 1)))
+                    for {
+                        let to := add(numbers, shl(5, add(i, 1)))
+                    } lt(to, last) {
+                        to := add(to, 32)
+                    } {
+                        mstore(to, shr(224, word))
+                        word := shl(32, word)
+                    }
+                }
+            }
+        }
+    }
+
     /// @dev Eight numbers with their highest byte first.
     function _load(uint256 at, uint256 mask) private pure returns (uint256 word) {
         assembly ("memory-safe") {

@@ -8,14 +8,8 @@ import {FixedFunctions} from "../disputes/verifiers/FixedFunctions.sol";
 import {F32} from "../disputes/verifiers/SoftFloat32.sol";
 
 /// @title What an honest element of a row may be that is computed from the whole row
-/// @notice Softmax and layer normalisation, with rows in the calldata. Proofs are in `docs/verifiers/FUNCTIONS.md`.
+/// @notice Softmax and layer normalisation of rows of bits. Proofs are in `docs/verifiers/FUNCTIONS.md`.
 library RowBounds {
-    /// @notice `count` float32 that begin at `at` in the calldata.
-    struct Row {
-        uint256 at;
-        uint256 count;
-    }
-
     /// @notice What is added up of a row, in units of 2^(shift - 225); squares in units of the square of that.
     struct Sums {
         int256 values;
@@ -35,31 +29,24 @@ library RowBounds {
     int256 private constant NO_SOFTMAX = 150 << 96;
     /// @dev 2^50: no product with a smaller scale overflows.
     uint256 private constant LARGE = 0x58800000;
+    uint256 private constant MAGNITUDE = 0x7fffffff;
     int256 private constant INFINITE = 1 << 224;
     int256 private constant LEAST_NORMAL = -126;
 
     /// @notice Element `place` of the softmax of a row.
-    function softmax(Row memory row, uint256 place) internal pure returns (Bound memory) {
-        int256 largest = -INFINITE;
-        for (uint256 i; i < row.count; ++i) {
-            F32 x = element(row, i);
-            if (x.isNaN()) return Bounds.anything();
-            int256 value = FixedFunctions.fromFloat(x);
-            if (value > largest) largest = value;
-        }
+    function softmax(uint256[] memory row, uint256 place) internal pure returns (Bound memory) {
+        (bool areNumbers, int256[] memory values, int256 largest) = _values(row);
         // Infinity less infinity is no number.
-        if (Bounds.magnitude(largest) == uint256(INFINITE)) return Bounds.anything();
+        if (!areNumbers || Bounds.magnitude(largest) == uint256(INFINITE)) return Bounds.anything();
         int256 sum;
         unchecked {
-            for (uint256 i; i < row.count; ++i) {
-                sum += FixedFunctions.expOfNegative(largest - FixedFunctions.fromFloat(element(row, i)));
-            }
+            for (uint256 i; i < values.length; ++i) sum += FixedFunctions.expOfNegative(largest - values[i]);
         }
-        int256 below = largest - FixedFunctions.fromFloat(element(row, place));
+        int256 below = largest - values[place];
         if (below >= NO_SOFTMAX) return Bounds.around(0, LEAST_NORMAL - 96, 0, LEAST_NORMAL);
         (int256 mantissa, int256 exponent) = FixedFunctions.exp(-below);
         int256 center = (mantissa << FixedFunctions.BITS) / sum;
-        uint256 roundings = SOFTMAX_ROUNDINGS + 2 * uint256((below >> FixedFunctions.BITS) + 1) + row.count;
+        uint256 roundings = SOFTMAX_ROUNDINGS + 2 * uint256((below >> FixedFunctions.BITS) + 1) + row.length;
         // An ulp is two roundings.
         Bound memory bound = Bounds.around(center, exponent - int256(FixedFunctions.BITS), 0, LEAST_NORMAL);
         bound.radius += (uint256(center) * roundings) / PRECISION;
@@ -68,7 +55,7 @@ library RowBounds {
 
     /// @notice Element `place` of (x - mean) / sqrt(variance + epsilon) * scale + bias.
     function normalized(
-        Row memory row,
+        uint256[] memory row,
         uint256 place,
         F32 epsilon,
         F32 scale,
@@ -76,27 +63,18 @@ library RowBounds {
     ) internal pure returns (Bound memory) {
         if (_isLarge(scale) || _isLarge(bias)) return Bounds.anything();
         (bool isFinite, Sums memory sums) = _sumsOf(row, epsilon);
-        uint256 n = row.count;
+        uint256 n = row.length;
         // Squares that a runtime adds up may overflow.
         if (!isFinite || sums.squares >> (576 - 2 * sums.shift) != 0) return Bounds.anything();
         (uint256 least, uint256 variance) = _variance(sums, n);
         if (least == 0) return Bounds.anything();
-        int256 from = int256(n) * _scaled(element(row, place), sums.shift) - sums.values;
+        int256 from = int256(n) * _scaled(row[place], sums.shift) - sums.values;
         uint256 deviation = Bounds.magnitude(from);
         uint256 offMean = (sums.magnitudes * (n + 8)) / (PRECISION - (n + 8)) + (n << 14);
         uint256 z = (deviation << 96) / Math.sqrt(variance);
         uint256 most = ((deviation + offMean) << 96) / Math.sqrt(least) + 1;
         most += most >> NORMALIZATION_BITS;
         return _affine(from < 0, z, most - z, scale, bias);
-    }
-
-    function element(Row memory row, uint256 i) internal pure returns (F32 x) {
-        uint256 at = row.at;
-        assembly ("memory-safe") {
-            x := shr(224, calldataload(add(at, shl(2, i))))
-            x := or(shl(8, and(x, 0x00ff00ff)), and(shr(8, x), 0x00ff00ff))
-            x := or(and(shl(16, x), 0xffff0000), shr(16, x))
-        }
     }
 
     /// @dev `z`, `error` away at most, times scale plus bias, in units of 2^-149.
@@ -131,41 +109,105 @@ library RowBounds {
     }
 
     /// @dev The unit is such that the largest element, or the root of epsilon, is about 2^100 of them.
-    function _sumsOf(Row memory row, F32 epsilon) private pure returns (bool isFinite, Sums memory sums) {
-        (uint256 m, uint256 shift) = epsilon.parts();
-        // At least 63.
-        sums.shift = (shift + 126) / 2;
-        for (uint256 i; i < row.count; ++i) {
-            F32 x = element(row, i);
-            if (!x.isFinite()) return (false, sums);
-            (, uint256 shiftOfElement) = x.parts();
-            if (shiftOfElement > sums.shift) sums.shift = shiftOfElement;
-        }
-        uint256 exponent = shift + 301;
-        uint256 down = 2 * sums.shift;
-        sums.epsilon = exponent < down ? m >> (down - exponent) : m << (exponent - down);
-        unchecked {
-            for (uint256 i; i < row.count; ++i) {
-                int256 value = _scaled(element(row, i), sums.shift);
-                sums.values += value;
-                sums.magnitudes += Bounds.magnitude(value);
-                sums.squares += uint256(value * value);
+    function _sumsOf(uint256[] memory row, F32 epsilon) private pure returns (bool isFinite, Sums memory sums) {
+        uint256 largest;
+        assembly ("memory-safe") {
+            let end := add(row, shl(5, add(mload(row), 1)))
+            for {
+                let at := add(row, 32)
+            } lt(at, end) {
+                at := add(at, 32)
+            } {
+                let size := and(mload(at), MAGNITUDE)
+                if gt(size, largest) {
+                    largest := size
+                }
             }
         }
+        F32 largestNumber = F32.wrap(uint32(largest));
+        if (!largestNumber.isFinite()) return (false, sums);
+        (uint256 m, uint256 shift) = epsilon.parts();
+        (, sums.shift) = largestNumber.parts();
+        // At least 63.
+        sums.shift = Math.max(sums.shift, (shift + 126) / 2);
+        (uint256 up, uint256 down) = (shift + 301, 2 * sums.shift);
+        sums.epsilon = up < down ? m >> (down - up) : m << (up - down);
+        (sums.values, sums.magnitudes, sums.squares) = _added(row, sums.shift);
         isFinite = true;
     }
 
-    function _scaled(F32 x, uint256 shift) private pure returns (int256 value) {
-        (uint256 m, uint256 ownShift) = x.parts();
+    /// @dev As `_scaled`, without jumps.
+    function _added(
+        uint256[] memory row,
+        uint256 shift
+    ) private pure returns (int256 values, uint256 magnitudes, uint256 squares) {
+        assembly ("memory-safe") {
+            let end := add(row, shl(5, add(mload(row), 1)))
+            for {
+                let at := add(row, 32)
+            } lt(at, end) {
+                at := add(at, 32)
+            } {
+                let bits := mload(at)
+                let field := and(shr(23, bits), 0xff)
+                let size := or(and(bits, 0x007fffff), shl(23, gt(field, 0)))
+                let up := add(sub(field, gt(field, 0)), 76)
+                // One of the two is shifted out, unless both are the same.
+                size := or(shl(sub(up, shift), size), shr(sub(shift, up), size))
+                let negative := sub(0, shr(31, bits))
+                values := add(values, sub(xor(size, negative), negative))
+                magnitudes := add(magnitudes, size)
+                squares := add(squares, mul(size, size))
+            }
+        }
+    }
+
+    /// @dev Writes over a row its fixed-point numbers, as `FixedFunctions.fromFloat` has them.
+    function _values(
+        uint256[] memory row
+    ) private pure returns (bool areNumbers, int256[] memory values, int256 largest) {
+        largest = -INFINITE;
+        uint256 largestSize;
+        assembly ("memory-safe") {
+            values := row
+            let end := add(row, shl(5, add(mload(row), 1)))
+            for {
+                let at := add(row, 32)
+            } lt(at, end) {
+                at := add(at, 32)
+            } {
+                let bits := mload(at)
+                let size := and(bits, MAGNITUDE)
+                if gt(size, largestSize) {
+                    largestSize := size
+                }
+                let field := shr(23, size)
+                size := or(and(bits, 0x007fffff), shl(23, gt(field, 0)))
+                field := sub(field, gt(field, 0))
+                // One of the two is shifted out, unless both are the same.
+                size := or(shl(sub(field, 53), size), shr(sub(53, field), size))
+                let negative := sub(0, shr(31, bits))
+                size := sub(xor(size, negative), negative)
+                mstore(at, size)
+                if sgt(size, largest) {
+                    largest := size
+                }
+            }
+        }
+        areNumbers = !F32.wrap(uint32(largestSize)).isNaN();
+    }
+
+    function _scaled(uint256 bits, uint256 shift) private pure returns (int256 value) {
+        (uint256 m, uint256 ownShift) = F32.wrap(uint32(bits)).parts();
         unchecked {
             uint256 up = ownShift + 76;
             value = int256(up < shift ? m >> (shift - up) : m << (up - shift));
-            if (F32.unwrap(x) >> 31 == 1) value = -value;
+            if (bits >> 31 == 1) value = -value;
         }
     }
 
     /// @dev Or infinite, or NaN.
     function _isLarge(F32 x) private pure returns (bool) {
-        return F32.unwrap(x) & 0x7fffffff >= LARGE;
+        return F32.unwrap(x) & MAGNITUDE >= LARGE;
     }
 }

@@ -2,7 +2,7 @@ import { SumOrder, type Instruction } from "../../sdk/src/graph/instruction.js";
 import { withoutOrder } from "../../sdk/src/graph/lowering/tolerance.js";
 import { ANY_ORDER, type Numeric } from "../../sdk/src/graph/types.js";
 import type { DType, Tensor } from "../../sdk/src/tensor/index.js";
-import { commitTensor, initHash, Layout } from "../../sdk/src/tensor/index.js";
+import { commitTensor, elementCount, fromNumbers, initHash, Layout } from "../../sdk/src/tensor/index.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { claimOf, nodeOf } from "../../test/verifiers/support/cases.js";
 import { deployVerifier, gasOf, Verdict, verdicts } from "../../test/verifiers/support/judge.js";
@@ -22,6 +22,8 @@ interface Operand {
   dtype: DType;
   dims: readonly number[];
   layout?: Layout;
+  /** Every element, if they are not random. */
+  fill?: number;
 }
 
 interface Bench {
@@ -43,7 +45,11 @@ const s8 = (layout: Layout, ...dims: number[]): Operand => ({ dtype: "int8", dim
 const FUSED: Numeric = { mode: 0, fused: true, block: 256, biasFirst: true };
 const FOURS: Numeric = { mode: 0, fused: false, block: 4, biasFirst: false };
 
-const PROFILES: Readonly<Record<string, VerifierRow["profile"]>> = { FloatDot: "canonical", ToleranceDot: "tolerance" };
+const PROFILES: Readonly<Record<string, VerifierRow["profile"]>> = {
+  FloatDot: "canonical",
+  ToleranceDot: "tolerance",
+  FunctionBounds: "tolerance",
+};
 const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
   IndexMaps: [
     indexMap(
@@ -164,12 +170,38 @@ const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
       numeric: ANY_ORDER,
     },
   ],
+  FunctionBounds: [
+    functionOf("EXP", { operator: "Exp" }),
+    functionOf("LOG", { operator: "Log" }),
+    functionOf("SIGMOID", { operator: "Sigmoid" }),
+    functionOf("TANH", { operator: "Tanh" }),
+    functionOf("ERF", { operator: "Erf" }),
+    functionOf("GELU", { operator: "Gelu", tanh: false }),
+    functionOf("GELU by tanh", { operator: "Gelu", tanh: true }),
+    ...[64, 1024, 4096, 16_384].map((length) => row("SOFTMAX", { operator: "Softmax" }, length)),
+    ...[64, 1024, 4096, 16_384].map((length) =>
+      row("LAYER_NORMALIZATION", { operator: "LayerNormalization", epsilon: 0x3727c5ac }, length, [
+        f32(length),
+        f32(length),
+      ]),
+    ),
+  ],
 };
 
 /** The same node, judged by the bound. */
 function inAnyOrder(bench: Bench): Bench {
   const name = `TOLERANCE_${bench.name.replace(", in fours", "")}`;
   return { ...bench, name, instruction: withoutOrder(bench.instruction), numeric: ANY_ORDER };
+}
+
+/** Of an element near 2.5, where no function saturates. */
+function functionOf(name: string, instruction: Instruction): Bench {
+  return { ...indexMap(name, instruction, [{ ...f32(1, 8, 8, 8), fill: 2.5 }], [1, 8, 8, 8]), numeric: ANY_ORDER };
+}
+
+function row(name: string, instruction: Instruction, length: number, more: Operand[] = []): Bench {
+  const operands = [float(Layout.Rows, 2, length), ...more];
+  return { name, reads: length, instruction, operands, output: f32(2, length), element: 1, numeric: ANY_ORDER };
 }
 
 export async function measureVerifiers(): Promise<VerifierRow[]> {
@@ -188,7 +220,11 @@ export async function measureVerifiers(): Promise<VerifierRow[]> {
 
 function claimForBench({ instruction, operands, output, element, numeric }: Bench) {
   const random = new Random(7);
-  const commit = ({ dtype, dims, layout }: Operand) => commitTensor(valuesOf(random, dtype, dims), layout);
+  const commit = ({ dtype, dims, layout, fill }: Operand) =>
+    commitTensor(
+      fill === undefined ? valuesOf(random, dtype, dims) : fromNumbers(dtype, dims, filled(dims, fill)),
+      layout,
+    );
   const node = nodeOf(
     instruction,
     operands.map(() => true),
@@ -196,6 +232,8 @@ function claimForBench({ instruction, operands, output, element, numeric }: Benc
   const ordered = numeric ? { ...node, numeric } : node;
   return claimOf({ node: ordered, tensors: [...operands.map(commit), commit(output)] }, element);
 }
+
+const filled = (dims: readonly number[], value: number) => new Array<number>(elementCount(dims)).fill(value);
 
 /** Finite numbers, and indices that are in range. */
 function valuesOf(random: Random, dtype: DType, dims: readonly number[]): Tensor {

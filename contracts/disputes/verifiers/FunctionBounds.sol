@@ -8,6 +8,7 @@ import {Bound, Bounds} from "../../libraries/Bounds.sol";
 import {Claims} from "../../libraries/Claims.sol";
 import {DataTypes} from "../../libraries/DataTypes.sol";
 import {FloatOperands} from "../../libraries/FloatOperands.sol";
+import {FloatRuns} from "../../libraries/FloatRuns.sol";
 import {Operators} from "../../libraries/Operators.sol";
 import {RowBounds} from "../../libraries/RowBounds.sol";
 import {TensorLayout} from "../../libraries/TensorLayout.sol";
@@ -102,7 +103,8 @@ contract FunctionBounds is IOperatorVerifier {
         // x (1 + 1) may overflow, and minus infinity times zero is no number.
         if (Bounds.magnitude(x) >= uint256(OVERFLOW)) return Bounds.anything();
         bound.exponent = -BITS;
-        bound.radius = (Bounds.magnitude(x) >> GELU_BITS) + 1;
+        // And what is cut of x and of the product.
+        bound.radius = (Bounds.magnitude(x) >> GELU_BITS) + 4;
         if (Bounds.magnitude(x) >= uint256(LARGEST_GELU)) {
             bound.center = x > 0 ? x : int256(0);
             return bound;
@@ -121,7 +123,7 @@ contract FunctionBounds is IOperatorVerifier {
     function _softmax(Claim calldata claim, Claims.Reading memory reading) private pure returns (Bound memory) {
         Claims.requireOperands(claim, 1);
         Claims.requireAttributes(claim, 0);
-        (RowBounds.Row memory row, uint256 place) = _rowOf(claim, reading);
+        (uint256[] memory row, uint256 place) = _rowOf(claim, reading);
         return RowBounds.softmax(row, place);
     }
 
@@ -133,10 +135,10 @@ contract FunctionBounds is IOperatorVerifier {
         Claims.requireAttributes(claim, 1);
         F32 epsilon = F32.wrap(abi.decode(claim.node.attributes, (uint32)));
         if (!epsilon.isFinite() || F32.unwrap(epsilon) >> 31 == 1) revert Claims.Claims_WrongAttributes();
-        (RowBounds.Row memory row, uint256 place) = _rowOf(claim, reading);
-        F32 scale = _ofPlace(claim, reading, 1, row.count, place);
+        (uint256[] memory row, uint256 place) = _rowOf(claim, reading);
+        F32 scale = _ofPlace(claim, reading, 1, row.length, place);
         F32 bias;
-        if (!Claims.isAbsent(claim, 2)) bias = _ofPlace(claim, reading, 2, row.count, place);
+        if (!Claims.isAbsent(claim, 2)) bias = _ofPlace(claim, reading, 2, row.length, place);
         return RowBounds.normalized(row, place, epsilon, scale, bias);
     }
 
@@ -144,12 +146,15 @@ contract FunctionBounds is IOperatorVerifier {
     function _rowOf(
         Claim calldata claim,
         Claims.Reading memory reading
-    ) private pure returns (RowBounds.Row memory row, uint256 place) {
+    ) private pure returns (uint256[] memory row, uint256 place) {
         Claims.Tensor memory x = FloatOperands.tensorIn(claim, 0, TensorLayout.ROWS);
         Claims.sameShape(x.header, reading.output.header);
-        row.count = x.along.length;
-        place = claim.element % row.count;
-        row.at = Claims.leaf(reading, 0, claim.element / row.count, FloatOperands.ELEMENT_BYTES * row.count);
+        uint256 length = x.along.length;
+        place = claim.element % length;
+        row = FloatRuns.load(
+            Claims.leaf(reading, 0, claim.element / length, FloatOperands.ELEMENT_BYTES * length),
+            length
+        );
     }
 
     /// @dev One number for each place of a row.

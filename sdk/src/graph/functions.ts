@@ -102,7 +102,7 @@ function expBound(x: bigint): Bound {
 /** x / 2 (1 + erf(x / sqrt 2)), or x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
 function geluBound(x: bigint, byTanh: boolean): Bound {
   if (magnitude(x) >= OVERFLOW) return ANYTHING;
-  const radius = (magnitude(x) >> GELU_BITS) + 1n;
+  const radius = (magnitude(x) >> GELU_BITS) + 4n;
   const exponent = -BITS;
   if (magnitude(x) >= LARGEST_GELU) return { center: x > 0n ? x : 0n, radius, exponent };
   const part = byTanh
