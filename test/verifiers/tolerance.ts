@@ -1,27 +1,17 @@
 import { expect } from "chai";
 
-import { contradicts } from "../../sdk/src/graph/evaluate.js";
-import { fromBits, toBits } from "../../sdk/src/graph/float32.js";
-import { decodeInstruction, type Instruction } from "../../sdk/src/graph/instruction.js";
+import type { Instruction } from "../../sdk/src/graph/instruction.js";
 import { TERM_GAS } from "../../sdk/src/graph/lowering/budget.js";
 import { ANY_ORDER } from "../../sdk/src/graph/types.js";
-import type { Tensor, TensorCommitment } from "../../sdk/src/tensor/index.js";
-import { commitTensor, elementCount, fromFloat32Array, initHash, Layout } from "../../sdk/src/tensor/index.js";
-import { Random } from "../../sdk/test/tensor/random.js";
+import type { Tensor } from "../../sdk/src/tensor/index.js";
+import { commitTensor, fromFloat32Array, initHash, Layout } from "../../sdk/src/tensor/index.js";
 import { TOLERANCE_DOT } from "./cases/floatDot.js";
 import type { RawClaim } from "./support/abi.js";
-import type { Case } from "./support/cases.js";
 import { claimOf, nodeOf } from "./support/cases.js";
+import { atRank, claimsAtEdges, rankOf } from "./support/edges.js";
 import { deployVerifier, gasOf, Verdict, verdicts } from "./support/judge.js";
-import { float32At, float32Bytes, withElement } from "./support/values.js";
 
 const CASES = 15;
-const ELEMENTS = 6;
-const LARGEST = 0x7f7fffff;
-
-/** Numbers in their order, neighbours one apart; both zeros are zero. */
-const rankOf = (value: number): number => (value < 0 ? -toBits(-value) : toBits(Math.abs(value)));
-const atRank = (rank: number): number => (rank < 0 ? -fromBits(-rank) : fromBits(rank));
 
 function claim(
   instruction: Instruction,
@@ -46,56 +36,11 @@ describe("ToleranceDot, at the bound", function () {
 
   for (const [operator, generate] of Object.entries(TOLERANCE_DOT)) {
     it(`${operator}: the last number on either side stands, the next one is contradicted`, async () => {
-      const random = new Random(11);
-      const [within, beyond]: [RawClaim[], RawClaim[]] = [[], []];
-      for (let i = 0; i < CASES; i++) {
-        const made = await generate(random);
-        for (const [element, edges] of edgesOf(made)) {
-          within.push(...edges.map(({ last }) => claimOf(withOutput(made, element, last), element)));
-          beyond.push(...edges.map(({ next }) => claimOf(withOutput(made, element, next), element)));
-        }
-      }
+      const { within, beyond } = await claimsAtEdges(generate, CASES);
       expect(within.length).to.be.greaterThan(CASES);
       expect(new Set(await judged(within))).to.deep.equal(new Set([Verdict.Stands]));
       expect(new Set(await judged(beyond))).to.deep.equal(new Set([Verdict.Contradicted]));
     });
-  }
-
-  interface Edge {
-    last: number;
-    next: number;
-  }
-
-  /** Of some elements, the largest and the smallest number that integers of any length accept, and their neighbours. */
-  function edgesOf(made: Case): [element: number, edges: Edge[]][] {
-    const operands = made.tensors.slice(0, -1).map((each) => each?.tensor);
-    const { tensor: output } = made.tensors.at(-1) as TensorCommitment;
-    const instruction = decodeInstruction(made.node);
-    const count = elementCount(output.dims);
-    const elements = Array.from({ length: Math.min(count, ELEMENTS) }, (_, i) => Math.floor((i * count) / ELEMENTS));
-    return [...new Set(elements)].flatMap((element): [number, Edge[]][] => {
-      const honest = float32At(output, element);
-      if (!Number.isFinite(honest)) return [];
-      const stands = (y: number) =>
-        !contradicts(instruction, operands, withElement(output, element, float32Bytes(y)), element, ANY_ORDER);
-      const edges = [1, -1].flatMap((side): Edge[] => {
-        if (stands(side * fromBits(LARGEST))) return [];
-        let [last, next] = [rankOf(honest), side * LARGEST];
-        while (Math.abs(next - last) > 1) {
-          const middle = Math.trunc((last + next) / 2);
-          if (stands(atRank(middle))) last = middle;
-          else next = middle;
-        }
-        return [{ last: atRank(last), next: atRank(next) }];
-      });
-      return [[element, edges]];
-    });
-  }
-
-  function withOutput(made: Case, element: number, value: number): Case {
-    const { tensor, header } = made.tensors.at(-1) as TensorCommitment;
-    const changed = commitTensor(withElement(tensor, element, float32Bytes(value)), header.layout as Layout);
-    return { ...made, tensors: made.tensors.with(-1, changed) };
   }
 });
 

@@ -15,7 +15,7 @@ import { axisOf, sameElements, view } from "./views.js";
 // Functions of float32, which are judged within a bound.
 
 /** Gas for each element of a row, at its worst. */
-export const ROW_GAS = 800;
+export const ROW_GAS = 1000;
 
 const elementwise =
   (operator: "Exp" | "Sigmoid" | "Tanh" | "Erf" | "Log"): Lowering =>
