@@ -45,11 +45,11 @@ const elementwise = (name: "Exp" | "Log" | "Sigmoid" | "Tanh" | "Erf", range: nu
   range,
   least,
 });
-const softmax = (length: number): Measured => ({
-  name: `Softmax of ${length}`,
+const softmax = (length: number, range: number): Measured => ({
+  name: `Softmax of ${length}, up to ${2 * range} apart`,
   opType: "Softmax",
-  instruction: { operator: "Softmax" },
-  range: 10,
+  instruction: { operator: "Softmax", inner: 1 },
+  range,
   length,
   least: -126,
 });
@@ -72,8 +72,9 @@ const FUNCTIONS: readonly Measured[] = [
   elementwise("Erf", 4),
   { name: "Gelu", opType: "Gelu", instruction: { operator: "Gelu", tanh: false }, range: 8 },
   { name: "Gelu by tanh", opType: "Gelu", instruction: { operator: "Gelu", tanh: true }, range: 8, attribute: [tanh] },
-  ...[8, 128, 1024].map(softmax),
-  ...[64, 1024].flatMap((length) => [0, 10, 1000].map((mean) => layerNormalization(length, mean))),
+  ...[8, 128, 1024].map((length) => softmax(length, 10)),
+  softmax(128, 50),
+  ...[64, 1024].flatMap((length) => [0, 10].map((mean) => layerNormalization(length, mean))),
 ];
 
 /** Half of them where the function bends, a quarter of any magnitude, a quarter of any bits; in rows the first kind. */

@@ -178,7 +178,7 @@ const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
     functionOf("ERF", { operator: "Erf" }),
     functionOf("GELU", { operator: "Gelu", tanh: false }),
     functionOf("GELU by tanh", { operator: "Gelu", tanh: true }),
-    ...[64, 1024, 4096, 16_384].map((length) => row("SOFTMAX", { operator: "Softmax" }, length)),
+    ...[64, 1024, 4096, 16_384].map((length) => row("SOFTMAX", { operator: "Softmax", inner: 1 }, length)),
     ...[64, 1024, 4096, 16_384].map((length) =>
       row("LAYER_NORMALIZATION", { operator: "LayerNormalization", epsilon: 0x3727c5ac }, length, [
         f32(length),

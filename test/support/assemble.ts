@@ -19,6 +19,7 @@ import {
   ProviderStaking__factory,
   Quantization__factory,
   Selection__factory,
+  FunctionBounds__factory,
   ToleranceDot__factory,
   ValueCaps__factory,
 } from "../../sdk/src/typechain/index.js";
@@ -52,6 +53,7 @@ const VERIFIERS = [
   IntegerDot__factory,
   FloatDot__factory,
   ToleranceDot__factory,
+  FunctionBounds__factory,
 ] as const;
 export const MAX_RESOLUTION = 7n * DAY;
 /** Most that an arbiter may take: an hour is left to carry its ruling out. */

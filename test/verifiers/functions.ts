@@ -90,7 +90,7 @@ describe("FunctionBounds, what is not finite", function () {
   const softmax =
     (...row: number[]) =>
     (y: number) =>
-      claim({ operator: "Softmax" }, [floats([1, row.length], row)], floats([1, row.length], row.with(0, y)));
+      claim({ operator: "Softmax", inner: 1 }, [floats([1, row.length], row)], floats([1, row.length], row.with(0, y)));
   const normalized =
     (scale: number, ...row: number[]) =>
     (y: number) =>
@@ -155,7 +155,7 @@ describe("FunctionBounds, gas", function () {
 
   const softmax = (length: number, value: number) => {
     const row = floats([1, length], new Array<number>(length).fill(value));
-    return claim({ operator: "Softmax" }, [row], row);
+    return claim({ operator: "Softmax", inner: 1 }, [row], row);
   };
   const normalized = (length: number, value: number) => {
     const row = Array.from({ length }, (_, i) => (i % 2 === 0 ? value : -value));

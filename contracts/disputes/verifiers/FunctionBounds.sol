@@ -122,8 +122,9 @@ contract FunctionBounds is IOperatorVerifier {
 
     function _softmax(Claim calldata claim, Claims.Reading memory reading) private pure returns (Bound memory) {
         Claims.requireOperands(claim, 1);
-        Claims.requireAttributes(claim, 0);
-        (uint256[] memory row, uint256 place) = _rowOf(claim, reading);
+        Claims.requireAttributes(claim, 1);
+        uint256 inner = abi.decode(claim.node.attributes, (uint32));
+        (uint256[] memory row, uint256 place) = _rowOf(claim, reading, inner);
         return RowBounds.softmax(row, place);
     }
 
@@ -135,26 +136,28 @@ contract FunctionBounds is IOperatorVerifier {
         Claims.requireAttributes(claim, 1);
         F32 epsilon = F32.wrap(abi.decode(claim.node.attributes, (uint32)));
         if (!epsilon.isFinite() || F32.unwrap(epsilon) >> 31 == 1) revert Claims.Claims_WrongAttributes();
-        (uint256[] memory row, uint256 place) = _rowOf(claim, reading);
+        (uint256[] memory row, uint256 place) = _rowOf(claim, reading, 1);
         F32 scale = _ofPlace(claim, reading, 1, row.length, place);
         F32 bias;
         if (!Claims.isAbsent(claim, 2)) bias = _ofPlace(claim, reading, 2, row.length, place);
         return RowBounds.normalized(row, place, epsilon, scale, bias);
     }
 
-    /// @dev Opens the row of operand 0 that the element lies in.
+    /// @dev Opens the row of operand 0 that the element comes from. Places of a row are `inner` elements apart in the
+    /// output.
     function _rowOf(
         Claim calldata claim,
-        Claims.Reading memory reading
+        Claims.Reading memory reading,
+        uint256 inner
     ) private pure returns (uint256[] memory row, uint256 place) {
         Claims.Tensor memory x = FloatOperands.tensorIn(claim, 0, TensorLayout.ROWS);
-        Claims.sameShape(x.header, reading.output.header);
         uint256 length = x.along.length;
-        place = claim.element % length;
-        row = FloatRuns.load(
-            Claims.leaf(reading, 0, claim.element / length, FloatOperands.ELEMENT_BYTES * length),
-            length
-        );
+        if (inner == 0 || x.count != reading.output.count || x.along.outer % inner != 0) {
+            revert Claims.Claims_WrongShape();
+        }
+        place = (claim.element / inner) % length;
+        uint256 index = (claim.element / inner / length) * inner + (claim.element % inner);
+        row = FloatRuns.load(Claims.leaf(reading, 0, index, FloatOperands.ELEMENT_BYTES * length), length);
     }
 
     /// @dev One number for each place of a row.

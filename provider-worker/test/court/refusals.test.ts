@@ -200,7 +200,18 @@ const NODES: Record<
     nodes: [node("ReduceMean", ["tall"], { axes: [0] })],
     reason: /lie far apart/,
   },
-  Sigmoid: { nodes: [node("Sigmoid", ["x"])], reason: /0x08/ },
+  "a Sigmoid without tolerance": { nodes: [node("Sigmoid", ["x"])], reason: /profile Tolerance only/ },
+  "a LayerNormalization without tolerance": {
+    nodes: [node("LayerNormalization", ["x", "gain"])],
+    more: { gain: filled("float32", [4], 1) },
+    reason: /profile Tolerance only/,
+  },
+  "a Pow of another exponent": {
+    nodes: [node("Pow", ["x", "power"])],
+    more: { power: scalar("float32", 2.5) },
+    reason: /exponent is not 2 or 3/,
+  },
+  "a Pow whose exponent is no constant": { nodes: [node("Pow", ["x", "scale"])], reason: /exponent is not constant/ },
   "an operator nobody judges": { nodes: [node("Tile", ["n", "count"])], reason: /no such operator/ },
   "a sequence": {
     nodes: [{ ...node("SplitToSequence", ["x"]), outputs: ["q"] }, node("SequenceLength", ["q"])],
@@ -303,6 +314,23 @@ describe("Preparing a model refuses", () => {
     await requireRefused(inside, /no Softmax is the last step/, strip);
   });
 
+  it("rows that one transaction cannot judge, or whose scale is beyond the range, even with tolerance", async () => {
+    const tolerance = { tolerance: true };
+    const wide = { ...modelOf([node("Softmax", ["r"])]) };
+    wide.graph.input.push(
+      ...onnxModel({ nodes: [], inputs: { r: ["float32", [1, 15_500]] }, outputs: {} }).graph.input,
+    );
+    await requireRefused(wide, /more than one transaction can judge/, tolerance);
+    const large = modelOf([node("LayerNormalization", ["x", "gain"])], { gain: filled("float32", [4], 2 ** 50) });
+    await requireRefused(large, /2\^50 or more/, tolerance);
+    const broadcast = modelOf([node("LayerNormalization", ["x", "gain"])], { gain: filled("float32", [1], 1) });
+    await requireRefused(broadcast, /is broadcast|does not run/, tolerance);
+    const read = modelOf([{ ...node("LayerNormalization", ["x", "gain"]), outputs: ["y", "mean"] }], {
+      gain: filled("float32", [4], 1),
+    });
+    await requireRefused(read, /mean or deviation is read/, tolerance);
+  });
+
   it("an ArgMax of logits along another axis than the Softmax", async () => {
     const label = node("ArgMax", ["p"], { axis: 0 });
     const model = modelOf([{ ...node("Softmax", ["x"], { axis: 1 }), outputs: ["p"] }, label]);
@@ -320,7 +348,7 @@ describe("Preparing a model refuses", () => {
     assert.deepEqual(
       found.map(({ where, what, reason }) => `${what} ${where}: ${reason.slice(0, 20)}`),
       [
-        "Sigmoid a: transcendental funct",
+        "Sigmoid a: functions differ bet",
         "MatMulInteger b: u8 times s8 saturate",
         "MatMulInteger b: the zero point (inpu",
         "Cast c: it casts float32 to ",

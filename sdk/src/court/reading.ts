@@ -1,4 +1,5 @@
 import { AssayError } from "../errors.js";
+import { placeInRows } from "../graph/functions.js";
 import { broadcastStrides, rowMajorStrides, toIndex } from "../graph/indices.js";
 import { decodeInstruction, type Convolution, type InstructionOf, type Window } from "../graph/instruction.js";
 import { Source, type GraphNode } from "../graph/types.js";
@@ -92,8 +93,9 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
     case "ToleranceReduceMean":
       return addRow(leaves, element, instruction.length, instruction.inner);
     case "Softmax":
+      return addOfRow(leaves, element, instruction.inner, node);
     case "LayerNormalization":
-      return addNormalized(leaves, element, node);
+      return addOfRow(leaves, element, 1, node);
     case "BatchNormalization":
     case "ToleranceBatchNormalization":
       leaves.addElement(0, element);
@@ -161,11 +163,11 @@ function addRow(leaves: Leaves, element: number, length: number, inner: number):
 }
 
 /** The row of the element, then what belongs to its place in the row. */
-function addNormalized(leaves: Leaves, element: number, node: GraphNode): void {
-  const length = leaves.dims(0).at(-1) ?? 1;
-  leaves.add(0, Math.floor(element / length));
+function addOfRow(leaves: Leaves, element: number, inner: number, node: GraphNode): void {
+  const { row, place } = placeInRows(element, leaves.dims(0).at(-1) ?? 1, inner);
+  leaves.add(0, row);
   for (let operand = 1; operand < node.operands.length; operand++) {
-    if (isThere(node, operand)) leaves.addElement(operand, element % length);
+    if (isThere(node, operand)) leaves.addElement(operand, place);
   }
 }
 

@@ -25,6 +25,8 @@ const ROOT_HALF = 0xb504f333f9de6484597d89b3n;
 const ROOT_TWO_BY_PI = 0xcc42299ea1b284687e59e280n;
 const CUBIC = 0xb727136a400fba8826aa8ebn;
 
+const KEPT_ROWS = 64;
+
 export function isFunction(instruction: Instruction): instruction is FunctionInstruction {
   return [...ROWS, ...ELEMENTWISE].some((name) => name === instruction.operator);
 }
@@ -39,13 +41,16 @@ export function functionBounds(
   switch (instruction.operator) {
     case "Softmax": {
       const rows = eachRow(x, softmax);
-      return (element) => rows(element)(element % lengthOf(x));
+      return (element) => {
+        const { row, place } = placeInRows(element, lengthOf(x), instruction.inner);
+        return rows(row)(place);
+      };
     }
     case "LayerNormalization": {
       const rows = eachRow(x, (row) => normalized(row, fromBits(instruction.epsilon)));
       return (element) => {
-        const place = element % lengthOf(x);
-        return rows(element)(place, Number(scale?.at(place) ?? NaN), Number(bias?.at(place) ?? 0));
+        const { row, place } = placeInRows(element, lengthOf(x), 1);
+        return rows(row)(place, Number(scale?.at(place) ?? NaN), Number(bias?.at(place) ?? 0));
       };
     }
     default:
@@ -113,16 +118,22 @@ function geluBound(x: bigint, byTanh: boolean): Bound {
 
 const lengthOf = ({ dims }: Values): number => dims.at(-1) ?? 1;
 
-/** Of the row of each element; that of the last one is kept. */
-function eachRow<T>(x: Values, of: (row: readonly number[]) => T): (element: number) => T {
+/** Which row an element of the output comes from; places of a row are `inner` elements apart. */
+export function placeInRows(element: number, length: number, inner: number): { row: number; place: number } {
+  const outer = Math.floor(element / inner);
+  return { row: Math.floor(outer / length) * inner + (element % inner), place: outer % length };
+}
+
+/** Of each row; those of the last ones are kept, as elements that follow one another may come from other rows. */
+function eachRow<T>(x: Values, of: (row: readonly number[]) => T): (row: number) => T {
   const length = lengthOf(x);
-  let last: { row: number; made: T } | undefined;
-  return (element) => {
-    const row = Math.floor(element / length);
-    if (last?.row !== row) {
-      const values = Array.from({ length }, (_, i) => Number(x.at(row * length + i)));
-      last = { row, made: of(values) };
-    }
-    return last.made;
+  const made = new Map<number, T>();
+  return (row) => {
+    const known = made.get(row);
+    if (known !== undefined) return known;
+    if (made.size >= KEPT_ROWS) made.clear();
+    const fresh = of(Array.from({ length }, (_, i) => Number(x.at(row * length + i))));
+    made.set(row, fresh);
+    return fresh;
   };
 }

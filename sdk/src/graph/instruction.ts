@@ -90,8 +90,8 @@ interface Attributes {
   Erf: None;
   /** By its approximation with tanh. */
   Gelu: { readonly tanh: boolean };
-  /** Of each row. */
-  Softmax: None;
+  /** Of each row of x; its places are `inner` elements apart in the output. */
+  Softmax: { readonly inner: number };
   /** Bits of a float32. */
   LayerNormalization: { readonly epsilon: number };
   Log: None;
@@ -146,7 +146,7 @@ const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
   Tanh: [],
   Erf: [],
   Gelu: ["bool tanh"],
-  Softmax: [],
+  Softmax: ["uint32 inner"],
   LayerNormalization: ["uint32 epsilon"],
   Log: [],
 };

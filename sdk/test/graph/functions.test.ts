@@ -186,7 +186,11 @@ describe("Softmax of a row", () => {
         for (const y of [f(own / total), f(own * f(1 / total))]) {
           const output = tensor([1, row.length], row.with(place, y));
           const operand = tensor([1, row.length], row);
-          assert.equal(contradicts({ operator: "Softmax" }, [operand], output, place, ANY_ORDER), false, `${i}: ${y}`);
+          assert.equal(
+            contradicts({ operator: "Softmax", inner: 1 }, [operand], output, place, ANY_ORDER),
+            false,
+            `${i}: ${y}`,
+          );
         }
       }
     }
@@ -199,7 +203,7 @@ describe("Softmax of a row", () => {
       return values.map((value) => Math.exp(value) / total);
     };
     const judged = (ys: readonly number[]) =>
-      contradicts({ operator: "Softmax" }, [tensor([1, 4], row)], tensor([1, 4], ys), 1, ANY_ORDER);
+      contradicts({ operator: "Softmax", inner: 1 }, [tensor([1, 4], row)], tensor([1, 4], ys), 1, ANY_ORDER);
     assert.equal(judged(softmaxOf(row)), false);
     assert.equal(judged(softmaxOf(row.map((value) => value * 1.0001))), true);
     assert.equal(judged([...softmaxOf(row.slice(0, 3)), 0]), true);
@@ -213,14 +217,18 @@ describe("Softmax of a row", () => {
     it(`of ${what} is not judged`, () => {
       const operand = tensor([1, 2], row);
       for (const y of [NaN, 0, 1]) {
-        assert.equal(contradicts({ operator: "Softmax" }, [operand], tensor([1, 2], [y, y]), 0, ANY_ORDER), false);
+        assert.equal(
+          contradicts({ operator: "Softmax", inner: 1 }, [operand], tensor([1, 2], [y, y]), 0, ANY_ORDER),
+          false,
+        );
       }
     });
   }
 
   it("of a masked element is zero", () => {
     const operand = tensor([1, 2], [-Infinity, 3]);
-    const judged = (y: number) => contradicts({ operator: "Softmax" }, [operand], tensor([1, 2], [y, 1]), 0, ANY_ORDER);
+    const judged = (y: number) =>
+      contradicts({ operator: "Softmax", inner: 1 }, [operand], tensor([1, 2], [y, 1]), 0, ANY_ORDER);
     assert.deepEqual([0, 1e-37, NaN].map(judged), [false, true, true]);
   });
 });

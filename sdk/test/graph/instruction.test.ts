@@ -86,7 +86,7 @@ const ROWS: readonly [Instruction, string[], unknown[]][] = [
     [],
   ]),
   [{ operator: "Gelu", tanh: true }, ["bool"], [true]],
-  [{ operator: "Softmax" }, [], []],
+  [{ operator: "Softmax", inner: 3 }, ["uint32"], [3]],
   [{ operator: "LayerNormalization", epsilon: 0x3727c5ac }, ["uint32"], [0x3727c5ac]],
   [{ operator: "Log" }, [], []],
 ];

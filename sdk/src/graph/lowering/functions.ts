@@ -1,16 +1,14 @@
 import { Layout } from "../../tensor/layout.js";
 import { elementCount, toFloat32Array } from "../../tensor/tensor.js";
-import { anyLayout, type Draft, type Lowering, type Value } from "../draft.js";
+import { anyLayout, type Draft, type Lowering, type Value, type Wanted } from "../draft.js";
 import { toBits } from "../float32.js";
-import { rowMajorStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
 import { LARGE_SCALE } from "../rowBounds.js";
-import { ANY_ORDER } from "../types.js";
 import { fits, tooLarge } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats } from "./floatDot.js";
 import { judged } from "./tolerance.js";
-import { axisOf, sameElements, view } from "./views.js";
+import { axisOf, view } from "./views.js";
 
 // Functions of float32, which are judged within a bound.
 
@@ -37,22 +35,11 @@ const gelu: Lowering = (node) => {
 const softmax: Lowering = (node) => {
   const [x, output] = [node.input(0), node.output()];
   requireFloats(x);
-  const instruction = { operator: "Softmax" } as const;
-  if (node.opset < 13) {
-    return inRows(x, output, axisOf(node, x, 1), (rows, result) => ({ instruction, operands: [rows], output: result }));
-  }
-  const axis = axisOf(node, x, -1);
-  if (axis === x.dims.length - 1) {
-    return [judged({ instruction, operands: [rowsOf(x)], output }, instruction)];
-  }
-  // The axis changes places with the last one, and back.
-  const [there, back] = [exchanged(x, axis), exchanged(x, axis)];
-  const operand = view(x, there, 0, exchange(rowMajorStrides(x.dims), axis));
-  return [
-    operand,
-    { instruction, operands: [rowsOf(there)], output: back, numeric: ANY_ORDER },
-    view(back, output, 0, exchange(rowMajorStrides(back.dims), axis)),
-  ];
+  const axis = axisOf(node, x, node.opset < 13 ? 1 : -1);
+  const end = node.opset < 13 ? x.dims.length : axis + 1;
+  const { drafts, rows } = inRows(x, axis, end);
+  const instruction = { operator: "Softmax", inner: elementCount(x.dims.slice(end)) } as const;
+  return [...drafts, judged({ instruction, operands: [rows], output }, instruction)];
 };
 
 const layerNormalization: Lowering = (node) => {
@@ -73,48 +60,26 @@ const layerNormalization: Lowering = (node) => {
   if (!(epsilon >= 0 && epsilon < Infinity))
     throw new Refusal("its epsilon is negative or no number", "Mend the model");
   const instruction = { operator: "LayerNormalization", epsilon: toBits(epsilon) } as const;
-  return inRows(x, output, axis, (rows, result) => ({
-    instruction,
-    operands: [rows, anyLayout(scale), bias && anyLayout(bias)],
-    output: result,
-  }));
+  const { drafts, rows } = inRows(x, axis, x.dims.length);
+  const operands = [rows, anyLayout(scale), bias && anyLayout(bias)];
+  return [...drafts, judged({ instruction, operands, output }, instruction)];
 };
 
-/** A node over all axes from one on, as rows of their elements. */
-function inRows(
-  x: Value,
-  output: Value,
-  axis: number,
-  draft: (rows: ReturnType<typeof rowsOf>, output: Value) => Draft,
-): Draft[] {
-  if (axis === x.dims.length - 1) {
-    const made = draft(rowsOf(x), output);
-    return [judged(made, made.instruction)];
-  }
-  const dims = [elementCount(x.dims.slice(0, axis)), elementCount(x.dims.slice(axis))];
-  const [rows, result]: [Value, Value] = [
-    { dtype: x.dtype, dims },
-    { dtype: x.dtype, dims },
-  ];
-  return [sameElements(x, rows), { ...draft(rowsOf(rows), result), numeric: ANY_ORDER }, sameElements(result, output)];
+/** x with the axes from one on and before another as its rows. */
+function inRows(x: Value, from: number, to: number): { drafts: Draft[]; rows: Wanted } {
+  if (from === x.dims.length - 1) return { drafts: [], rows: rowsOf(x) };
+  const [outer, length, inner] = [x.dims.slice(0, from), x.dims.slice(from, to), x.dims.slice(to)].map(elementCount);
+  const [rows = 1, places = 1, apart = 1] = [outer, length, inner];
+  const value: Value = { dtype: x.dtype, dims: [rows, apart, places] };
+  return { drafts: [view(x, value, 0, [places * apart, 1, apart])], rows: rowsOf(value) };
 }
 
 /** One leaf for each row, if one transaction can judge it. */
-function rowsOf(x: Value) {
+function rowsOf(x: Value): Wanted {
   const length = x.dims.at(-1) ?? 1;
   const work = { terms: length, openings: 4, bytes: 4 * length + 2048 };
   if (!fits(work, ROW_GAS)) throw tooLarge(work);
   return firmly(x, Layout.Rows);
-}
-
-function exchanged({ dtype, dims }: Value, axis: number): Value {
-  return { dtype, dims: exchange(dims, axis) };
-}
-
-/** The axis in place of the last one. */
-function exchange(list: readonly number[], axis: number): number[] {
-  const last = list.length - 1;
-  return list.with(axis, list[last] ?? 1).with(last, list[axis] ?? 1);
 }
 
 export const FUNCTIONS: Readonly<Record<string, Lowering>> = {

@@ -1,0 +1,198 @@
+import { expect } from "chai";
+import type { CourtModel, Tensor } from "@assay/sdk";
+import {
+  accusationOf,
+  commitTrace,
+  contradicts,
+  firstContradiction,
+  fromFloat32Array,
+  fromNumbers,
+  initHash,
+  operandsOf,
+  prepareModel,
+  runTrace,
+  toFloat32Array,
+} from "@assay/sdk";
+
+import { onnxFile, type NodeDescription } from "../../sdk/test/support/onnxModel.js";
+import { Random } from "../../sdk/test/tensor/random.js";
+import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
+import { assemble, RULING } from "../support/assemble.js";
+import { accuse, deliver, marketIn, openCase, postTrace } from "../support/proofs.js";
+
+const TOLERANCE = 3;
+const [TOKENS, WIDTH, HEAD, HIDDEN] = [6, 16, 8, 32];
+const FUNCTIONS = 8;
+const RUNS = 5;
+
+const random = new Random(9);
+const floats = (...dims: number[]): Tensor => {
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  return fromFloat32Array(
+    Float32Array.from({ length: count }, () => random.next() / 2 ** 31 - 1),
+    dims,
+  );
+};
+const scalar = (value: number): Tensor => fromNumbers("float32", [], [value]);
+const node = (op: string, inputs: string[], output: string, attributes: NodeDescription["attributes"] = {}) => ({
+  op,
+  inputs,
+  outputs: [output],
+  attributes,
+});
+
+const CONSTANTS: Readonly<Record<string, Tensor>> = {
+  gain: floats(WIDTH),
+  shift: floats(WIDTH),
+  query: floats(WIDTH, HEAD),
+  key: floats(WIDTH, HEAD),
+  value: floats(WIDTH, HEAD),
+  project: floats(HEAD, WIDTH),
+  up: floats(WIDTH, HIDDEN),
+  upBias: floats(HIDDEN),
+  down: floats(HIDDEN, WIDTH),
+  downBias: floats(WIDTH),
+  root: scalar(Math.sqrt(HEAD)),
+};
+
+/** One head of attention, and a perceptron with GELU; both behind a normalisation, and added to what they read. */
+const ATTENTION: readonly NodeDescription[] = [
+  node("LayerNormalization", ["x", "gain", "shift"], "n"),
+  node("MatMul", ["n", "query"], "q"),
+  node("MatMul", ["n", "key"], "k"),
+  node("MatMul", ["n", "value"], "v"),
+  node("Transpose", ["k"], "kT", { perm: [0, 2, 1] }),
+  node("MatMul", ["q", "kT"], "scores"),
+  node("Div", ["scores", "root"], "scaled"),
+  node("Softmax", ["scaled"], "attention", { axis: -1 }),
+  node("MatMul", ["attention", "v"], "mixed"),
+  node("MatMul", ["mixed", "project"], "projected"),
+  node("Add", ["x", "projected"], "h"),
+];
+const PERCEPTRON: readonly NodeDescription[] = [
+  node("LayerNormalization", ["h", "gain", "shift"], "m"),
+  node("MatMul", ["m", "up"], "raised"),
+  node("Add", ["raised", "upBias"], "biased"),
+  node("Gelu", ["biased"], "active"),
+  node("MatMul", ["active", "down"], "lowered"),
+  node("Add", ["lowered", "downBias"], "last"),
+  node("Add", ["h", "last"], "y"),
+];
+
+/** As exporters of older operators write it: normalisation and GELU out of single operators. */
+const DECOMPOSED: readonly NodeDescription[] = [
+  node("ReduceMean", ["x"], "mean", { axes: [-1], keepdims: 1 }),
+  node("Sub", ["x", "mean"], "centred"),
+  node("Pow", ["centred", "two"], "squared"),
+  node("ReduceMean", ["squared"], "variance", { axes: [-1], keepdims: 1 }),
+  node("Add", ["variance", "epsilon"], "sum"),
+  node("Sqrt", ["sum"], "deviation"),
+  node("Reciprocal", ["deviation"], "inverse"),
+  node("Mul", ["centred", "inverse"], "normal"),
+  node("Div", ["normal", "rootTwo"], "divided"),
+  node("Erf", ["divided"], "erf"),
+  node("Add", ["erf", "one"], "raised"),
+  node("Mul", ["normal", "raised"], "doubled"),
+  node("Mul", ["doubled", "half"], "gelu"),
+  node("Pow", ["normal", "three"], "cubed"),
+  node("Neg", ["cubed"], "negative"),
+  node("Tanh", ["negative"], "tanh"),
+  node("Sigmoid", ["normal"], "gate"),
+  node("Mul", ["gate", "tanh"], "gated"),
+  node("Exp", ["gated"], "grown"),
+  node("Log", ["grown"], "same"),
+  node("Softmax", ["same"], "shares", { axis: 1 }),
+  node("Add", ["gelu", "shares"], "y"),
+];
+const SINGLE: Readonly<Record<string, Tensor>> = {
+  two: scalar(2),
+  three: scalar(3),
+  one: scalar(1),
+  half: scalar(0.5),
+  rootTwo: scalar(Math.SQRT2),
+  epsilon: scalar(1e-5),
+};
+
+async function prepared(nodes: readonly NodeDescription[], opset: number): Promise<CourtModel> {
+  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const constants = Object.entries({ ...CONSTANTS, ...SINGLE }).filter(([name]) => read.has(name));
+  const file = onnxFile({
+    nodes: [...nodes],
+    inputs: { x: ["float32", [1, TOKENS, WIDTH]] },
+    outputs: { y: undefined },
+    constants: Object.fromEntries(constants),
+    opset,
+  });
+  return (await prepareModel(file, { tolerance: true }, inProcess)).model;
+}
+
+const run = (model: CourtModel) => runTrace(model, new Map([["x", floats(1, TOKENS, WIDTH)]]), inProcess);
+
+/** A trace with an element moved by many times what implementations differ by. */
+function shifted(trace: readonly Tensor[], at: number, element: number): Tensor[] {
+  return trace.map((tensor, i) => {
+    if (i !== at) return tensor;
+    const values = toFloat32Array(tensor);
+    return fromFloat32Array(values.with(element, (values[element] ?? 0) * 1.01 + 0.01), tensor.dims);
+  });
+}
+
+describe("ProofCourt, a block of a transformer", function () {
+  this.timeout(300_000);
+  before(initHash);
+
+  for (const [what, nodes, opset, operators] of [
+    [
+      "of normalisations, a softmax and GELU",
+      [...ATTENTION, ...PERCEPTRON],
+      20,
+      ["LayerNormalization", "Softmax", "Gelu"],
+    ],
+    ["written out in single operators", DECOMPOSED, 17, ["Erf", "Tanh", "Sigmoid", "Exp", "Log", "Softmax"]],
+  ] as const) {
+    it(`${what}: no element of an honest run contradicts, one changed element of any node does`, async () => {
+      const model = await prepared(nodes, opset);
+      expect(model.profile.kind).to.equal("Tolerance");
+      const names: readonly string[] = model.instructions.map(({ operator }) => operator);
+      expect(names).to.include.members([...operators]);
+      for (let i = 0; i < RUNS; i++) expect(firstContradiction(model, await run(model))).to.equal(undefined);
+      const trace = await run(model);
+      for (const [at, instruction] of model.instructions.entries()) {
+        const tensor = model.inputNames.length + at;
+        const changed = shifted(trace, tensor, 2);
+        const output = changed[tensor];
+        if (!output) throw new Error(`there is no tensor ${tensor}`);
+        const found = contradicts(instruction, operandsOf(model, changed, at), output, 2, model.nodes[at]?.numeric);
+        expect(found, `${instruction.operator} of node ${at}`).to.equal(true);
+        expect(firstContradiction(model, changed)).to.deep.equal({ tensor, element: 2 });
+      }
+    });
+  }
+
+  it("convicts by each function, and takes no claim about an honest element", async () => {
+    const model = await prepared([...ATTENTION, ...PERCEPTRON], 20);
+    const trace = await run(model);
+    const functions = [...model.nodes.entries()].filter(([, { operator }]) => operator >> 8 === FUNCTIONS);
+    expect(functions.length).to.equal(4);
+    for (const [at] of functions) {
+      const tensor = model.inputNames.length + at;
+      const honest = await accused(model, trace, tensor);
+      await expect(honest.sent).to.be.revertedWithCustomError(honest.market.court, "ProofCourt_NoContradiction");
+      const { market, sent, caseId } = await accused(model, shifted(trace, tensor, 2), tensor);
+      await sent;
+      expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
+    }
+  });
+
+  /** Accuses a provider of element 2 of a tensor of its own trace. */
+  async function accused(model: CourtModel, trace: readonly Tensor[], tensor: number) {
+    const market = await marketIn(await assemble({ courtJudgesTolerance: true }), model, TOLERANCE);
+    const posted = commitTrace(model, trace);
+    const given = { model, honest: posted, posted };
+    const terms = await deliver(market, given);
+    const opened = await openCase(market, terms, given);
+    await postTrace(market, given, opened);
+    const sent = accuse(market, opened.caseId, accusationOf(model, posted, tensor, 2));
+    return { market, sent, caseId: opened.caseId };
+  }
+});
