@@ -211,6 +211,11 @@ const NODES: Record<
     more: { power: scalar("float32", 2.5) },
     reason: /exponent is not 2 or 3/,
   },
+  "a Pow of a single element, which is not multiplied out": {
+    nodes: [node("Pow", ["scale", "power"])],
+    more: { power: scalar("float32", 3) },
+    reason: /single element otherwise/,
+  },
   "a Pow whose exponent is no constant": { nodes: [node("Pow", ["x", "scale"])], reason: /exponent is not constant/ },
   "an operator nobody judges": { nodes: [node("Tile", ["n", "count"])], reason: /no such operator/ },
   "a sequence": {

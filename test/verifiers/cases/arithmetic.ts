@@ -1,6 +1,13 @@
 import { broadcastStrides } from "../../../sdk/src/graph/indices.js";
 import type { DType, Tensor } from "../../../sdk/src/tensor/index.js";
-import { fromNumbers, makeTensor, toTypedArray } from "../../../sdk/src/tensor/index.js";
+import {
+  canonicaliseNaN,
+  fromFloat32Array,
+  fromNumbers,
+  makeTensor,
+  toFloat32Array,
+  toTypedArray,
+} from "../../../sdk/src/tensor/index.js";
 import type { Random } from "../../../sdk/test/tensor/random.js";
 import type { Case, Generator } from "../support/cases.js";
 import { caseOf } from "../support/cases.js";
@@ -53,6 +60,32 @@ async function sqrt(random: Random): Promise<Case> {
   return caseOf(random, { operator: "Sqrt" }, [x], output);
 }
 
+/** ONNX operators that become a product or a quotient. */
+const lowered =
+  (op: "Reciprocal" | "Neg" | "Pow", power?: number): Generator =>
+  async (random: Random): Promise<Case> => {
+    // Of a single element onnxruntime takes the power otherwise: preparing a model refuses it.
+    const x = randomTensor(random, "float32", [...randomDims(random, random.below(4)), 2 + random.below(20)]);
+    const inputs = power === undefined ? [x] : [x, scalar(power)];
+    const output = canonicaliseNaN(await runOneNode({ opType: op, inputs, dtype: "float32" }));
+    const [a, b] = op === "Reciprocal" ? [scalar(1), x] : op === "Neg" ? [x, scalar(-1)] : [powerLessOne(x, power), x];
+    const [stridesA, stridesB] = [a, b].map((each) => broadcastStrides(each.dims, output.dims));
+    if (!stridesA || !stridesB) throw new Error("a product has two factors");
+    const operator = op === "Reciprocal" ? "Div" : "Mul";
+    return caseOf(random, { operator, baseA: 0, stridesA, baseB: 0, stridesB }, [a, b], output);
+  };
+
+/** x, or its square. */
+function powerLessOne(x: Tensor, power?: number): Tensor {
+  if (power === 2) return x;
+  return canonicaliseNaN(
+    fromFloat32Array(
+      toFloat32Array(x).map((value) => value * value),
+      x.dims,
+    ),
+  );
+}
+
 const scalar = (value: number): Tensor => makeTensor("float32", [], float32Bytes(value));
 
 function randomScale(random: Random): number {
@@ -87,6 +120,10 @@ export const ELEMENTWISE: Readonly<Record<string, Generator>> = {
   MUL: binary("Mul"),
   DIV: binary("Div"),
   SQRT: sqrt,
+  "DIV for Reciprocal": lowered("Reciprocal"),
+  "MUL for Neg": lowered("Neg"),
+  "MUL for Pow 2": lowered("Pow", 2),
+  "MUL for Pow 3": lowered("Pow", 3),
 };
 
 export const QUANTIZATION: Readonly<Record<string, Generator>> = {

@@ -1,4 +1,4 @@
-import { fromNumbers, toFloat32Array, toTypedArray } from "../../tensor/tensor.js";
+import { elementCount, fromNumbers, toFloat32Array, toTypedArray } from "../../tensor/tensor.js";
 import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
 import { broadcastStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
@@ -54,6 +54,9 @@ export const pow: Lowering = (node) => {
   const exponent = node.constant(1, "its exponent");
   const [power, ...more] = exponent.dtype === "float32" ? toFloat32Array(exponent) : [];
   const same = output.dims.join() === x.dims.join();
+  if (elementCount(x.dims) === 1) {
+    throw new Refusal("onnxruntime takes the power of a single element otherwise", "Multiply it out");
+  }
   if (same && more.length === 0 && power === 2) return [arithmetic("Mul", x, x, output)];
   if (same && more.length === 0 && power === 3) {
     const square: Value = { dtype: x.dtype, dims: x.dims };
