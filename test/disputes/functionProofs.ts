@@ -22,6 +22,7 @@ import { accuse, deliver, marketIn, openCase, postTrace } from "../support/proof
 
 const TOLERANCE = 3;
 const [TOKENS, WIDTH, HEAD, HIDDEN] = [6, 16, 8, 32];
+const LONG = 4096;
 const FUNCTIONS = 8;
 const RUNS = 5;
 
@@ -183,6 +184,28 @@ describe("ProofCourt, a block of a transformer", function () {
       expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
     }
   });
+
+  for (const [operator, inputs, most] of [
+    ["Softmax", ["x"], 4_500_000n],
+    ["LayerNormalization", ["x", "gain"], 2_400_000n],
+  ] as const) {
+    it(`proves a wrong element of a ${operator} of ${LONG} elements for less than ${most} gas`, async () => {
+      const gain = floats(LONG);
+      const file = onnxFile({
+        nodes: [node(operator, [...inputs], "y")],
+        inputs: { x: ["float32", [1, LONG]] },
+        outputs: { y: undefined },
+        constants: inputs.length > 1 ? { gain } : {},
+        opset: 17,
+      });
+      const { model } = await prepareModel(file, { tolerance: true }, inProcess);
+      const trace = await runTrace(model, new Map([["x", floats(1, LONG)]]), inProcess);
+      const tensor = trace.length - 1 - Number(model.instructions.at(-1)?.operator === "View");
+      const { sent } = await accused(model, shifted(trace, tensor, 2), tensor);
+      const receipt = await (await sent).wait();
+      expect(receipt?.gasUsed).to.be.lessThan(most);
+    });
+  }
 
   /** Accuses a provider of element 2 of a tensor of its own trace. */
   async function accused(model: CourtModel, trace: readonly Tensor[], tensor: number) {
