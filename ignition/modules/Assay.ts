@@ -9,7 +9,16 @@ const HOUR = 3600n;
 const DAY = 24n * HOUR;
 
 /** The court's verifiers by family of operators, from 1 on. */
-const VERIFIERS = ["IndexMaps", "Selection", "Elementwise", "Quantization", "IntegerDot", "FloatDot", "ToleranceDot"];
+const VERIFIERS = [
+  "IndexMaps",
+  "Selection",
+  "Elementwise",
+  "Quantization",
+  "IntegerDot",
+  "FloatDot",
+  "ToleranceDot",
+  "FunctionBounds",
+];
 
 /** A parameter, or a contract that the same deployment creates. */
 type Token = ModuleParameterRuntimeValue<string> | NamedArtifactContractDeploymentFuture<string>;

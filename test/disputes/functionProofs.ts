@@ -17,8 +17,8 @@ import {
 import { onnxFile, type NodeDescription } from "../../sdk/test/support/onnxModel.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
-import { assemble, RULING } from "../support/assemble.js";
-import { accuse, deliver, marketIn, openCase, postTrace } from "../support/proofs.js";
+import { RULING } from "../support/assemble.js";
+import { accuse, deliver, marketOf, openCase, postTrace } from "../support/proofs.js";
 
 const TOLERANCE = 3;
 const [TOKENS, WIDTH, HEAD, HIDDEN] = [6, 16, 8, 32];
@@ -209,7 +209,7 @@ describe("ProofCourt, a block of a transformer", function () {
 
   /** Accuses a provider of element 2 of a tensor of its own trace. */
   async function accused(model: CourtModel, trace: readonly Tensor[], tensor: number) {
-    const market = await marketIn(await assemble({ courtJudgesTolerance: true }), model, TOLERANCE);
+    const market = await marketOf(model, TOLERANCE);
     const posted = commitTrace(model, trace);
     const given = { model, honest: posted, posted };
     const terms = await deliver(market, given);

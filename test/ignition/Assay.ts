@@ -153,10 +153,10 @@ describe("The Ignition module", () => {
   it("gives the court a verifier of its own for each family of operators, and for no other", async () => {
     const { court } = await networkHelpers.loadFixture(deployByDefault);
     const named = await court.queryFilter(court.filters.VerifierSet());
-    expect(named.map(({ args }) => args.family)).to.deep.equal([1n, 2n, 3n, 4n, 5n, 6n, 7n]);
-    expect(new Set(named.map(({ args }) => args.verifier)).size).to.equal(7);
+    expect(named.map(({ args }) => args.family)).to.deep.equal([1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n]);
+    expect(new Set(named.map(({ args }) => args.verifier)).size).to.equal(8);
     for (const { args } of named) expect(await court.verifierOf(args.family)).to.equal(args.verifier);
-    expect(await court.verifierOf(8)).to.equal(ZeroAddress);
+    expect(await court.verifierOf(9)).to.equal(ZeroAddress);
   });
 
   it("caps jobs that are not proven exactly, in the tokens it deploys", async () => {
