@@ -118,6 +118,10 @@ interface IDisputeManager {
     // solhint-disable-next-line func-name-mixedcase
     function RESULT_TYPEHASH() external view returns (bytes32);
 
+    /// @notice The finder's share of a slash, in basis points.
+    // solhint-disable-next-line func-name-mixedcase
+    function FINDER_BPS() external view returns (uint16);
+
     /// @notice The bond of a challenge, in the stake token.
     // solhint-disable-next-line func-name-mixedcase
     function CHALLENGE_BOND() external view returns (uint128);

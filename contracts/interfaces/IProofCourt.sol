@@ -110,6 +110,7 @@ interface IProofCourt is IArbiter {
     error ProofCourt_FactsMismatch(uint256 caseId);
     error ProofCourt_GraphMismatch(bytes32 given, bytes32 committed);
     error ProofCourt_TraceAlreadyPosted(uint256 caseId);
+    error ProofCourt_OtherTrace(bytes32 given, bytes32 audited);
     error ProofCourt_NoTrace(uint256 caseId);
     error ProofCourt_TooLate(uint256 caseId, uint256 deadline);
     error ProofCourt_WrongTraceLength(uint256 given, uint256 expected);
@@ -126,6 +127,7 @@ interface IProofCourt is IArbiter {
     error ProofCourt_AlreadyPaid(uint256 caseId);
 
     /// @notice Posts the Merkle roots of all tensors of the run. Only the provider or its operator: a wrong trace convicts.
+    /// If the job was audited, the trace that the provider showed the root of then, and no other.
     function postTrace(
         uint256 caseId,
         CaseFacts calldata facts,

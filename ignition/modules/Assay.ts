@@ -89,11 +89,33 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: Token, caps: Caps) {
     m.getParameter("jurorLock", 10n ** 18n),
   ]);
 
+  const audits = m.contract("AuditOffice", [
+    authority,
+    market,
+    disputes,
+    models,
+    providers,
+    staking,
+    escrow,
+    randomness,
+    {
+      roundPeriod: m.getParameter("auditRoundPeriod", 300n),
+      commitPeriod: m.getParameter("auditCommitPeriod", 900n),
+      answerPeriod: m.getParameter("auditAnswerPeriod", 600n),
+      revealPeriod: m.getParameter("auditRevealPeriod", 300n),
+      challengePeriod: m.getParameter("auditChallengePeriod", 600n),
+      auditPay: m.getParameter("auditPay", 5n * 10n ** 17n),
+      ticketLock: m.getParameter("auditTicketLock", 5n * 10n ** 18n),
+      auditRateBps: m.getParameter("auditRateBps", 500n),
+    },
+  ]);
+
   const court = m.contract("ProofCourt", [
     disputes,
     models,
     providers,
     escrow,
+    audits,
     stakeToken,
     {
       reply: m.getParameter("replyPeriod", HOUR),
@@ -104,15 +126,15 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: Token, caps: Caps) {
   ]);
 
   m.call(models, "linkProviders", [providers]);
-  m.call(escrow, "setControllers", [[disputes, court]]);
-  m.call(staking, "setControllers", [[disputes, jury]]);
+  m.call(escrow, "setControllers", [[disputes, court, audits]]);
+  m.call(staking, "setControllers", [[disputes, jury, audits]]);
   m.call(market, "linkDisputes", [disputes]);
   for (const [profile, arbiter] of [court, court, court, jury].entries()) {
     m.call(disputes, "setArbiter", [profile + 1, arbiter], { id: `setArbiter_${String(profile + 1)}` });
   }
   m.call(roles, "setUp", [authority, market, valueCaps, admin, guardian, delay]);
 
-  return { authority, models, valueCaps, providers, escrow, staking, market, disputes, randomness, jury, court };
+  return { authority, models, valueCaps, providers, escrow, staking, market, disputes, randomness, jury, court, audits };
 }
 
 /** The system over a stake token that exists already. */

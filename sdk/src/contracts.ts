@@ -3,6 +3,7 @@ import type { ContractRunner } from "ethers";
 import type { Deployment } from "./deployment.js";
 import {
   AccessManager__factory,
+  AuditOffice__factory,
   BlockhashRandomness__factory,
   DisputeManager__factory,
   IArbiter__factory,
@@ -31,6 +32,7 @@ export function connect(deployment: Deployment, runner: ContractRunner) {
     randomness: BlockhashRandomness__factory.connect(deployment.randomness, runner),
     jury: JuryArbiter__factory.connect(deployment.jury, runner),
     court: ProofCourt__factory.connect(deployment.court, runner),
+    audits: AuditOffice__factory.connect(deployment.audits, runner),
   };
 }
 

@@ -17,6 +17,7 @@ export const CONTRACT_NAMES = [
   "randomness",
   "jury",
   "court",
+  "audits",
 ] as const;
 export type ContractName = (typeof CONTRACT_NAMES)[number];
 
@@ -41,6 +42,7 @@ const IGNITION_IDS: Record<ContractName, string> = {
   randomness: "BlockhashRandomness",
   jury: "JuryArbiter",
   court: "ProofCourt",
+  audits: "AuditOffice",
 };
 
 /** Addresses of public networks by chain id. None yet. */

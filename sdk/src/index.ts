@@ -1,3 +1,4 @@
+export * from "./audits.js";
 export * from "./client.js";
 export * from "./contracts.js";
 export * from "./deployment.js";

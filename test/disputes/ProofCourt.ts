@@ -27,9 +27,9 @@ describe("ProofCourt", function () {
   const load = () => networkHelpers.loadFixture(provenMarket);
 
   it("is not deployed with a verifier that has no code", async () => {
-    const { deployer, disputes, models, providers, escrow, stakeToken, stranger } = await load();
+    const { deployer, disputes, models, providers, escrow, audits, stakeToken, stranger } = await load();
     const deployed = new ProofCourt__factory(deployer).deploy(
-      ...([disputes, models, providers, escrow, stakeToken] as const),
+      ...([disputes, models, providers, escrow, audits, stakeToken] as const),
       { reply: COURT_PERIOD, claim: COURT_PERIOD },
       DEMAND_FEE,
       [stranger],

@@ -2,6 +2,7 @@ import { parseEther } from "ethers";
 
 import {
   AccessManager__factory,
+  AuditOffice__factory,
   BlockhashRandomness__factory,
   DevToken__factory,
   DisputeManager__factory,
@@ -33,6 +34,8 @@ export interface Variation {
   minJobStake?: bigint;
   periods?: { draw: bigint; commit: bigint; reveal: bigint };
   jurySize?: bigint;
+  /** What is different from `AUDITS`. */
+  audits?: Partial<typeof AUDITS>;
   /** Whether the jury judges profile Jury; otherwise no arbiter is named. */
   juryJudges?: boolean;
 }
@@ -44,6 +47,17 @@ export const UNBONDING_PERIOD = 21n * DAY;
 export const RULING = { none: 0n, upheld: 1n, rejected: 2n, inconclusive: 3n };
 export const COURT_PERIOD = HOUR;
 export const DEMAND_FEE = parseEther("0.1");
+/** Periods and amounts of audits, as by default. */
+export const AUDITS = {
+  roundPeriod: 300n,
+  commitPeriod: 900n,
+  answerPeriod: 600n,
+  revealPeriod: 300n,
+  challengePeriod: 600n,
+  auditPay: parseEther("0.5"),
+  ticketLock: parseEther("5"),
+  auditRateBps: 500n,
+};
 /** By family of operators, from 1 on. */
 const VERIFIERS = [
   IndexMaps__factory,
@@ -98,6 +112,17 @@ export async function assemble(variation: Variation = {}) {
     variation.jurySize ?? 3n,
     JUROR_LOCK,
   );
+  const audits = await new AuditOffice__factory(deployer).deploy(
+    authority,
+    market,
+    disputes,
+    models,
+    providers,
+    staking,
+    escrow,
+    randomness,
+    { ...AUDITS, ...variation.audits },
+  );
   const verifiers: string[] = [];
   for (const Verifier of VERIFIERS) verifiers.push(await (await new Verifier(deployer).deploy()).getAddress());
   const court = await new ProofCourt__factory(deployer).deploy(
@@ -105,14 +130,15 @@ export async function assemble(variation: Variation = {}) {
     models,
     providers,
     escrow,
+    audits,
     stakeToken,
     { reply: COURT_PERIOD, claim: COURT_PERIOD },
     DEMAND_FEE,
     verifiers,
   );
   await models.linkProviders(providers);
-  await escrow.setControllers([disputes, court]);
-  await staking.setControllers([disputes, jury]);
+  await escrow.setControllers([disputes, court, audits]);
+  await staking.setControllers([disputes, jury, audits]);
   await market.linkDisputes(disputes);
   if (variation.juryJudges) await disputes.setArbiter(4, jury);
 
@@ -129,6 +155,7 @@ export async function assemble(variation: Variation = {}) {
     disputes: disputes.connect(stranger),
     jury: jury.connect(stranger),
     court: court.connect(stranger),
+    audits: audits.connect(stranger),
     stakeToken: stakeToken.connect(stranger),
     payToken: payToken.connect(stranger),
   };

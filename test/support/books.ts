@@ -10,15 +10,26 @@ export interface Held {
   bonds?: bigint;
   /** Of demands before the proof court. */
   fees?: bigint;
+  /** Funds of models, booked audits and those under way. */
+  audits?: bigint;
 }
 
 /** A deployment, with the arbiter that a test named besides the jury. */
 type Books = Assay & { arbiter?: Addressable };
 
 /** Everyone who can have a balance: all accounts of the chain, and the contracts. */
-async function holders({ escrow, staking, market, disputes, jury, court, arbiter }: Books): Promise<Addressable[]> {
+async function holders({
+  escrow,
+  staking,
+  market,
+  disputes,
+  jury,
+  court,
+  audits,
+  arbiter,
+}: Books): Promise<Addressable[]> {
   const signers = await ethers.getSigners();
-  return [...signers, escrow, staking, market, disputes, jury, court, ...(arbiter ? [arbiter] : [])];
+  return [...signers, escrow, staking, market, disputes, jury, court, audits, ...(arbiter ? [arbiter] : [])];
 }
 
 async function sum(values: Promise<bigint>[]): Promise<bigint> {
@@ -26,8 +37,11 @@ async function sum(values: Promise<bigint>[]): Promise<bigint> {
 }
 
 /** Expects every token that the system holds to be somebody's, to the wei. */
-export async function expectBooksExact(assay: Books, { prices = 0n, bonds = 0n, fees = 0n }: Held = {}): Promise<void> {
-  const { escrow, staking, stakeToken, payToken, market, disputes, jury, court } = assay;
+export async function expectBooksExact(
+  assay: Books,
+  { prices = 0n, bonds = 0n, fees = 0n, audits: held = 0n }: Held = {},
+): Promise<void> {
+  const { escrow, staking, stakeToken, payToken, market, disputes, jury, court, audits } = assay;
   const accounts = await holders(assay);
   const credited = (token: Addressable) => sum(accounts.map((account) => escrow.balanceOf(token, account)));
 
@@ -35,26 +49,32 @@ export async function expectBooksExact(assay: Books, { prices = 0n, bonds = 0n, 
     (await credited(payToken)) + prices,
   );
   expect(await stakeToken.balanceOf(escrow), "stake tokens in the escrow").to.equal(
-    (await credited(stakeToken)) + bonds + fees,
+    (await credited(stakeToken)) + bonds + fees + held,
   );
   expect(await stakeToken.balanceOf(staking), "staked tokens").to.equal(
     await sum(accounts.map((account) => staking.slashableOf(account))),
   );
-  for (const passing of [market, disputes, jury, court]) {
+  for (const passing of [market, disputes, jury, court, audits]) {
     expect(await payToken.balanceOf(passing), "payment tokens left on the way").to.equal(0n);
     expect(await stakeToken.balanceOf(passing), "stake tokens left on the way").to.equal(0n);
   }
 }
 
-/** What an account has at stake in jury pools: the locks left of its deposits, and its open seats. */
-async function dutiesOf({ models, jury }: Books, account: Addressable) {
+/** What an account has at stake in jury pools and as an auditor: what is left of its deposits, and its open seats. */
+async function dutiesOf({ models, jury, audits }: Books, account: Addressable) {
   const last = Number(await models.lastModelId());
   const all = await Promise.all(Array.from({ length: last }, (_, i) => jury.membershipOf(i + 1, account)));
   const total = (of: (membership: (typeof all)[number]) => bigint) => all.reduce((sum, one) => sum + of(one), 0n);
-  return { deposits: total(({ locks }) => locks) * (await jury.JUROR_LOCK()), seats: total((one) => one.openSeats) };
+  const tickets = await sum(
+    Array.from({ length: last }, async (_, i) => (await audits.membershipOf(i + 1, account)).tickets),
+  );
+  return {
+    deposits: total(({ locks }) => locks) * (await jury.JUROR_LOCK()) + tickets * (await audits.TICKET_LOCK()),
+    seats: total((one) => one.openSeats),
+  };
 }
 
-/** Expects exact books and nothing under way: no lock but for deposits of jurors, and nothing held for a job, a case or a jury. */
+/** Expects exact books and nothing under way: no lock but for deposits of jurors and auditors, and nothing held for a job, a case or a jury. */
 export async function expectAllSettled(assay: Books): Promise<void> {
   await expectBooksExact(assay);
   for (const account of await holders(assay)) {
@@ -62,7 +82,7 @@ export async function expectAllSettled(assay: Books): Promise<void> {
     expect(await assay.staking.lockedOf(account)).to.equal(deposits);
     expect(seats, "seats in cases that are not closed").to.equal(0n);
   }
-  for (const contract of [assay.market, assay.disputes, assay.jury, assay.court]) {
+  for (const contract of [assay.market, assay.disputes, assay.jury, assay.court, assay.audits]) {
     for (const token of [assay.payToken, assay.stakeToken]) {
       expect(await assay.escrow.balanceOf(token, contract)).to.equal(0n);
     }

@@ -8,6 +8,7 @@ import DevTokensModule from "../../ignition/modules/DevTokens.js";
 import type { JobTermsStruct } from "../../sdk/src/typechain/contracts/market/InferenceMarket.js";
 import {
   AccessManager__factory,
+  AuditOffice__factory,
   BlockhashRandomness__factory,
   DevToken__factory,
   DisputeManager__factory,
@@ -90,6 +91,7 @@ export async function deployAssay() {
     randomness: BlockhashRandomness__factory.connect(await at(deployed.randomness), stranger),
     jury: JuryArbiter__factory.connect(await at(deployed.jury), stranger),
     court: ProofCourt__factory.connect(await at(deployed.court), stranger),
+    audits: AuditOffice__factory.connect(await at(deployed.audits), stranger),
     stakeToken: DevToken__factory.connect(stakeTokenAddress, stranger),
     payToken: DevToken__factory.connect(payTokenAddress, stranger),
   };

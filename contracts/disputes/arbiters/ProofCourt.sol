@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IAuditOffice} from "../../interfaces/IAuditOffice.sol";
 import {IDisputeManager} from "../../interfaces/IDisputeManager.sol";
 import {IModelRegistry} from "../../interfaces/IModelRegistry.sol";
 import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
@@ -20,6 +21,8 @@ import {TraceDemands} from "./TraceDemands.sol";
 /// @title Conviction by one element that contradicts its operands
 contract ProofCourt is TraceDemands {
     IProviderRegistry public immutable PROVIDERS;
+    /// @notice Where a provider may have shown its trace's root before: no trace with another root is taken.
+    IAuditOffice public immutable AUDITS;
 
     /// @inheritdoc IProofCourt
     mapping(uint8 family => IOperatorVerifier) public verifierOf;
@@ -30,12 +33,13 @@ contract ProofCourt is TraceDemands {
         IModelRegistry models,
         IProviderRegistry providers,
         IPaymentEscrow escrow,
+        IAuditOffice audits,
         address stakeToken,
         Periods memory periods,
         uint128 demandFee,
         IOperatorVerifier[] memory verifiers
     ) CourtLedger(disputes, models, periods) TraceDemands(escrow, stakeToken, demandFee) {
-        PROVIDERS = providers;
+        (PROVIDERS, AUDITS) = (providers, audits);
         for (uint8 i = 0; i < verifiers.length; ++i) _setVerifier(i + 1, verifiers[i]);
     }
 
@@ -55,6 +59,8 @@ contract ProofCourt is TraceDemands {
         _requireTraceOf(facts, graph, roots);
 
         bytes32 traceRoot = TensorCommitment.rootOfHashes(roots);
+        bytes32 audited = AUDITS.answerOf(facts.jobId);
+        if (audited != 0 && audited != traceRoot) revert ProofCourt_OtherTrace(traceRoot, audited);
         (case_.traceRoot, case_.nodesRoot) = (traceRoot, graph.nodesRoot);
         (case_.inputCount, case_.nodeCount) = (uint32(graph.inputs.length), graph.nodeCount);
         case_.latestRevealAt = uint48(block.timestamp);

@@ -174,7 +174,7 @@ describe("Auditing", () => {
       await tick();
       assert.deepEqual(scene.sent, []);
       scene.delivered = () => Promise.resolve(new Map<string, Tensor>());
-      await tick();
+      await tick(NOW + 5);
       assert.equal(scene.sent.length, 1);
     });
   });

@@ -55,7 +55,10 @@ describe("A provider that withholds the input for a moment", () => {
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     fetcher = new Fetcher({ fileRoots: [], allowPrivate: true, timeoutMs: 60_000 });
     const providers = { providerOf: () => Promise.resolve({ endpoint: base }) } as never;
-    const models = { use: (_id: bigint, act: (model: FakeRunner) => unknown) => act(new FakeRunner()) };
+    const models = {
+      isHere: () => Promise.resolve(true),
+      use: (_id: bigint, act: (model: FakeRunner) => unknown) => act(new FakeRunner()),
+    };
     const store = new ContentStore(folder, ROOMY);
     const limits = { inputBytes: 5000, outputBytes: 5000 };
     const executor = new Executor(
