@@ -1,5 +1,6 @@
 import type { NewTaskDefinition } from "hardhat/types/tasks";
 
+import { auditTasks } from "./audit.js";
 import { courtTasks } from "./court.js";
 import { devTasks } from "./dev.js";
 import { disputeTasks } from "./dispute.js";
@@ -22,6 +23,7 @@ export const tasks: NewTaskDefinition[] = [
   ...disputeTasks,
   ...courtTasks,
   ...juryTasks,
+  ...auditTasks,
   ...marketTasks,
   ...devTasks,
 ];

@@ -103,3 +103,19 @@ export async function quoteAudit(
     stakeBooked: found.possibleBooked ? found.stakeBooked : undefined,
   };
 }
+
+/** The round that is for a job submitted at this time; undefined while nobody has asked for its seed. */
+export async function roundFor(
+  { audits }: Pick<AssayContracts, "audits">,
+  submittedAt: bigint,
+): Promise<bigint | undefined> {
+  const askedAt = async (round: bigint) => (await audits.roundOf(round)).askedAt;
+  let [low, high] = [1n, (await audits.lastRound()) + 1n];
+  const none = high;
+  while (low < high) {
+    const middle = (low + high) / 2n;
+    if ((await askedAt(middle)) > submittedAt) high = middle;
+    else low = middle + 1n;
+  }
+  return low === none ? undefined : low;
+}

@@ -55,6 +55,15 @@ const HINTS: Readonly<Record<string, string>> = {
   ProofCourt_AlreadyAnswered: "this part was shown: see the events",
   ProofCourt_NotOverdue: "the provider may still answer: wait until the deadline has passed",
   ProofCourt_NoContradiction: "the element follows from its operands",
+  ProofCourt_OtherTrace: "the provider showed another trace's root in an audit: only that trace is taken",
+  AuditOffice_NotDrawn: "the seed did not draw this job, and nobody booked an audit of it",
+  AuditOffice_NotYourTurn: "another auditor may take it first: wait until turnAt",
+  AuditOffice_TooLate: "the audit could not end in time to challenge the result",
+  AuditOffice_FundEmpty: "nobody pays for audits of this model: fund it, or book an audit of the job",
+  AuditOffice_NoExactBytes: "honest results of such a model differ: only Exact and Canonical ones are audited",
+  AuditOffice_NoTicketFree: "all tickets stand behind open audits: enrol more, or wait for those to close",
+  AuditOffice_TooNew: "tickets count for jobs whose seed is asked for after the enrolment",
+  AuditOffice_CommitmentMismatch: "open it with the output, trace root and salt that it was made of",
   DisputeManager_NotYetRuled: "the arbiter has not decided yet",
 };
 

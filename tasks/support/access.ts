@@ -7,9 +7,8 @@ import type { Session } from "./session.js";
 
 /** Roles of the AccessManager, as `RoleSetup` gives them out. */
 export const ROLES = ["admin", "parameters", "guardian"];
-
 /** Contracts with parameters that roles change. */
-const RESTRICTED = ["market", "valueCaps"] as const;
+const RESTRICTED = ["market", "valueCaps", "audits"] as const;
 type Restricted = (typeof RESTRICTED)[number];
 
 /**

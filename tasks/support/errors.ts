@@ -2,7 +2,7 @@ import { AssayError, ContractRevertError, decodeRevert, jobIdText, PreparationEr
 import { isError } from "ethers";
 import { HardhatPluginError } from "hardhat/plugins";
 
-import { JOB_STATUSES, PHASES } from "./names.js";
+import { AUDIT_PHASES, JOB_STATUSES, PHASES } from "./names.js";
 import { printable } from "./printable.js";
 
 /** What a user can mend: Hardhat shows the message without a stack. */
@@ -21,6 +21,9 @@ export function presentable(error: unknown): unknown {
 
 /** The way out of refusals for which a task has one, and the SDK none. */
 const HINTS: Readonly<Record<string, string>> = {
+  AuditOffice_AlreadyRecorded: "ask for the next seed with audit:seed once its time has come",
+  AuditOffice_RoundTooEarly: "ask again then: the time is in seconds since 1970",
+  AuditOffice_SeedNotReady: "wait for a few blocks, then audit:seed",
   AccessManagerAlreadyScheduled: "it is scheduled: run the task again once its delay is over",
   DisputeManager_AlreadyResolved: "nothing is left to do but jury:pay",
   DisputeManager_NoArbiter: "results of this model cannot be challenged",
@@ -75,6 +78,9 @@ const SENTENCES: Readonly<Record<string, (values: Readonly<Record<string, unknow
   JuryArbiter_WrongPhase: ({ caseId, current, expected }) =>
     `the jury of case ${String(caseId)} is in phase ${nameOf(PHASES, current)}, and this takes one in phase ` +
     `${nameOf(PHASES, expected)}: see jury:show ${String(caseId)}`,
+  AuditOffice_WrongPhase: ({ jobId, current, expected }) =>
+    `the audit of job ${jobIdText(BigInt(String(jobId)))} is in phase ${nameOf(AUDIT_PHASES, current)}, and this takes ` +
+    `one in phase ${nameOf(AUDIT_PHASES, expected)}: see audit:status`,
 };
 
 function nameOf(names: readonly string[], index: unknown): string {

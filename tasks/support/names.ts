@@ -12,6 +12,8 @@ export const JOB_STATUSES = [SETTLED, "Requested", "Expired", "Submitted", "Fina
 export const RULINGS = ["None", "Upheld", "Rejected", "Inconclusive"];
 export const PHASES = ["None", "Draw", "Commit", "Reveal", "Count", "Closed"];
 export const VOTES = ["None", "Agrees", "Differs", "Abstains"];
+export const AUDIT_PHASES = ["None", "Answer", "Reveal", "Wait", "Due", "Closed"];
+export const FINDINGS = ["None", "Agrees", "Differs", "Unanswered"];
 
 export function named(names: readonly string[], value: bigint): Shown {
   const name = names[Number(value)] ?? value.toString();

@@ -19,6 +19,14 @@ export const MODEL_FILE = path.join(ROOT, "models/digits_mlp_fp32.onnx");
 export const SAMPLE_FILE = path.join(ROOT, "models/digits.sample.safetensors");
 export const WINDOW = 600;
 export const DELAY = 60;
+/** Audits that end inside such a window. */
+const AUDITS = {
+  auditRoundPeriod: 20,
+  auditCommitPeriod: 60,
+  auditAnswerPeriod: 60,
+  auditRevealPeriod: 40,
+  auditChallengePeriod: 60,
+};
 
 type Arguments = Record<string, string | number | bigint | boolean>;
 export type Json = Record<string, unknown>;
@@ -33,7 +41,7 @@ export async function startChain() {
   rmSync(records, { recursive: true, force: true });
   await connection.ignition.deploy(LocalModule, {
     deploymentId: `chain-${CHAIN_ID}`,
-    parameters: { Assay: { challengeWindow: WINDOW, parameterDelay: DELAY, challengeBond: 10n ** 18n } },
+    parameters: { Assay: { challengeWindow: WINDOW, parameterDelay: DELAY, challengeBond: 10n ** 18n, ...AUDITS } },
   });
   useConnection(connection);
   const deployment = loadDeployment(path.join(records, "deployed_addresses.json"));
