@@ -12,12 +12,24 @@ import {
   OFFER,
   openMarket,
   prepay,
+  requestJob,
   requestOf,
   stake,
   STAKE,
   termsOf,
 } from "../../test/support/fixture.js";
 import { HOUR } from "../../test/support/assemble.js";
+import {
+  answerAudit,
+  auditedMarket,
+  awaitTurn,
+  commitAudit,
+  committedAudit,
+  nextRound,
+  PAY,
+  passWindow,
+  revealAudit,
+} from "../../test/support/audits.js";
 import type { Juror } from "../../test/support/jury.js";
 import { commit, DELIVERED, drawnCase, OTHER, reveal } from "../../test/support/jury.js";
 
@@ -45,6 +57,7 @@ export async function measureGas(): Promise<GasRow[]> {
     ...(await fresh((market) => dispute(market, "rejected", DELIVERED))),
     ...(await fresh(stakeAndMoney)),
     ...(await fresh(registration)),
+    ...(await audit()),
   ];
 }
 
@@ -169,6 +182,49 @@ async function withoutZeros(market: Market, caseId: bigint, juror: Juror, found:
     const commitment = await market.jury.commitmentOf(caseId, juror.provider, found, salt);
     if (![salt, commitment].some((word) => getBytes(word).includes(0))) return { ...juror, salt };
   }
+}
+
+/** One audit that agrees, after another of the same auditor: nothing of it is part of the path of a job. */
+async function audit(): Promise<GasRow[]> {
+  const market = await networkHelpers.loadFixture(auditedMarket);
+  const { audits, client, first, modelId } = market;
+  // A chain of its own would have to be loaded before the others: this one goes on where they ended.
+  await at(START + 365n * DAY);
+  const before = await committedAudit(market);
+  await answerAudit(market, before);
+  await revealAudit(market, before);
+  await passWindow(market, before);
+  await audits.close(before.terms.id);
+  await audits.connect(client).fund(modelId, PAY);
+
+  const terms = await requestJob(market);
+  const book = await gasOf(audits.connect(client).book(terms));
+  await market.market.connect(market.operator).submit(terms, OUTPUT, "");
+  const round = await nextRound(market);
+  const [asked] = await audits.queryFilter(audits.filters.SeedAsked(round));
+  const ask = (await asked?.getTransactionReceipt())?.gasUsed ?? 0n;
+  await networkHelpers.mine(2);
+  const record = await gasOf(audits.recordSeed(round));
+  const job = { terms, round, seed: (await audits.roundOf(round)).seed };
+  await awaitTurn(market, job, first);
+  const commitment = await gasOf(commitAudit(market, job, first));
+  const answer = await gasOf(answerAudit(market, job));
+  const reveal = await gasOf(revealAudit(market, job));
+  await passWindow(market, job);
+  const close = await gasOf(audits.close(terms.id));
+  const enrol = await gasOf(audits.connect(first.operator).enrol(modelId, first.provider, 1));
+  return [
+    row("audit: ask for the seed of any number of jobs", ask, 0),
+    row("audit: record it", record, 0),
+    row("audit: fund a model", await gasOf(audits.connect(client).fund(modelId, PAY)), 0),
+    row("audit: book", book),
+    row("audit: the auditor's commitment", commitment),
+    row("audit: the provider's answer", answer),
+    row("audit: the auditor's reveal", reveal),
+    row("audit: close, agreed", close),
+    row("audit: every step of a booked audit", book + commitment + answer + reveal + close),
+    row("auditor: more tickets", enrol, 0),
+  ];
 }
 
 async function stakeAndMoney(market: Market): Promise<GasRow[]> {
