@@ -102,6 +102,7 @@ abstract contract AuditFunds is AuditorPool {
 
     function _mayBeAudited(uint256 jobId) private view returns (bool) {
         JobStatus status = MARKET.statusOf(jobId);
+        if (status == JobStatus.Disputed) return block.timestamp <= MARKET.phaseEndOf(jobId);
         return status == JobStatus.Requested || status == JobStatus.Submitted;
     }
 }

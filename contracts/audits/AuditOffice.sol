@@ -88,7 +88,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         uint256 jobId = JobId.ofCalldata(terms);
         if (_hasAudit(jobId)) revert AuditOffice_AlreadyAudited(jobId);
         _requireExact(terms.modelId);
-        uint48 windowEnd = _requireSubmitted(jobId, outputCommitment);
+        (uint48 windowEnd, bool challenged) = _requireDelivered(jobId, outputCommitment);
         Round memory record = _requireRound(round, windowEnd - terms.challengeWindow);
         _requireDrawn(jobId, record);
         _requireAuditor(terms, auditor, record.askedAt);
@@ -100,7 +100,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         _takeTicket(terms.modelId, auditor);
         Audit storage audit = _audits[jobId];
         (audit.auditor, audit.committedAt) = (auditor, uint48(block.timestamp));
-        (audit.provider, audit.challengeableUntil) = (terms.provider, windowEnd);
+        (audit.provider, audit.challengeableUntil, audit.challenged) = (terms.provider, windowEnd, challenged);
         (audit.modelId, audit.outputCommitment, audit.commitment) = (terms.modelId, outputCommitment, commitment);
         audit.booker = _reservePay(jobId, terms.modelId);
 
@@ -149,7 +149,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
     function close(uint256 jobId) external inPhase(jobId, Phase.Due) {
         Audit memory audit = _audits[jobId];
         (, bool upheld) = _fate(jobId, audit.challengeableUntil);
-        (bool earned, bool guilty) = _outcome(audit.finding, upheld);
+        (bool earned, bool guilty) = _outcome(audit.finding, upheld, audit.challenged);
         _audits[jobId].closed = true;
 
         emit AuditClosed(jobId, audit.auditor, audit.finding, upheld, earned ? AUDIT_PAY : 0);
@@ -219,11 +219,17 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         return block.timestamp <= _answerBy(audit) + REVEAL_PERIOD ? Phase.Reveal : Phase.Due;
     }
 
-    /// @dev The end of the challenge window of a job that was submitted with this output and not challenged.
-    function _requireSubmitted(uint256 jobId, bytes32 outputCommitment) private view returns (uint48) {
-        if (MARKET.statusOf(jobId) != JobStatus.Submitted) revert AuditOffice_WrongStatus(jobId);
+    /// @dev The end of the challenge window of a job that was submitted with this output. A challenge does not keep
+    /// auditors out: a cheat could bring one itself as soon as it sees that its job is drawn.
+    function _requireDelivered(
+        uint256 jobId,
+        bytes32 outputCommitment
+    ) private view returns (uint48 windowEnd, bool challenged) {
+        JobStatus status = MARKET.statusOf(jobId);
+        challenged = status == JobStatus.Disputed;
+        if (status != JobStatus.Submitted && !challenged) revert AuditOffice_WrongStatus(jobId);
         if (!MARKET.hasOutput(jobId, outputCommitment)) revert AuditOffice_OutputMismatch(jobId, outputCommitment);
-        return MARKET.phaseEndOf(jobId);
+        windowEnd = MARKET.phaseEndOf(jobId);
     }
 
     function _requireDrawn(uint256 jobId, Round memory record) private view {
@@ -268,9 +274,10 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
 
     /// @dev Who is right is not decided here: agreement is worth its pay unless the result was proven wrong, and then
     /// costs a ticket; disagreement only if it was. Invented roots earn nothing.
-    function _outcome(Finding finding, bool upheld) private pure returns (bool earned, bool guilty) {
+    function _outcome(Finding finding, bool upheld, bool challenged) private pure returns (bool earned, bool guilty) {
         if (finding == Finding.Unanswered) return (true, false);
-        if (finding == Finding.Differs) return (upheld, false);
+        // Of a challenged job a wrong result is no surprise, and anything differs from it: who has the proof earns there.
+        if (finding == Finding.Differs) return (upheld && !challenged, false);
         if (finding == Finding.Agrees) return (!upheld, upheld);
         return (false, true);
     }

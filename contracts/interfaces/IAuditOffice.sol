@@ -81,6 +81,8 @@ interface IAuditOffice {
         uint48 committedAt;
         Finding finding;
         bool closed;
+        /// The job was challenged already when the audit began.
+        bool challenged;
         address provider;
         /// Last second of the job's challenge window.
         uint48 challengeableUntil;
@@ -219,7 +221,7 @@ interface IAuditOffice {
     /// @notice Gives the booker its money back once the job cannot be audited any more. Anyone.
     function refundBooking(uint256 jobId) external;
 
-    /// @notice Takes a drawn or booked job: `commitmentOf` of what the auditor found. From the auditor's turn on, by the
+    /// @notice Takes a drawn or booked job, challenged or not: `commitmentOf` of what the auditor found. From its turn on, by the
     /// auditor or its operator; refused if the audit could not end `CHALLENGE_PERIOD` before the challenge window does.
     /// @param outputCommitment The output in question, as it was submitted.
     /// @param round The first one asked for after the submission.

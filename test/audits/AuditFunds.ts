@@ -15,7 +15,7 @@ import {
   revealedAudit,
 } from "../support/audits.js";
 import { expectBooksExact } from "../support/books.js";
-import { afterPhase, networkHelpers, OFFER, refused, requestJob, submitJob } from "../support/fixture.js";
+import { afterPhase, at, networkHelpers, OFFER, refused, requestJob, submitJob } from "../support/fixture.js";
 
 describe("AuditFunds", () => {
   const load = () => networkHelpers.loadFixture(auditedMarket);
@@ -84,6 +84,20 @@ describe("AuditFunds", () => {
       await expectBooksExact(market);
     });
   }
+
+  it("keep what was booked for a challenged job until its window is over", async () => {
+    const market = await load();
+    const { audits, disputes, challenger, escrow, stakeToken, client } = market;
+    const { terms } = await bookedJob(market);
+    const before = await escrow.balanceOf(stakeToken, client);
+    await disputes.connect(challenger).challenge(terms, OUTPUT);
+    const windowEnd = await market.market.phaseEndOf(terms.id);
+    await at(windowEnd);
+    await refused(audits.refundBooking(terms.id), audits, "AuditOffice_WrongStatus", terms.id);
+    await at(windowEnd + 1n);
+    await audits.refundBooking(terms.id);
+    expect(await escrow.balanceOf(stakeToken, client)).to.equal(before + PAY);
+  });
 
   it("take no booking of a job that is over, or audited", async () => {
     const market = await load();

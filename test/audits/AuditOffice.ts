@@ -354,9 +354,9 @@ describe("AuditOffice", () => {
       await refused(revealed, audits, "AuditOffice_NotAllowed", first.provider, operator);
     });
 
-    it("is about the submitted output of a job that is submitted and not challenged", async () => {
+    it("is about the submitted output of a job that is delivered and not settled", async () => {
       const market = await load();
-      const { audits, first, disputes, challenger } = market;
+      const { audits, first, arbiter, disputes, challenger } = market;
       const job = await bookedJob(market);
       await awaitTurn(market, job, first);
       const commitment = await commitmentFor(market, job.terms, first);
@@ -364,8 +364,13 @@ describe("AuditOffice", () => {
       const other = by.commit(job.terms, id("other"), job.round, first.provider, commitment);
       await refused(other, audits, "AuditOffice_OutputMismatch", job.terms.id, id("other"));
       await disputes.connect(challenger).challenge(job.terms, OUTPUT);
-      const challenged = by.commit(job.terms, OUTPUT, job.round, first.provider, commitment);
-      await refused(challenged, audits, "AuditOffice_WrongStatus", job.terms.id);
+      await arbiter.rule(RULING.upheld, challenger);
+      await disputes.resolve(await disputes.lastCaseId(), job.terms);
+      const settled = by.commit(job.terms, OUTPUT, job.round, first.provider, commitment);
+      await refused(settled, audits, "AuditOffice_WrongStatus", job.terms.id);
+      const undelivered = await requestJob(market);
+      const early = by.commit(undelivered, OUTPUT, job.round, first.provider, commitment);
+      await refused(early, audits, "AuditOffice_WrongStatus", undelivered.id);
     });
 
     it("is for a model whose honest traces are alike to the byte", async () => {
@@ -376,6 +381,47 @@ describe("AuditOffice", () => {
         .connect(market.first.operator)
         .commit(terms, OUTPUT, 1n, market.first.provider, id("c"));
       await refused(call, market.audits, "AuditOffice_NoExactBytes", jury, 4n);
+    });
+  });
+
+  describe("an audit of a job that was challenged before", () => {
+    async function challengedFirst(market: AuditedMarket, found: string) {
+      const job = await bookedJob(market);
+      await market.disputes.connect(market.challenger).challenge(job.terms, OUTPUT);
+      await awaitTurn(market, job, market.first);
+      await commitAudit(market, job, market.first, found);
+      await answerAudit(market, job);
+      await revealAudit(market, job, found);
+      return job;
+    }
+
+    it("takes place all the same: a cheat cannot keep auditors out by challenging itself", async () => {
+      const market = await load();
+      const job = await challengedFirst(market, TRACE);
+      await passWindow(market, job);
+      await market.arbiter.rule(RULING.rejected, market.challenger);
+      await market.disputes.resolve(await market.disputes.lastCaseId(), job.terms);
+      await market.audits.close(job.terms.id);
+      expect(await payOf(market)).to.equal(PAY);
+    });
+
+    it("costs who confirms what is proven wrong a ticket", async () => {
+      const market = await load();
+      const job = await challengedFirst(market, TRACE);
+      await market.arbiter.rule(RULING.upheld, market.challenger);
+      await market.disputes.resolve(await market.disputes.lastCaseId(), job.terms);
+      await market.audits.close(job.terms.id);
+      expect(await market.staking.bondedOf(auditors(market))).to.equal(STAKE - TICKET);
+    });
+
+    it("pays no difference: whoever saw the challenge could invent one", async () => {
+      const market = await load();
+      const job = await challengedFirst(market, OTHER_TRACE);
+      await market.arbiter.rule(RULING.upheld, market.challenger);
+      await market.disputes.resolve(await market.disputes.lastCaseId(), job.terms);
+      await market.audits.close(job.terms.id);
+      expect(await payOf(market)).to.equal(0n);
+      expect(await market.staking.bondedOf(auditors(market))).to.equal(STAKE);
     });
   });
 
