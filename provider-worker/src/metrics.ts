@@ -45,6 +45,11 @@ export class Metrics {
     help: "What was sent to the proof court and mined",
     labelNames: ["move"] as const,
   });
+  readonly auditAnswers = new Counter({
+    ...this.#in,
+    name: "assay_audit_answers_total",
+    help: "Roots of traces shown in audits of own jobs, and mined",
+  });
   readonly refusedUploads = new Counter({
     ...this.#in,
     name: "assay_refused_uploads_total",

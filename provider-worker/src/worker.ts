@@ -22,6 +22,7 @@ import { Journal } from "./jobs/journal.js";
 import { Metrics, MetricsServer } from "./metrics.js";
 import type { StartRunner } from "./models/modelCache.js";
 import { ModelCache } from "./models/modelCache.js";
+import { Answer } from "./roles/answer.js";
 import { Audit } from "./roles/audit.js";
 import { Defend } from "./roles/defend.js";
 import { Juror } from "./roles/juror.js";
@@ -113,7 +114,7 @@ export class Worker {
     });
     if (settings.metrics.port !== 0) this.#metricsServer = new MetricsServer(this.#metrics.registry, settings.metrics);
     this.#reader = new LogReader(this.#provider, this.#journal, {
-      addresses: [deployment.market, deployment.disputes, deployment.jury, deployment.court],
+      addresses: [deployment.market, deployment.disputes, deployment.jury, deployment.court, deployment.audits],
       startBlock: Math.max(settings.startBlock, deployment.block ?? 0),
       confirmations: settings.confirmations,
       chunkBlocks: settings.chunkBlocks,
@@ -238,7 +239,7 @@ export class Worker {
     const roles: Role[] = [];
     if (settings.roles.includes("serve")) {
       // What has to be shown in time comes first.
-      roles.push(new Defend(context), new Serve(context, concurrency));
+      roles.push(new Defend(context), new Answer(context), new Serve(context, concurrency));
       roles.push(new Settle(context, settings.collectEverySeconds));
     }
     if (settings.roles.includes("juror")) roles.push(new Juror(context, settings.models));

@@ -3,6 +3,7 @@ import { AbiCoder, id, keccak256, toBeHex } from "ethers";
 
 import { AssayError } from "./errors.js";
 import {
+  AuditOffice__factory,
   DisputeManager__factory,
   InferenceMarket__factory,
   JuryArbiter__factory,
@@ -119,6 +120,7 @@ export const INTERFACES = {
   disputes: DisputeManager__factory.createInterface(),
   jury: JuryArbiter__factory.createInterface(),
   court: ProofCourt__factory.createInterface(),
+  audits: AuditOffice__factory.createInterface(),
 } as const;
 
 /** Terms out of plain JSON, amounts and ids as decimal strings. */

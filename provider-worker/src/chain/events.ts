@@ -25,12 +25,15 @@ const KEYS: Readonly<Record<string, string>> = {
   MalformedLeafProven: "caseId",
   SilenceProven: "caseId",
   RewardForwarded: "caseId",
+  AuditCommitted: "jobId",
+  TraceAnswered: "jobId",
+  AuditClosed: "jobId",
 };
 
 /** Stands for text that is none: no address that anything can be fetched from. */
 const NOT_TEXT = "\uFFFD";
 
-/** Decodes a log of market, disputes, jury or proof court; undefined for events the worker does not follow. */
+/** Decodes a log of market, disputes, jury, proof court or audit office; undefined for events the worker does not follow. */
 export function decodeEvent(log: Log): ChainEvent | undefined {
   for (const contract of Object.values(INTERFACES)) {
     const parsed = contract.parseLog(log);

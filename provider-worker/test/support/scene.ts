@@ -70,6 +70,8 @@ export class Scene {
   juryPaid = false;
   /** Demands before the proof court, by case and part: `3 5 0 1`. */
   readonly demands = new Map<string, { deadline: bigint; answered: boolean }>();
+  /** Where audits stand, by job. */
+  readonly auditPhase = new Map<string, bigint>();
   /** Trace roots that the proof court has, by case. */
   readonly traceRoots = new Map<string, string>();
   /** What the proof court says to an accusation: throws if it does not convict. */
@@ -150,7 +152,7 @@ export class Scene {
   happened(name: string, number: number, values: Record<string, unknown> = {}): void {
     const block = ++this.#block;
     const args = "jobId" in values ? { ...values, jobId: this.id(String(values.jobId)) } : values;
-    const key = /^(Job|Result)/.test(name) ? this.id(number) : String(number);
+    const key = /^(Job|Result|Audit|TraceAnswered)/.test(name) ? this.id(number) : String(number);
     const event = { block, blockHash: hash(block), logIndex: 0, name, key, args };
     this.journal.advance([event], { block, hash: hash(block) }, 0);
   }
@@ -231,8 +233,10 @@ export class Scene {
 
   /** Only what roles call; anything else fails loudly as undefined. */
   #contracts(): AssayContracts {
-    const { market, escrow, disputes, jury, court } = REAL;
-    const basics = (contract: typeof market | typeof escrow | typeof disputes | typeof jury | typeof court) => ({
+    const { market, escrow, disputes, jury, court, audits } = REAL;
+    const basics = (
+      contract: typeof market | typeof escrow | typeof disputes | typeof jury | typeof court | typeof audits,
+    ) => ({
       interface: contract.interface,
       getAddress: () => contract.getAddress(),
     });
@@ -278,6 +282,10 @@ export class Scene {
         proveMalformedLeaf: { staticCall: (_id: string, claim: Claim) => this.#accuse(claim) },
         demandOf: (id: string, part: Part) =>
           answer(this.demands.get(`${id} ${partKey(part)}`) ?? { deadline: 0n, answered: false }),
+      },
+      audits: {
+        ...basics(audits),
+        phaseOf: (job: string) => answer(this.auditPhase.get(this.#numbers.get(BigInt(job)) ?? "") ?? 0n),
       },
       randomness: { seedOf: () => answer(this.seed) },
     } as unknown as AssayContracts;

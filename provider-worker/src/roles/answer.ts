@@ -1,0 +1,69 @@
+import { AuditPhase } from "@assay/sdk";
+
+import { CourtRuns } from "../court/courtRuns.js";
+import { TaskPool } from "../jobs/taskPool.js";
+import type { ChainEvent } from "../jobs/journal.js";
+import type { Role, RoleContext } from "./role.js";
+import { isOurs, requestOf } from "./role.js";
+
+/** Shows the root of its provider's trace in each audit of its jobs. The court takes no other trace afterwards. */
+export class Answer implements Role {
+  readonly name = "answer";
+  readonly #tasks: TaskPool;
+  readonly #runs: CourtRuns;
+
+  constructor(private readonly context: RoleContext) {
+    this.#tasks = new TaskPool(2, context.signal, (key, error) => {
+      context.log.error({ job: key, err: error }, "audit not answered yet");
+    });
+    this.#runs = new CourtRuns((job) => {
+      const { terms, inputUri } = requestOf(context.journal, job);
+      return context.tracer.trace(terms, inputUri);
+    });
+  }
+
+  tick(now: number): Promise<void> {
+    const { journal } = this.context;
+    const open = journal
+      .openEvents("AuditCommitted", ["TraceAnswered", "AuditClosed"])
+      .filter((event) => isOurs(this.context, event) && Number(event.args.answerBy) >= now);
+    this.#runs.keepOnly(open.map(({ key }) => key));
+    for (const event of open) {
+      if (journal.note(noteOf(event)) === undefined) this.#tasks.start(event.key, () => this.#answer(event));
+    }
+    return Promise.resolve();
+  }
+
+  async #answer(event: ChainEvent): Promise<void> {
+    const { contracts, journal, submitter, metrics, log } = this.context;
+    const { audits } = contracts;
+    const job = event.key;
+    const { trace } = await this.#runs.get(job);
+    const [submitted] = journal.events("ResultSubmitted", job);
+    // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
+    if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
+
+    const stillWanted = async () => (await audits.phaseOf(job)) === AuditPhase.Answer;
+    if (!(await stillWanted())) return;
+    journal.bindTrace(job, trace.traceRoot);
+    const outcome = await submitter.send({
+      purpose: `answer ${job}`,
+      to: await audits.getAddress(),
+      data: audits.interface.encodeFunctionData("answer", [job, trace.traceRoot]),
+      stillWanted,
+    });
+    if (outcome === "mined") metrics.auditAnswers.inc();
+    log.info({ job, traceRoot: trace.traceRoot, outcome }, "audit answered");
+  }
+
+  #giveUp(event: ChainEvent, own: string): void {
+    const message = "cannot answer an audit: a run on this machine gives something else than what was submitted";
+    this.context.log.error({ job: event.key, own }, message);
+    this.context.journal.setNote(noteOf(event), "cannot be answered");
+  }
+}
+
+/** On another branch of the chain the result may be another. */
+function noteOf({ key, blockHash }: ChainEvent): string {
+  return `audit of ${key} in ${blockHash}`;
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import { AuditPhase } from "@assay/sdk";
+
+import type { CourtRun } from "../../src/court/courtRuns.js";
+import { Answer } from "../../src/roles/answer.js";
+import { Defend } from "../../src/roles/defend.js";
+import { courtRun } from "../support/courtRuns.js";
+import { calm, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
+
+describe("Answering audits", () => {
+  let scene: Scene;
+  let answer: Answer;
+  let run: CourtRun;
+  beforeEach(async () => {
+    run = await courtRun(0);
+    scene = new Scene();
+    scene.trace = () => Promise.resolve(run);
+    answer = new Answer(scene.context);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const tick = async (now = NOW) => {
+    await answer.tick(now);
+    await calm();
+  };
+  const audited = (more: Record<string, unknown> = {}, output: string = run.trace.outputRoot) => {
+    scene.requested(1);
+    scene.submitted(1, output);
+    scene.happened("AuditCommitted", 1, { jobId: 1, provider: PROVIDER, answerBy: String(NOW + 60), ...more });
+    scene.auditPhase.set("1", AuditPhase.Answer);
+  };
+
+  it("shows the root of its own run of the job", async () => {
+    audited();
+    await tick();
+    const [call] = scene.calls("answer");
+    assert.deepEqual(call?.args, [BigInt(scene.id(1)), run.trace.traceRoot]);
+    assert.equal((await scene.metrics.auditAnswers.get()).values[0]?.value, 1);
+  });
+
+  it("shows it once, also when it reads its own block late", async () => {
+    audited();
+    scene.outcome = () => {
+      scene.auditPhase.set("1", AuditPhase.Reveal);
+      return "mined";
+    };
+    await tick();
+    await tick();
+    scene.happened("TraceAnswered", 1, { jobId: 1, provider: PROVIDER, traceRoot: run.trace.traceRoot });
+    await tick();
+    assert.equal(scene.sent.length, 1);
+    assert.equal(scene.traced, 1);
+  });
+
+  it("shows it again after a transaction that was reverted", async () => {
+    audited();
+    scene.outcome = () => "reverted";
+    await tick();
+    await tick();
+    assert.equal(scene.sent.length, 2);
+  });
+
+  it("stays silent about another provider's job, and after the deadline", async () => {
+    audited({ provider: STRANGER });
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    audited();
+    await tick(NOW + 61);
+    assert.deepEqual(scene.sent, []);
+  });
+
+  it("answers in the last second", async () => {
+    audited();
+    await tick(NOW + 60);
+    assert.equal(scene.sent.length, 1);
+  });
+
+  it("shows nothing, and says so once, where its own run does not give what was submitted", async () => {
+    audited({}, hash(0xbad));
+    await tick();
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.equal(scene.warnings.length, 1);
+    assert.match(scene.warnings[0] ?? "", /cannot answer an audit/);
+  });
+
+  it("never defends another trace than it answered with, nor answers with another than it defended", async () => {
+    audited();
+    scene.outcome = () => "reverted";
+    await tick();
+    run = { ...run, trace: { ...run.trace, traceRoot: hash(9) as never } };
+    scene.courtCase(3, 1, run.trace.outputRoot);
+    await new Defend(scene.context).tick();
+    await calm();
+    answer = new Answer(scene.context);
+    await tick();
+    assert.deepEqual(
+      scene.sent.map(({ name }) => name),
+      ["answer"],
+    );
+    assert.match(scene.warnings.join(""), /a second result .* is never sent/);
+  });
+});
