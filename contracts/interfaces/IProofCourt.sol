@@ -103,6 +103,7 @@ interface IProofCourt is IArbiter {
     error ProofCourt_ZeroFee();
     error ProofCourt_NoGraph(uint256 modelId);
     error ProofCourt_NoCode(uint8 family, address verifier);
+    error ProofCourt_NoAudits(address audits);
     error ProofCourt_NoVerifier(uint16 operator);
     error ProofCourt_Over(uint256 caseId);
     error ProofCourt_NotOver(uint256 caseId);

@@ -38,6 +38,18 @@ describe("ProofCourt", function () {
     await refused(deployed, court, "ProofCourt_NoCode", 1n, stranger.address);
   });
 
+  it("is not deployed with an audit office that has no code: no provider could post a trace", async () => {
+    const { deployer, disputes, models, providers, escrow, stakeToken, stranger } = await load();
+    const deployed = new ProofCourt__factory(deployer).deploy(
+      ...([disputes, models, providers, escrow, stranger, stakeToken] as const),
+      { reply: COURT_PERIOD, claim: COURT_PERIOD },
+      DEMAND_FEE,
+      [],
+    );
+    const court = ProofCourt__factory.connect(ZeroAddress, deployer);
+    await refused(deployed, court, "ProofCourt_NoAudits", stranger.address);
+  });
+
   it("convicts a wrong element behind the sign of a zero, which convicts nobody", async () => {
     const market = await load();
     const { model } = await preparedDigits();

@@ -39,6 +39,8 @@ contract ProofCourt is TraceDemands {
         uint128 demandFee,
         IOperatorVerifier[] memory verifiers
     ) CourtLedger(disputes, models, periods) TraceDemands(escrow, stakeToken, demandFee) {
+        // Without an answer from there no trace could be posted, and every provider would be convicted.
+        if (address(audits).code.length == 0) revert ProofCourt_NoAudits(address(audits));
         (PROVIDERS, AUDITS) = (providers, audits);
         for (uint8 i = 0; i < verifiers.length; ++i) _setVerifier(i + 1, verifiers[i]);
     }
