@@ -134,7 +134,20 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: Token, caps: Caps) {
   }
   m.call(roles, "setUp", [authority, market, valueCaps, admin, guardian, delay]);
 
-  return { authority, models, valueCaps, providers, escrow, staking, market, disputes, randomness, jury, court, audits };
+  return {
+    authority,
+    models,
+    valueCaps,
+    providers,
+    escrow,
+    staking,
+    market,
+    disputes,
+    randomness,
+    jury,
+    court,
+    audits,
+  };
 }
 
 /** The system over a stake token that exists already. */

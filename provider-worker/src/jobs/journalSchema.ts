@@ -11,6 +11,7 @@ export const ENDINGS = {
   // The deposits of drawn jurors are free only once the jury is closed, also where the case was resolved without it.
   JuryCaseOpened: ["JuryCaseClosed"],
   JurorsDrawn: ["JuryCaseClosed"],
+  AuditCommitted: ["TraceAnswered", "AuditClosed"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type Opening = keyof typeof ENDINGS;

@@ -1,10 +1,11 @@
 import { AuditPhase } from "@assay/sdk";
 
-import { CourtRuns } from "../court/courtRuns.js";
-import { TaskPool } from "../jobs/taskPool.js";
+import type { CourtRuns } from "../court/courtRuns.js";
 import type { ChainEvent } from "../jobs/journal.js";
+import type { Place } from "../jobs/taskPool.js";
+import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isOurs, requestOf } from "./role.js";
+import { isOurs, runsOf } from "./role.js";
 
 /** Shows the root of its provider's trace in each audit of its jobs. The court takes no other trace afterwards. */
 export class Answer implements Role {
@@ -16,29 +17,27 @@ export class Answer implements Role {
     this.#tasks = new TaskPool(2, context.signal, (key, error) => {
       context.log.error({ job: key, err: error }, "audit not answered yet");
     });
-    this.#runs = new CourtRuns((job) => {
-      const { terms, inputUri } = requestOf(context.journal, job);
-      return context.tracer.trace(terms, inputUri);
-    });
+    this.#runs = runsOf(context);
   }
 
   tick(now: number): Promise<void> {
     const { journal } = this.context;
     const open = journal
-      .openEvents("AuditCommitted", ["TraceAnswered", "AuditClosed"])
+      .openEvents("AuditCommitted")
       .filter((event) => isOurs(this.context, event) && Number(event.args.answerBy) >= now);
     this.#runs.keepOnly(open.map(({ key }) => key));
     for (const event of open) {
-      if (journal.note(noteOf(event)) === undefined) this.#tasks.start(event.key, () => this.#answer(event));
+      if (journal.note(noteOf(event)) === undefined)
+        this.#tasks.start(event.key, (place) => this.#answer(event, place));
     }
     return Promise.resolve();
   }
 
-  async #answer(event: ChainEvent): Promise<void> {
+  async #answer(event: ChainEvent, place: Place): Promise<void> {
     const { contracts, journal, submitter, metrics, log } = this.context;
     const { audits } = contracts;
     const job = event.key;
-    const { trace } = await this.#runs.get(job);
+    const { trace } = await this.#runs.get(job, place);
     const [submitted] = journal.events("ResultSubmitted", job);
     // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
     if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
@@ -59,7 +58,7 @@ export class Answer implements Role {
   #giveUp(event: ChainEvent, own: string): void {
     const message = "cannot answer an audit: a run on this machine gives something else than what was submitted";
     this.context.log.error({ job: event.key, own }, message);
-    this.context.journal.setNote(noteOf(event), "cannot be answered");
+    this.context.journal.setNote(noteOf(event), "cannot be answered", event.key);
   }
 }
 
