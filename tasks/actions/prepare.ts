@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 
-import { ChildRuntime, goldenVectors, writeGolden } from "@assay/provider-worker";
+import { ChildRuntime, goldenVectors, MAX_GOLDEN_VECTORS, writeGolden } from "@assay/provider-worker";
 import type { PreparedModel } from "@assay/sdk";
 import { contentHash, initHash, makeManifest, prepareModel, writeManifest } from "@assay/sdk";
 
@@ -9,7 +9,7 @@ import { presentable, UserError } from "../support/errors.js";
 import { readBytes, writeBytes } from "../support/files.js";
 import { RUN_LIMITS } from "../support/manifest.js";
 import { LETS_PASS } from "../support/names.js";
-import { required, whole } from "../support/parse.js";
+import { bounded, required, whole } from "../support/parse.js";
 import type { Fields, Report } from "../support/report.js";
 import { print } from "../support/report.js";
 import { signatureOf } from "../support/signature.js";
@@ -29,11 +29,12 @@ export async function prepare(given: PrepareArguments): Promise<Report> {
   try {
     await initHash();
     const folder = required("--out", given.out);
+    const count = bounded("--golden", whole("--golden", given.golden), 1n, BigInt(MAX_GOLDEN_VECTORS));
     const runtime = new ChildRuntime(RUN_LIMITS);
     const { stripSoftmax, argMaxOfLogits, tolerance } = given;
     const options = { dims: dimsOf(given.dim), stripSoftmax, argMaxOfLogits, tolerance };
     const prepared = await prepareModel(readBytes("--file", required("--file", given.file)), options, runtime);
-    const golden = await goldenVectors(prepared.model, Number(whole("--golden", given.golden)), runtime);
+    const golden = await goldenVectors(prepared.model, Number(count), runtime);
     const goldenFile = writeGolden(golden);
     mkdirSync(folder, { recursive: true });
     const write = (name: string, bytes: Uint8Array) => {

@@ -10,22 +10,34 @@ export interface GoldenVector {
   outputs: ReadonlyMap<string, Tensor>;
 }
 
-/** Golden vectors as one safetensors file: tensors `<index>/input/<name>` and `<index>/output/<name>`. */
+/** Every machine that wants to run a model runs all of them first: whoever publishes more is refused everywhere. */
+export const MAX_GOLDEN_VECTORS = 32;
+export const MAX_GOLDEN_BYTES = 64_000_000;
+
+/**
+ * Golden vectors as one safetensors file: tensors `<index>/input/<name>` and `<index>/output/<name>`. Throws where
+ * `readGolden` would.
+ */
 export function writeGolden(vectors: readonly GoldenVector[]): Uint8Array {
+  if (vectors.length > MAX_GOLDEN_VECTORS) throw tooMany(vectors.length - 1);
   const tensors = new Map<string, Tensor>();
   for (const [i, { inputs, outputs }] of vectors.entries()) {
     for (const [name, tensor] of inputs) tensors.set(`${i}/input/${name}`, tensor);
     for (const [name, tensor] of outputs) tensors.set(`${i}/output/${name}`, tensor);
   }
-  return serialiseSafetensors(tensors);
+  const bytes = serialiseSafetensors(tensors);
+  if (bytes.length > MAX_GOLDEN_BYTES) throw tooLarge(bytes.length);
+  return bytes;
 }
 
-/** Reads what `writeGolden` wrote. */
+/** Reads what `writeGolden` wrote. Throws on more than `MAX_GOLDEN_VECTORS` or `MAX_GOLDEN_BYTES`. */
 export function readGolden(bytes: Uint8Array): GoldenVector[] {
+  if (bytes.length > MAX_GOLDEN_BYTES) throw tooLarge(bytes.length);
   const vectors: { inputs: Map<string, Tensor>; outputs: Map<string, Tensor> }[] = [];
   for (const [key, tensor] of parseSafetensors(bytes).tensors) {
     const [, index, kind, name] = /^(\d{1,6})\/(input|output)\/(.+)$/.exec(key) ?? [];
     if (!index || !kind || !name) throw new WorkerError(`${JSON.stringify(key)} is no name of a golden tensor`);
+    if (Number(index) >= MAX_GOLDEN_VECTORS) throw tooMany(Number(index));
     const vector = (vectors[Number(index)] ??= { inputs: new Map(), outputs: new Map() });
     (kind === "input" ? vector.inputs : vector.outputs).set(name, tensor);
   }
@@ -59,4 +71,12 @@ export async function requireGolden(
       );
     }
   }
+}
+
+function tooMany(last: number): WorkerError {
+  return new WorkerError(`there is a golden vector ${last}: the last may be ${MAX_GOLDEN_VECTORS - 1}`);
+}
+
+function tooLarge(bytes: number): WorkerError {
+  return new WorkerError(`the golden vectors have ${bytes} bytes, more than ${MAX_GOLDEN_BYTES}`);
 }

@@ -9,7 +9,7 @@ import { sha256 } from "../content/store.js";
 import { ContentError, InferenceError } from "../errors.js";
 import type { ModelRunner, RunnerLimits } from "../inference/runner.js";
 import { ChildRunner } from "../inference/runner.js";
-import { readGolden, requireGolden } from "./golden.js";
+import { MAX_GOLDEN_BYTES, readGolden, requireGolden } from "./golden.js";
 
 export interface ModelCacheOptions extends RunnerLimits {
   maxModelBytes: number;
@@ -60,7 +60,7 @@ export class ModelCache {
   async fetch(modelId: bigint): Promise<void> {
     const spec = await this.contracts.models.specOf(modelId);
     await this.#fetch(spec.fileHash, textOf(spec, "modelUri"));
-    await this.#fetch(spec.goldenHash, textOf(spec, "goldenUri"));
+    await this.#fetch(spec.goldenHash, textOf(spec, "goldenUri"), MAX_GOLDEN_BYTES);
   }
 
   /** Runs a model: its runner stays until `act` ended. A model that fails to load is tried again on the next call. */
@@ -134,7 +134,7 @@ export class ModelCache {
     files.push(fileHash, goldenHash);
     const file = await this.#fetch(fileHash, textOf(spec, "modelUri"));
     const model = isProven(spec.profile) ? await this.courtModels.read(modelId, file) : undefined;
-    const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri")));
+    const golden = readGolden(await this.#fetch(goldenHash, textOf(spec, "goldenUri"), MAX_GOLDEN_BYTES));
     const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options, fileHash);
     try {
       await requireGolden(runner, golden, async ({ inputs, outputs }) =>
@@ -148,7 +148,7 @@ export class ModelCache {
   }
 
   /** A file by its hash, from disk or from its URI. */
-  async #fetch(hash: string, uri: string): Promise<Uint8Array> {
+  async #fetch(hash: string, uri: string, maxBytes = this.options.maxModelBytes): Promise<Uint8Array> {
     const kept = await this.store.get("files", hash);
     if (kept) {
       await this.store.touch("files", hash);
@@ -156,15 +156,15 @@ export class ModelCache {
     }
     const fetching =
       this.#fetching.get(hash) ??
-      this.#download(hash, uri).finally(() => {
+      this.#download(hash, uri, maxBytes).finally(() => {
         this.#fetching.delete(hash);
       });
     this.#fetching.set(hash, fetching);
     return fetching;
   }
 
-  async #download(hash: string, uri: string): Promise<Uint8Array> {
-    const bytes = await this.fetcher.fetch(uri, this.options.maxModelBytes);
+  async #download(hash: string, uri: string, maxBytes: number): Promise<Uint8Array> {
+    const bytes = await this.fetcher.fetch(uri, Math.min(maxBytes, this.options.maxModelBytes));
     const found = sha256(bytes);
     if (found !== hash) throw new ContentError(`${uri} has sha-256 ${found}, not ${hash} as registered`);
     await this.store.putFile(bytes);

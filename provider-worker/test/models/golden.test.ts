@@ -1,16 +1,31 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { serialiseSafetensors, TensorError } from "@assay/sdk";
+import type { Tensor } from "@assay/sdk";
+import { makeTensor, serialiseSafetensors, TensorError } from "@assay/sdk";
 
 import type { GoldenVector } from "../../src/models/golden.js";
-import { readGolden, requireGolden, writeGolden } from "../../src/models/golden.js";
+import {
+  MAX_GOLDEN_BYTES,
+  MAX_GOLDEN_VECTORS,
+  readGolden,
+  requireGolden,
+  writeGolden,
+} from "../../src/models/golden.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 
 const VECTORS: GoldenVector[] = [
   { inputs: new Map([["x", floats(1, 2)]]), outputs: new Map([["y", floats(2, 3)]]) },
   { inputs: new Map([["x", floats(5)]]), outputs: new Map([["y", floats(6)]]) },
 ];
+
+const tiny = (count: number): GoldenVector[] =>
+  Array.from({ length: count }, () => ({ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }));
+
+function huge(): GoldenVector {
+  const x = makeTensor("uint8", [MAX_GOLDEN_BYTES], new Uint8Array(MAX_GOLDEN_BYTES));
+  return { inputs: new Map([["x", x]]), outputs: new Map([["y", floats(2)]]) };
+}
 
 describe("Golden vectors", () => {
   it("come out of their file as they went in", () => {
@@ -54,6 +69,25 @@ describe("Golden vectors", () => {
       assert.throws(() => readGolden(file), { name: "WorkerError", retryable: false });
     });
   }
+
+  for (const [what, vectors, message] of [
+    ["a number that every machine can run", tiny(MAX_GOLDEN_VECTORS + 1), /golden vector 32: the last may be 31/],
+    ["a size that every machine can hold", [huge()], /have 64000\d+ bytes, more than 64000000/],
+  ] as const) {
+    it(`are neither written nor read beyond ${what}`, () => {
+      const refused = { name: "WorkerError", retryable: false, message };
+      assert.throws(() => writeGolden(vectors), refused);
+      const tensors = vectors.flatMap(({ inputs, outputs }, i): [string, Tensor][] => [
+        [`${i}/input/x`, inputs.get("x") ?? floats()],
+        [`${i}/output/y`, outputs.get("y") ?? floats()],
+      ]);
+      assert.throws(() => readGolden(serialiseSafetensors(new Map(tensors))), refused);
+    });
+  }
+
+  it("may be as many as every machine can run", () => {
+    assert.equal(readGolden(writeGolden(tiny(MAX_GOLDEN_VECTORS))).length, MAX_GOLDEN_VECTORS);
+  });
 
   it("are refused where the file is damaged", () => {
     const bytes = writeGolden(VECTORS);
