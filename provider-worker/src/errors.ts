@@ -1,3 +1,5 @@
+import { TensorError } from "@assay/sdk";
+
 /** Whatever the worker refuses or fails at; the message says what to change. */
 export class WorkerError extends Error {
   override name = "WorkerError";
@@ -44,4 +46,16 @@ export class InferenceError extends WorkerError {
   ) {
     super(message, reason === "changed");
   }
+}
+
+/** Whether what failed with this error fails again however often it is tried. */
+export function isHopeless(error: unknown): boolean {
+  // That the journal failed says nothing about the job.
+  if (error instanceof JournalError) return false;
+  return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
+}
+
+/** Whether who serves declines a job that failed with this error: the client has to have its input there. */
+export function isDeclinable(error: unknown): boolean {
+  return isHopeless(error) || error instanceof ContentError;
 }

@@ -71,6 +71,7 @@ export const settingsSchema = z.strictObject({
       storeBytes: whole(1, MAX_DISK_BYTES).default(10_000_000_000),
       fileBytes: whole(1, MAX_DISK_BYTES).default(20_000_000_000),
       runners: whole(1, 1000).default(4),
+      loadMs: whole(1, 24 * 60 * MINUTE_MS).default(300_000),
       inferenceMs: whole(1, 24 * 60 * MINUTE_MS).default(60_000),
       inferenceMb: whole(1, 1_048_576).default(2048),
     })

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { AssayContracts, Deployment, GraphRuntime } from "@assay/sdk";
+import type { AssayContracts, Deployment } from "@assay/sdk";
 import { connect } from "@assay/sdk";
 import type { Wallet } from "ethers";
 import { FetchRequest, JsonRpcProvider, Network, parseUnits } from "ethers";
@@ -15,8 +15,11 @@ import { ContentServer } from "./content/server.js";
 import { ContentStore } from "./content/store.js";
 import { CourtModels } from "./court/courtModels.js";
 import { Tracer } from "./court/courtRuns.js";
+import { readGraph } from "./court/readGraph.js";
+import type { StartRuntime } from "./court/runtime.js";
 import { ChildRuntime } from "./court/runtime.js";
 import { JournalError, WorkerError } from "./errors.js";
+import type { RunnerLimits } from "./inference/runner.js";
 import { Executor } from "./jobs/executor.js";
 import { Journal } from "./jobs/journal.js";
 import { Metrics, MetricsServer } from "./metrics.js";
@@ -47,7 +50,7 @@ export interface WorkerParts {
   /** How models are started; another one only in tests. */
   startRunner?: StartRunner;
   /** How the runs of jobs in dispute are made; another one only in tests. */
-  runtime?: GraphRuntime;
+  startRuntime?: StartRuntime;
 }
 
 /** An RPC client that gives up: ethers alone waits for ever on some answers. */
@@ -66,7 +69,7 @@ export class Worker {
   readonly #contracts: AssayContracts;
   readonly #journal: Journal;
   readonly #fetcher: Fetcher;
-  readonly #runtime: GraphRuntime;
+  readonly #startRuntime: StartRuntime;
   readonly #courtModels: CourtModels;
   readonly #models: ModelCache;
   readonly #store: ContentStore;
@@ -89,9 +92,14 @@ export class Worker {
       files: { maxBytes: settings.limits.fileBytes, needed: () => this.#models.filesInUse() },
     });
     this.#fetcher = new Fetcher(settings.fetch);
-    const limits = { timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb };
-    this.#runtime = parts.runtime ?? new ChildRuntime(limits);
-    this.#courtModels = new CourtModels(this.#contracts, this.#runtime);
+    const limits: RunnerLimits = { timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb };
+    const graphLimits = { ...limits, timeoutMs: settings.limits.loadMs };
+    this.#startRuntime = parts.startRuntime ?? ((stop) => new ChildRuntime(limits, stop));
+    this.#courtModels = new CourtModels(
+      this.#contracts,
+      (file, sums, signal) => readGraph(file, sums, graphLimits, signal),
+      this.#startRuntime,
+    );
     this.#models = new ModelCache(
       this.#contracts,
       this.#store,
@@ -99,6 +107,7 @@ export class Worker {
       {
         maxModelBytes: settings.limits.modelBytes,
         maxRunners: settings.limits.runners,
+        loadMs: settings.limits.loadMs,
         outputBytes: settings.limits.outputBytes,
         ...limits,
       },
@@ -228,7 +237,7 @@ export class Worker {
       journal: this.#journal,
       submitter,
       executor,
-      tracer: new Tracer(this.#models, this.#courtModels, executor, this.#runtime, signal),
+      tracer: new Tracer(this.#models, this.#courtModels, executor, this.#startRuntime, signal),
       provider: settings.provider,
       operator: wallet.address,
       metrics: this.#metrics,

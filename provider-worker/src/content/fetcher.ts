@@ -43,8 +43,11 @@ export class Fetcher {
     });
   }
 
-  /** The bytes at `uri`, at most `maxBytes`. Throws `ContentError` where the answer is that they are not to be had there. */
-  async fetch(uri: string, maxBytes: number): Promise<Uint8Array> {
+  /**
+   * The bytes at `uri`, at most `maxBytes`; ends with the signal's reason once that aborts. Throws `ContentError` where the
+   * answer is that they are not to be had there.
+   */
+  async fetch(uri: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
     let url: URL;
     try {
       url = new URL(uri);
@@ -53,7 +56,7 @@ export class Fetcher {
     }
     if (url.protocol === "file:") return this.#fromFile(url, maxBytes);
     if (url.protocol === "https:" || (url.protocol === "http:" && this.options.allowPrivate)) {
-      return this.#fromHttp(url, maxBytes);
+      return this.#fromHttp(url, maxBytes, signal);
     }
     throw new ContentError(`${url.protocol} URIs are not fetched: use https: or an allowed file:`);
   }
@@ -83,7 +86,7 @@ export class Fetcher {
     }
   }
 
-  async #fromHttp(url: URL, maxBytes: number): Promise<Uint8Array> {
+  async #fromHttp(url: URL, maxBytes: number, stop?: AbortSignal): Promise<Uint8Array> {
     // A literal address never reaches `lookup`.
     const literal = url.hostname.replace(/^\[|\]$/g, "");
     if (!this.options.allowPrivate && isIP(literal) !== 0 && isPrivateAddress(literal)) throw privateError(literal);
@@ -92,7 +95,8 @@ export class Fetcher {
       deadline.abort(new Error(`no answer within ${this.options.timeoutMs} ms`));
     }, this.options.timeoutMs);
     try {
-      const { statusCode, body } = await request(url, { dispatcher: this.#agent, signal: deadline.signal });
+      const signal = stop ? AbortSignal.any([deadline.signal, stop]) : deadline.signal;
+      const { statusCode, body } = await request(url, { dispatcher: this.#agent, signal });
       // A body that fails after its last reader left must not bring the process down.
       body.on("error", () => undefined);
       if (statusCode !== 200) {
@@ -109,6 +113,7 @@ export class Fetcher {
       }
       return Buffer.concat(chunks);
     } catch (error) {
+      stop?.throwIfAborted();
       if (error instanceof WorkerError) throw error;
       throw new WorkerError(`cannot fetch ${url.href}: ${(error as Error).message}`, true, { cause: error });
     } finally {

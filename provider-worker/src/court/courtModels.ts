@@ -1,7 +1,8 @@
-import type { AssayContracts, CourtModel, GraphRuntime, Tensor } from "@assay/sdk";
-import { AssayError, firstUnexplained, ModelProfile, readModel, runTrace } from "@assay/sdk";
+import type { AssayContracts, CourtModel, SumsProfile, Tensor } from "@assay/sdk";
+import { AssayError, firstUnexplained, ModelProfile, runTrace } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
+import type { StartRuntime } from "./runtime.js";
 
 /** Profiles that the proof court judges. */
 const PROVEN: readonly bigint[] = [ModelProfile.Exact, ModelProfile.Canonical, ModelProfile.Tolerance];
@@ -9,23 +10,27 @@ const PROVEN: readonly bigint[] = [ModelProfile.Exact, ModelProfile.Canonical, M
 export const isProven = (profile: bigint): boolean => PROVEN.includes(profile);
 
 type Tensors = ReadonlyMap<string, Tensor>;
+/** Computes the graph of a file, until the signal aborts. */
+export type ReadGraph = (file: Uint8Array, sums: SumsProfile, signal: AbortSignal) => Promise<CourtModel>;
 
 /** Models as the proof court sees them: never as their owner says, always as computed from the file. */
 export class CourtModels {
   constructor(
     private readonly contracts: Pick<AssayContracts, "models">,
-    private readonly runtime: GraphRuntime,
+    private readonly readGraph: ReadGraph,
+    private readonly startRuntime: StartRuntime,
   ) {}
 
   /**
    * The graph of a registered file. Throws unless it is the registered one: the court would take right results for
    * wrong, or wrong ones for right.
    */
-  async read(modelId: bigint, file: Uint8Array): Promise<CourtModel> {
+  async read(modelId: bigint, file: Uint8Array, signal: AbortSignal): Promise<CourtModel> {
     const { models } = this.contracts;
     const [registered, { profile }] = await Promise.all([models.graphOf(modelId), models.factsOf(modelId)]);
     const sums = profile === ModelProfile.Tolerance ? "Tolerance" : "Canonical";
-    const model = await readModel(file, this.runtime, sums).catch((error: unknown) => {
+    const model = await this.readGraph(file, sums, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
       if (!(error instanceof AssayError)) throw error;
       throw new WorkerError(`model ${modelId} has no graph on this machine: ${error.message}`, false, { cause: error });
     });
@@ -39,8 +44,9 @@ export class CourtModels {
   }
 
   /** Whether others may get these outputs although this machine has other bytes: rounding in another order. */
-  async explains(model: CourtModel, inputs: Tensors, outputs: Tensors): Promise<boolean> {
+  async explains(model: CourtModel, inputs: Tensors, outputs: Tensors, signal: AbortSignal): Promise<boolean> {
     if (model.profile.kind !== "Tolerance") return false;
-    return firstUnexplained(model, await runTrace(model, inputs, this.runtime), outputs) === undefined;
+    const own = await runTrace(model, inputs, this.startRuntime(signal));
+    return firstUnexplained(model, own, outputs) === undefined;
   }
 }

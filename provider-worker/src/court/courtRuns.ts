@@ -1,4 +1,4 @@
-import type { CourtModel, GraphRuntime, JobTerms, TraceCommitment } from "@assay/sdk";
+import type { CourtModel, JobTerms, TraceCommitment } from "@assay/sdk";
 import { initHash, runTrace } from "@assay/sdk";
 
 import type { Executor } from "../jobs/executor.js";
@@ -7,6 +7,7 @@ import { STAYS } from "../jobs/taskPool.js";
 import type { ModelCache } from "../models/modelCache.js";
 import { commitInThread } from "./commit.js";
 import type { CourtModels } from "./courtModels.js";
+import type { StartRuntime } from "./runtime.js";
 
 /** A job's run on this machine, tensor by tensor. */
 export interface CourtRun {
@@ -20,7 +21,8 @@ export class Tracer {
     private readonly models: ModelCache,
     private readonly courtModels: CourtModels,
     private readonly executor: Executor,
-    private readonly runtime: GraphRuntime,
+    private readonly startRuntime: StartRuntime,
+    /** Ends every run. */
     private readonly signal: AbortSignal,
   ) {}
 
@@ -28,16 +30,17 @@ export class Tracer {
   async fetch(terms: JobTerms, inputUri: string, place: Place): Promise<void> {
     const { modelId } = terms;
     if (!(await this.models.isHere(modelId))) {
-      await place.leaveFor(`model ${modelId}`, () => this.models.fileOf(modelId));
+      await place.leaveFor(`model ${modelId}`, () => this.models.fileOf(modelId, this.signal));
     }
-    await this.executor.input(terms, inputUri, place);
+    await this.executor.input(terms, inputUri, place, this.signal);
   }
 
   async trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
     await initHash();
-    const model = await this.courtModels.read(terms.modelId, await this.models.fileOf(terms.modelId));
-    const { tensors } = await this.executor.input(terms, inputUri, STAYS);
-    const trace = await runTrace(model, tensors, this.runtime);
+    const file = await this.models.fileOf(terms.modelId, this.signal);
+    const model = await this.courtModels.read(terms.modelId, file, this.signal);
+    const { tensors } = await this.executor.input(terms, inputUri, STAYS, this.signal);
+    const trace = await runTrace(model, tensors, this.startRuntime(this.signal));
     return { model, trace: await commitInThread(model, trace, this.signal) };
   }
 }

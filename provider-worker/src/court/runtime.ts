@@ -21,13 +21,19 @@ const { version } = createRequire(import.meta.url)("onnxruntime-node/package.jso
 /** Which runtime and settings this worker computes with, as profiles state it. */
 export const RUNTIME = { name: "onnxruntime", version, settings: JSON.stringify(SESSION_OPTIONS) } as const;
 
-/** onnxruntime for preparing and tracing models, each in a child process with limits. */
+/** A runtime whose processes die once the signal aborts. */
+export type StartRuntime = (signal: AbortSignal) => GraphRuntime;
+
+/** onnxruntime for preparing and tracing models, each in a child process with limits that a signal kills. */
 export class ChildRuntime implements GraphRuntime {
   readonly name = RUNTIME.name;
   readonly version = RUNTIME.version;
   readonly settings = RUNTIME.settings;
 
-  constructor(private readonly limits: RunnerLimits) {}
+  constructor(
+    private readonly limits: RunnerLimits,
+    private readonly signal?: AbortSignal,
+  ) {}
 
   async optimise(model: Uint8Array): Promise<Uint8Array> {
     return inFolder(async (folder) => {
@@ -43,7 +49,13 @@ export class ChildRuntime implements GraphRuntime {
       const file = path.join(folder, "model.onnx");
       await writeFile(file, model);
       // The session holds the whole model: the file is not read again, unless the child is started anew.
-      return ChildRunner.start(file, this.limits);
+      const runner = await ChildRunner.start(file, this.limits, undefined, this.signal);
+      return {
+        run: (inputs) => runner.run(inputs, this.signal),
+        stop: () => {
+          runner.stop();
+        },
+      };
     });
   }
 }
@@ -59,7 +71,8 @@ async function optimiseFile(source: string, target: string, timeoutMs: number): 
   }
 }
 
-async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+/** Uses a folder that is gone afterwards. */
+export async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), "assay-model-"));
   try {
     return await use(folder);

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 
-import type { Tensor } from "@assay/sdk";
-import { contentHash, dtypeFromOrt, makeTensor, toTypedArray } from "@assay/sdk";
+import { contentHash } from "@assay/sdk";
 import * as ort from "onnxruntime-node";
 
 import { InferenceError } from "../errors.js";
+import { bytesOf, fromOrt, toOrt } from "./ortTensors.js";
 import type { Request, Response } from "./protocol.js";
 import { requireSelfContained } from "./selfContained.js";
 import { SESSION_OPTIONS } from "./sessionOptions.js";
@@ -61,19 +61,6 @@ function requireSmall(outputs: readonly [string, ort.Tensor][]): void {
   if (bytes > maxOutputBytes) {
     throw new InferenceError("output", `the model puts out ${bytes} bytes, more than ${maxOutputBytes}`);
   }
-}
-
-function toOrt(tensor: Tensor): ort.Tensor {
-  return new ort.Tensor(tensor.dtype, toTypedArray(tensor) as never, [...tensor.dims]);
-}
-
-function fromOrt(value: ort.Tensor): Tensor {
-  return makeTensor(dtypeFromOrt(value.type), value.dims, bytesOf(value).slice());
-}
-
-function bytesOf({ data, type }: ort.Tensor): Uint8Array {
-  if (!ArrayBuffer.isView(data)) throw new Error(`an output of type ${type} cannot be committed to`);
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 process.on("message", (request: Request) => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import type { Tensor } from "@assay/sdk";
 
+import { unlessAborted } from "../deadline.js";
 import { InferenceError } from "../errors.js";
 import { residentMb } from "./memory.js";
 import type { Request, Response } from "./protocol.js";
@@ -13,7 +14,8 @@ export interface ModelRunner {
   /** Names in the model's own order. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
+  /** Ends with the signal's reason once that aborts. */
+  run(inputs: ReadonlyMap<string, Tensor>, signal?: AbortSignal): Promise<Map<string, Tensor>>;
   stop(): void;
 }
 
@@ -27,7 +29,7 @@ export interface RunnerLimits {
 }
 
 const CHILD = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./child.ts" : "./child.js", import.meta.url));
-const MEMORY_CHECK_MS = 50;
+export const MEMORY_CHECK_MS = 50;
 
 /**
  * A model in a child process of its own: `session.run` blocks its thread, and a job's input alone can hang or kill the
@@ -48,17 +50,21 @@ export class ChildRunner implements ModelRunner {
     private sha256: string | undefined,
   ) {}
 
-  /** Starts a child with the model at `path`, which must have this hash if one is given. */
-  static async start(path: string, limits: RunnerLimits, sha256?: string): Promise<ChildRunner> {
+  /**
+   * Starts a child with the model at `path`, which must have this hash if one is given. It is killed if the signal aborts
+   * before the model is loaded.
+   */
+  static async start(path: string, limits: RunnerLimits, sha256?: string, signal?: AbortSignal): Promise<ChildRunner> {
     const runner = new ChildRunner(path, limits, sha256);
-    await runner.#load();
+    await runner.#load(signal);
     return runner;
   }
 
-  run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
-    const result = this.#queue.then(() => this.#run(inputs));
+  /** A run that is aborted is killed, one that waits for others is left out. */
+  run(inputs: ReadonlyMap<string, Tensor>, signal?: AbortSignal): Promise<Map<string, Tensor>> {
+    const result = this.#queue.then(() => this.#run(inputs, signal));
     this.#queue = result.catch(() => undefined);
-    return result;
+    return signal ? unlessAborted(signal, result) : result;
   }
 
   stop(): void {
@@ -66,14 +72,16 @@ export class ChildRunner implements ModelRunner {
     this.#child = undefined;
   }
 
-  async #run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
-    if (!this.#child) await this.#load();
-    const response = await this.#ask({ id: ++this.#nextId, kind: "run", inputs: [...inputs] });
+  async #run(inputs: ReadonlyMap<string, Tensor>, signal?: AbortSignal): Promise<Map<string, Tensor>> {
+    signal?.throwIfAborted();
+    if (!this.#child) await this.#load(signal);
+    const response = await this.#ask({ id: ++this.#nextId, kind: "run", inputs: [...inputs] }, signal);
     if (response.kind !== "ran") throw new InferenceError("rejected", `the child answered ${response.kind}`);
     return new Map(response.outputs);
   }
 
-  async #load(): Promise<void> {
+  async #load(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const child = fork(CHILD, { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] });
     // It may die with nothing to do, of the system's want of memory for one: the next run starts another.
     child.once("exit", () => {
@@ -84,7 +92,7 @@ export class ChildRunner implements ModelRunner {
     try {
       const { outputBytes = Infinity } = this.limits;
       const { path, sha256 } = this;
-      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path, sha256, outputBytes });
+      const response = await this.#ask({ id: ++this.#nextId, kind: "load", path, sha256, outputBytes }, signal);
       if (response.kind !== "loaded") throw new InferenceError("rejected", `the child answered ${response.kind}`);
       this.sha256 = response.sha256;
       this.inputs = response.inputs;
@@ -96,22 +104,25 @@ export class ChildRunner implements ModelRunner {
     }
   }
 
-  #ask(request: Request): Promise<Response> {
+  #ask(request: Request, signal?: AbortSignal): Promise<Response> {
     const child = this.#child;
     if (!child) return Promise.reject(new InferenceError("crash", "the inference child is gone"));
     return new Promise((resolve, reject) => {
-      const kill = (reason: "timeout" | "memory", message: string) => {
+      const kill = (error: Error) => {
         settle(() => {
-          reject(new InferenceError(reason, message));
+          reject(error);
         });
         this.stop();
       };
+      const onAbort = () => {
+        kill(signal?.reason as Error);
+      };
       const deadline = setTimeout(() => {
-        kill("timeout", `${request.kind} took more than ${this.limits.timeoutMs} ms`);
+        kill(new InferenceError("timeout", `${request.kind} took more than ${this.limits.timeoutMs} ms`));
       }, this.limits.timeoutMs);
       const isTooLarge = () => {
         if (residentMb(child.pid) <= this.limits.memoryMb) return false;
-        kill("memory", `${request.kind} took more than ${this.limits.memoryMb} MB`);
+        kill(new InferenceError("memory", `${request.kind} took more than ${this.limits.memoryMb} MB`));
         return true;
       };
       const watch = setInterval(isTooLarge, MEMORY_CHECK_MS);
@@ -133,10 +144,12 @@ export class ChildRunner implements ModelRunner {
         clearInterval(watch);
         child.off("message", onMessage);
         child.off("exit", onExit);
+        signal?.removeEventListener("abort", onAbort);
         act();
       };
       child.on("message", onMessage);
       child.on("exit", onExit);
+      signal?.addEventListener("abort", onAbort);
       child.send(request, (error) => {
         if (error) onExit(child.exitCode, child.signalCode);
       });

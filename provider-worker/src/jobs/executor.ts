@@ -4,9 +4,11 @@ import { packBundle, TensorError, tensorsUri, unpackBundle } from "@assay/sdk";
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
 import { ContentError, WorkerError } from "../errors.js";
+import type { ModelRunner } from "../inference/runner.js";
 import type { Metrics } from "../metrics.js";
 import type { ModelCache } from "../models/modelCache.js";
 import type { Place } from "./taskPool.js";
+import { STAYS } from "./taskPool.js";
 
 /** Executes jobs: the same steps for who serves, audits or judges. */
 export class Executor {
@@ -19,40 +21,55 @@ export class Executor {
     private readonly metrics: Pick<Metrics, "inference">,
   ) {}
 
-  /** Fetches and checks model and input, runs the model, keeps all of it and returns the output. */
-  async execute(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
-    await this.#fetchModel(terms, place);
-    const input = await this.input(terms, inputUri, place);
-    const packed = await this.models.use(terms.modelId, async (runner) => {
+  /** Makes a model ready to run, or says why this machine must not run it. */
+  async prepare(modelId: bigint, signal: AbortSignal): Promise<void> {
+    await this.#fetchModel(modelId, STAYS, signal);
+    await this.models.use(modelId, () => Promise.resolve(), signal);
+  }
+
+  /**
+   * Fetches and checks model and input, runs the model, keeps all of it and returns the output. Ends once the signal
+   * aborts.
+   */
+  async execute(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
+    await this.#fetchModel(terms.modelId, place, signal);
+    const input = await this.input(terms, inputUri, place, signal);
+    const run = async (runner: ModelRunner) => {
       const observe = this.metrics.inference.startTimer();
-      const outputs = await runner.run(input.tensors);
+      const outputs = await runner.run(input.tensors, signal);
       observe();
       return packBundle(outputs, runner.outputs);
-    });
+    };
+    const packed = await this.models.use(terms.modelId, run, signal);
     await this.store.putTensors(packed.bytes);
     return packed;
   }
 
   /** The input from here, or else from where it lies, which may be slow: others have the place meanwhile. */
-  async input(terms: JobTerms, inputUri: string, place: Place): Promise<BundleFile> {
+  async input(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
     const there = await this.#kept(terms);
     if (there) return there;
-    await place.leaveFor(terms.client, () => this.#fetchInput(terms, inputUri));
+    await place.leaveFor(terms.client, () => this.#fetchInput(terms, inputUri, signal));
     const fetched = await this.#kept(terms);
     if (!fetched) throw new WorkerError(`the input of job ${terms.id} was pushed out again`, true);
     return fetched;
   }
 
   /** As for the input: others have the place meanwhile. */
-  async #fetchModel({ modelId }: JobTerms, place: Place): Promise<void> {
+  async #fetchModel(modelId: bigint, place: Place, signal: AbortSignal): Promise<void> {
     if (await this.models.isHere(modelId)) return;
-    await place.leaveFor(`model ${modelId}`, () => this.models.fetch(modelId));
+    await place.leaveFor(`model ${modelId}`, () => this.models.fetch(modelId, signal));
   }
 
   /** What a provider delivered, from where it says, or else from its store. */
-  async output(terms: JobTerms, commitment: string, outputUri: string, place: Place): Promise<BundleFile> {
+  async output(
+    terms: JobTerms,
+    { commitment, uri }: { commitment: string; uri: string },
+    place: Place,
+    signal: AbortSignal,
+  ): Promise<BundleFile> {
     const bytes = await place.leaveFor(terms.provider, () =>
-      this.#fetch(terms, commitment, outputUri, this.limits.outputBytes),
+      this.#fetch(terms, commitment, uri, this.limits.outputBytes, signal),
     );
     return unpackBundle(bytes, { maxBytes: bytes.length });
   }
@@ -62,20 +79,31 @@ export class Executor {
     return kept && unpackBundle(kept, { maxBytes: kept.length });
   }
 
-  async #fetchInput(terms: JobTerms, inputUri: string): Promise<void> {
-    await this.store.putTensors(await this.#fetch(terms, terms.inputCommitment, inputUri, this.limits.inputBytes));
+  async #fetchInput(terms: JobTerms, inputUri: string, signal: AbortSignal): Promise<void> {
+    const { inputCommitment } = terms;
+    await this.store.putTensors(await this.#fetch(terms, inputCommitment, inputUri, this.limits.inputBytes, signal));
   }
 
   /** Tensors from their URI, or else from the store of the job's provider, where an empty URI says they are. */
-  async #fetch(terms: JobTerms, commitment: string, uri: string, maxBytes: number): Promise<Uint8Array> {
-    const atProvider = async () => this.#fetchFrom(await this.#uriAtProvider(terms, commitment), commitment, maxBytes);
+  async #fetch(
+    terms: JobTerms,
+    commitment: string,
+    uri: string,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    signal.throwIfAborted();
+    const from = (source: string) => this.#fetchFrom(source, commitment, maxBytes, signal);
+    const atProvider = async () => from(await this.#uriAtProvider(terms, commitment));
     if (!uri) return atProvider();
-    return this.#fetchFrom(uri, commitment, maxBytes).catch((failed: unknown) =>
-      // What failed first is what is told: there the tensors should be.
-      atProvider().catch(() => {
+    return from(uri).catch(async (failed: unknown) => {
+      signal.throwIfAborted();
+      return atProvider().catch(() => {
+        signal.throwIfAborted();
+        // What failed first is what is told: there the tensors should be.
         throw failed;
-      }),
-    );
+      });
+    });
   }
 
   async #uriAtProvider({ provider }: JobTerms, commitment: string): Promise<string> {
@@ -83,8 +111,8 @@ export class Executor {
   }
 
   /** The bundle at `uri`, if it is the one with this commitment. */
-  async #fetchFrom(uri: string, commitment: string, maxBytes: number): Promise<Uint8Array> {
-    const bytes = await this.fetcher.fetch(uri, maxBytes);
+  async #fetchFrom(uri: string, commitment: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    const bytes = await this.fetcher.fetch(uri, maxBytes, signal);
     const root = rootOf(uri, bytes, maxBytes);
     if (root !== commitment) throw new ContentError(`${uri} commits to ${root}, not ${commitment} as the job says`);
     return bytes;

@@ -14,6 +14,12 @@ export const STAYS: Place = { leaveFor: (_group, act) => act() };
 
 export type Task = (place: Place) => Promise<void>;
 
+/** Whether a task has its place at the moment, and whether it is over. */
+interface Seat {
+  taken: boolean;
+  ended: boolean;
+}
+
 /** Tasks of one pool that may have left their places at once, and of them for one group. */
 const AWAY = { limit: 8, limitOfGroup: 2 } as const;
 
@@ -49,27 +55,39 @@ export class TaskPool {
   }
 
   #run(key: string, task: Task): void {
+    const seat: Seat = { taken: true, ended: false };
     this.#running.add(key);
-    task({ leaveFor: (group, act) => this.#leaveFor(key, group, act) })
+    task({ leaveFor: (group, act) => this.#leaveFor(key, seat, group, act) })
       .catch((error: unknown) => {
         this.onError(key, error);
       })
       .finally(() => {
+        seat.ended = true;
         this.#running.delete(key);
-        this.#leave();
+        if (seat.taken) this.#leave();
+        else this.#waiting.delete(key);
       });
   }
 
-  async #leaveFor<T>(key: string, group: string, act: () => Promise<T>): Promise<T> {
+  async #leaveFor<T>(key: string, seat: Seat, group: string, act: () => Promise<T>): Promise<T> {
+    seat.taken = false;
     this.#leave();
     try {
       return await this.#away.take(group, act);
     } finally {
-      await new Promise<void>((resolve) => {
-        this.#waiting.set(key, resolve);
-        this.#fill();
-      });
+      // A task that gave up waiting needs none.
+      if (!seat.ended) await this.#return(key, seat);
     }
+  }
+
+  #return(key: string, seat: Seat): Promise<void> {
+    return new Promise<void>((resolve) => {
+      this.#waiting.set(key, () => {
+        seat.taken = true;
+        resolve();
+      });
+      this.#fill();
+    });
   }
 
   #leave(): void {

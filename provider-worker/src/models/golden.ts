@@ -59,12 +59,13 @@ export type Explains = (vector: GoldenVector) => Promise<boolean>;
 export async function requireGolden(
   runner: ModelRunner,
   vectors: readonly GoldenVector[],
+  signal: AbortSignal,
   explains: Explains = () => Promise.resolve(false),
 ): Promise<void> {
   for (const [i, vector] of vectors.entries()) {
     const { inputs, outputs } = vector;
     const expected = commitBundle(outputs, runner.outputs).root;
-    const found = commitBundle(await runner.run(inputs), runner.outputs).root;
+    const found = commitBundle(await runner.run(inputs, signal), runner.outputs).root;
     if (found !== expected && !(await explains(vector))) {
       throw new WorkerError(
         `golden vector ${i} gives ${found}, not ${expected}: this machine must not serve the model`,

@@ -1,12 +1,14 @@
 import { firstUnexplained, JobStatus, ModelProfile, textOf } from "@assay/sdk";
 import { id } from "ethers";
 
+import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
+import { Deadlines } from "../jobs/deadlines.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, isOurs, requestOf } from "./role.js";
+import { isOurs, requestOf } from "./role.js";
 
 export interface AuditOptions {
   /** Share of other providers' results to execute again, 0 to 1. */
@@ -21,6 +23,7 @@ export class Audit implements Role {
   readonly name = "audit";
   readonly #tasks: TaskPool;
   readonly #backoff = new Backoff();
+  readonly #deadlines: Deadlines;
 
   constructor(
     private readonly context: RoleContext,
@@ -29,9 +32,11 @@ export class Audit implements Role {
     this.#tasks = new TaskPool(options.concurrency, context.signal, (job, error) => {
       context.log.warn({ job, err: error }, "job not audited yet");
     });
+    this.#deadlines = new Deadlines(context.signal);
   }
 
   tick(now: number): Promise<void> {
+    this.#deadlines.tick(now);
     const { journal } = this.context;
     for (const event of journal.openEvents("ResultSubmitted", ["JobDisputed"])) {
       const open = Number(event.args.challengeableUntil) >= now;
@@ -61,8 +66,13 @@ export class Audit implements Role {
     const claimed = String(event.args.outputCommitment);
     let verdict: string;
     try {
-      const { root: found } = await executor.execute(terms, inputUri, place);
-      verdict = found === claimed || (await this.#isExplained(event, place)) ? "right" : "wrong";
+      const check = async (stop: AbortSignal) => {
+        const { root: found } = await executor.execute(terms, inputUri, place, stop);
+        const isRight = found === claimed || (await this.#isExplained(event, place, stop));
+        return { found, isRight };
+      };
+      const { found, isRight } = await this.#deadlines.until(Number(event.args.challengeableUntil), check);
+      verdict = isRight ? "right" : "wrong";
       if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
     } catch (error) {
       // Nothing is challenged on the ground that it could not be checked.
@@ -80,13 +90,13 @@ export class Audit implements Role {
   }
 
   /** Whether an honest provider may have delivered other bytes than this machine computes. */
-  async #isExplained({ key, args }: ChainEvent, place: Place): Promise<boolean> {
+  async #isExplained({ key, args }: ChainEvent, place: Place, signal: AbortSignal): Promise<boolean> {
     const { contracts, journal, executor, tracer } = this.context;
     const { terms, inputUri } = requestOf(journal, key);
     const { profile } = await contracts.models.factsOf(terms.modelId);
     if (profile !== ModelProfile.Tolerance) return false;
-    const uri = textOf(args, "outputUri");
-    const { tensors } = await executor.output(terms, String(args.outputCommitment), uri, place);
+    const delivered = { commitment: String(args.outputCommitment), uri: textOf(args, "outputUri") };
+    const { tensors } = await executor.output(terms, delivered, place, signal);
     const { model, trace } = await tracer.trace(terms, inputUri);
     const own = trace.tensors.map(({ tensor }) => tensor);
     return firstUnexplained(model, own, tensors) === undefined;

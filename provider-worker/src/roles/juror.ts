@@ -4,14 +4,16 @@ import { ContractRevertError, decodeRevert } from "@assay/sdk";
 import { hexlify, ZeroHash } from "ethers";
 
 import type { Outcome } from "../chain/submitter.js";
+import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
+import { Deadlines } from "../jobs/deadlines.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, Phase, requestOf, sameAddress } from "./role.js";
+import { Phase, requestOf, sameAddress } from "./role.js";
 
-/** Seconds before the end of the commit period in which a juror that still cannot execute the job abstains. */
+/** Seconds before the end of the commit period in which a juror that has not executed the job abstains. */
 const LAST_CALL = 60;
 
 /** Sits on juries: enrols, draws, re-executes, commits, reveals and counts. */
@@ -19,6 +21,7 @@ export class Juror implements Role {
   readonly name = "juror";
   readonly #tasks: TaskPool;
   readonly #backoff = new Backoff();
+  readonly #deadlines: Deadlines;
   /** Models in whose pool it was seen, and whether it was there at the last look. */
   readonly #isIn = new Map<bigint, boolean>();
   /** Why the pool of a model did not take it at the last look. */
@@ -31,9 +34,11 @@ export class Juror implements Role {
     this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.warn({ key, err: error }, "jury duty not done yet");
     });
+    this.#deadlines = new Deadlines(context.signal);
   }
 
   tick(now: number): Promise<void> {
+    this.#deadlines.tick(now);
     const { journal } = this.context;
     for (const modelId of this.models) this.#tasks.start(`enrol ${modelId}`, () => this.#enrol(modelId));
     for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn"])) {
@@ -129,7 +134,7 @@ export class Juror implements Role {
 
   /**
    * What this juror found, with its salt, in the journal before it is committed to. Zero, which abstains, if the job
-   * cannot be done; before the `lastCall` only if trying again cannot help.
+   * cannot be done, or not before the `lastCall`.
    */
   async #vote(
     event: ChainEvent,
@@ -145,10 +150,11 @@ export class Juror implements Role {
     let output: string = ZeroHash;
     try {
       const { terms, inputUri } = requestOf(journal, job);
-      output = (await executor.execute(terms, inputUri, place)).root;
+      const execute = (stop: AbortSignal) => executor.execute(terms, inputUri, place, stop);
+      output = (await this.#deadlines.until(lastCall - 1, execute)).root;
     } catch (error) {
       if (signal.aborted) throw error;
-      if (now < lastCall && !isHopeless(error)) {
+      if (!isHopeless(error)) {
         this.#backoff.failed(event.key, now, lastCall);
         throw error;
       }

@@ -4,11 +4,12 @@ import { ContractRevertError, decodeRevert, metaHeader, nextStep, nodesTree, Rul
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
+import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, runsOf, sameAddress } from "./role.js";
+import { runsOf, sameAddress } from "./role.js";
 
 type Posted = NonNullable<CourtCase["posted"]>;
 

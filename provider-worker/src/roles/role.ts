@@ -1,11 +1,11 @@
 import type { AssayContracts, JobTerms } from "@assay/sdk";
-import { parseTerms, TensorError } from "@assay/sdk";
+import { parseTerms } from "@assay/sdk";
 import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
 import type { Tracer } from "../court/courtRuns.js";
 import { CourtRuns } from "../court/courtRuns.js";
-import { ContentError, JournalError, WorkerError } from "../errors.js";
+import { WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
 import type { Metrics } from "../metrics.js";
@@ -62,18 +62,6 @@ export function runsOf({ journal, tracer }: RoleContext): CourtRuns {
     fetch: (job, place) => tracer.fetch(orderOf(job).terms, orderOf(job).inputUri, place),
     make: (job) => tracer.trace(orderOf(job).terms, orderOf(job).inputUri),
   });
-}
-
-/** Whether a job that failed with this error fails again however often it is tried. */
-export function isHopeless(error: unknown): boolean {
-  // That the journal failed says nothing about the job.
-  if (error instanceof JournalError) return false;
-  return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
-}
-
-/** Whether who serves declines a job that failed with this error: the client has to have its input there. */
-export function isDeclinable(error: unknown): boolean {
-  return isHopeless(error) || error instanceof ContentError;
 }
 
 /** Delivered jobs whose window is over and that nobody settled. */

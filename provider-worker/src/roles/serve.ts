@@ -1,10 +1,12 @@
 import type { JobTerms } from "@assay/sdk";
 import { jobIdText, JobStatus } from "@assay/sdk";
 
+import { isDeclinable } from "../errors.js";
+import { Deadlines } from "../jobs/deadlines.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isDeclinable, isOurs, requestOf } from "./role.js";
+import { dueSettlements, isOurs, requestOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
@@ -16,6 +18,7 @@ const SETTLED_ALONG = 5;
 export class Serve implements Role {
   readonly name = "serve";
   readonly #tasks: TaskPool;
+  readonly #deadlines: Deadlines;
 
   constructor(
     private readonly context: RoleContext,
@@ -24,9 +27,11 @@ export class Serve implements Role {
     this.#tasks = new TaskPool(concurrency, context.signal, (job, error) => {
       context.log.warn({ job, err: error }, "job not delivered yet");
     });
+    this.#deadlines = new Deadlines(context.signal);
   }
 
   tick(now: number): Promise<void> {
+    this.#deadlines.tick(now);
     const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted"]);
     for (const event of open.filter((each) => isOurs(this.context, each))) {
       const { terms } = requestOf(this.context.journal, event.key);
@@ -70,7 +75,8 @@ export class Serve implements Role {
     const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     try {
-      const { root } = await executor.execute(terms, inputUri, place);
+      const execute = (stop: AbortSignal) => executor.execute(terms, inputUri, place, stop);
+      const { root } = await this.#deadlines.until(Number(terms.executionDeadline), execute);
       journal.bindResult(jobIdText(terms.id), root);
       return root;
     } catch (error) {

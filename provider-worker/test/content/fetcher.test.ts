@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 
 import { Fetcher } from "../../src/content/fetcher.js";
-import { isDeclinable, isHopeless } from "../../src/roles/role.js";
+import { isDeclinable, isHopeless } from "../../src/errors.js";
 
 describe("What the fetcher refuses", () => {
   let folder: string;

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 
 import type { AssayContracts, CourtModel, GraphRuntime } from "@assay/sdk";
-import { ModelProfile, prepareModel } from "@assay/sdk";
+import { ModelProfile, prepareModel, readModel } from "@assay/sdk";
 
+import type { ReadGraph } from "../../src/court/courtModels.js";
 import { CourtModels } from "../../src/court/courtModels.js";
 import { digitsCnn } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
@@ -14,10 +15,11 @@ import { hash } from "../support/scene.js";
 describe("Models as the proof court sees them", () => {
   const reading = (registered: string, runtime: GraphRuntime = inProcess, profile = ModelProfile.Exact as bigint) => {
     const models = { graphOf: () => Promise.resolve(registered), factsOf: () => Promise.resolve({ profile }) };
-    return new CourtModels({ models } as unknown as AssayContracts, runtime);
+    const readGraph: ReadGraph = (file, sums) => readModel(file, runtime, sums);
+    return new CourtModels({ models } as unknown as AssayContracts, readGraph, () => runtime);
   };
   const readBy = async (models: CourtModels, file?: Uint8Array): Promise<CourtModel> =>
-    models.read(1n, file ?? (await digitsCnn()).file);
+    models.read(1n, file ?? (await digitsCnn()).file, new AbortController().signal);
 
   it("are computed from the file that is registered", async () => {
     const model = await digitsCnn();

@@ -124,7 +124,8 @@ describe("What a run for the court needs", () => {
       const executor = {
         input: (_terms: JobTerms, uri: string, given: Place) => given.leaveFor("client", () => Promise.resolve(uri)),
       } as unknown as Executor;
-      const tracer = new Tracer(models, {} as CourtModels, executor, {} as GraphRuntime, new AbortController().signal);
+      const { signal } = new AbortController();
+      const tracer = new Tracer(models, {} as CourtModels, executor, () => ({}) as GraphRuntime, signal);
       await tracer.fetch(new Scene().terms(7), "https://input", place);
       assert.deepEqual(away, leaves);
       assert.deepEqual(files, isHere ? [] : [1n]);

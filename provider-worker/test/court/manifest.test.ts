@@ -117,7 +117,11 @@ describe("A manifest", () => {
     assert.equal(vectors.length, 3);
     const { inputNames, outputNames } = prepared.model;
     const run = runner.run.bind(runner);
-    await requireGolden({ inputs: inputNames, outputs: outputNames, run, stop: () => undefined }, vectors);
+    await requireGolden(
+      { inputs: inputNames, outputs: outputNames, run, stop: () => undefined },
+      vectors,
+      new AbortController().signal,
+    );
     runner.stop();
   });
 });

@@ -22,6 +22,7 @@ const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const OUTPUT = packBundle(new Map([["y", floats(2, 3)]]), ["y"]);
 const LIMIT = 5000;
 const AT_PROVIDER = `https://provider.example.org/tensors/${INPUT.root}`;
+const NEVER = new AbortController().signal;
 
 describe("The executor", () => {
   let folder: string;
@@ -83,7 +84,7 @@ describe("The executor", () => {
   ] as const) {
     it(`fetches a delivered output from ${where}, while others have the place`, async () => {
       answer = OUTPUT.bytes;
-      const { tensors, root } = await executor.output(terms, OUTPUT.root, uri, place);
+      const { tensors, root } = await executor.output(terms, { commitment: OUTPUT.root, uri }, place, NEVER);
       assert.deepEqual([root, [...tensors.keys()]], [OUTPUT.root, ["y"]]);
       assert.deepEqual(fetched, [[from, 2 * LIMIT]]);
       assert.deepEqual(away, [terms.provider]);
@@ -92,11 +93,12 @@ describe("The executor", () => {
 
   it("takes no output for another", async () => {
     answer = INPUT.bytes;
-    await assert.rejects(executor.output(terms, OUTPUT.root, "https://output", place), /commits to .*, not /);
+    const wanted = { commitment: OUTPUT.root, uri: "https://output" };
+    await assert.rejects(executor.output(terms, wanted, place, NEVER), /commits to .*, not /);
   });
 
   it("fetches the input from its URI, keeps it and the output, and commits to the output", async () => {
-    const { root } = await executor.execute(terms, "https://input", place);
+    const { root } = await executor.execute(terms, "https://input", place, NEVER);
     assert.equal(root, OUTPUT.root);
     assert.deepEqual(fetched, [["https://input", LIMIT]]);
     assert.deepEqual(away, [terms.client]);
@@ -108,7 +110,7 @@ describe("The executor", () => {
 
   it("leaves its place while the model is fetched, before it holds the input", async () => {
     modelIsHere = false;
-    await executor.execute(terms, "https://input", place);
+    await executor.execute(terms, "https://input", place, NEVER);
     assert.deepEqual(away, [`model ${terms.modelId}`, terms.client]);
     assert.deepEqual(
       fetched.map(([what]) => what),
@@ -118,18 +120,18 @@ describe("The executor", () => {
 
   it("fetches nothing where the client brought the input to this store", async () => {
     await store.putTensors(INPUT.bytes);
-    assert.equal((await executor.execute(terms, "https://input", place)).root, OUTPUT.root);
+    assert.equal((await executor.execute(terms, "https://input", place, NEVER)).root, OUTPUT.root);
     assert.deepEqual([fetched, away], [[], []]);
   });
 
   it("asks the store of the job's provider where no URI is given", async () => {
-    await executor.execute(terms, "", place);
+    await executor.execute(terms, "", place, NEVER);
     assert.equal(fetched[0]?.[0], AT_PROVIDER);
   });
 
   it("runs nothing on another input than the job's", async () => {
     answer = OUTPUT.bytes;
-    await assert.rejects(executor.execute(terms, "https://input", place), {
+    await assert.rejects(executor.execute(terms, "https://input", place, NEVER), {
       name: "ContentError",
       message: /commits to 0x/,
     });
@@ -138,7 +140,7 @@ describe("The executor", () => {
 
   it("runs nothing on what is no input at all", async () => {
     answer = new Uint8Array(100);
-    await assert.rejects(executor.execute(terms, "https://input", place), {
+    await assert.rejects(executor.execute(terms, "https://input", place, NEVER), {
       name: "ContentError",
       message: /holds no bundle of tensors/,
     });
@@ -151,7 +153,7 @@ describe("The executor", () => {
   ] as const) {
     it(`asks the store of the job's provider where at the URI there ${how}`, async () => {
       elsewhere.set("https://input", there);
-      assert.equal((await executor.execute(terms, "https://input", place)).root, OUTPUT.root);
+      assert.equal((await executor.execute(terms, "https://input", place, NEVER)).root, OUTPUT.root);
       assert.deepEqual(
         fetched.map(([uri]) => uri),
         ["https://input", AT_PROVIDER],
@@ -161,7 +163,7 @@ describe("The executor", () => {
 
   it("tells what failed where the input should be, when nobody has it", async () => {
     elsewhere.set("https://input", undefined).set(AT_PROVIDER, undefined);
-    await assert.rejects(executor.execute(terms, "https://input", place), /https:\/\/input is not there/);
-    await assert.rejects(executor.execute(terms, "", place), /provider\.example\.org.* is not there/);
+    await assert.rejects(executor.execute(terms, "https://input", place, NEVER), /https:\/\/input is not there/);
+    await assert.rejects(executor.execute(terms, "", place, NEVER), /provider\.example\.org.* is not there/);
   });
 });

@@ -23,7 +23,7 @@ const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const GOLDEN = writeGolden([{ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }]);
 const modelBytes = (id: bigint) => new TextEncoder().encode(`model ${id}`);
 const LIMITS = { inputBytes: 1000, outputBytes: 1000 };
-const OPTIONS = { maxModelBytes: 1000, maxRunners: 2, timeoutMs: 5, memoryMb: 6 };
+const OPTIONS = { maxModelBytes: 1000, maxRunners: 2, loadMs: 60_000, timeoutMs: 5, memoryMb: 6 };
 const SLOW = 1n;
 const QUICK = 2n;
 
@@ -69,7 +69,7 @@ describe("A model behind a slow URI", () => {
     const state = { done: false };
     const terms = new Scene().terms(nonce, { modelId, inputCommitment: INPUT.root });
     pool.start(`${nonce}`, async (place) => {
-      await executor.execute(terms, "", place);
+      await executor.execute(terms, "", place, new AbortController().signal);
       state.done = true;
     });
     return state;

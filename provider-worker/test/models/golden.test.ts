@@ -14,6 +14,7 @@ import {
 } from "../../src/models/golden.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 
+const NEVER = new AbortController().signal;
 const VECTORS: GoldenVector[] = [
   { inputs: new Map([["x", floats(1, 2)]]), outputs: new Map([["y", floats(2, 3)]]) },
   { inputs: new Map([["x", floats(5)]]), outputs: new Map([["y", floats(6)]]) },
@@ -34,7 +35,7 @@ describe("Golden vectors", () => {
 
   it("are reproduced by an honest runner", async () => {
     const runner = new FakeRunner();
-    await requireGolden(runner, VECTORS);
+    await requireGolden(runner, VECTORS, NEVER);
     assert.equal(runner.runs, 2);
   });
 
@@ -45,15 +46,18 @@ describe("Golden vectors", () => {
       asked.push(vector);
       return Promise.resolve(vector === VECTORS[0]);
     };
-    await assert.rejects(requireGolden(almost, VECTORS, explains), /golden vector 1 gives/);
+    await assert.rejects(requireGolden(almost, VECTORS, NEVER, explains), /golden vector 1 gives/);
     assert.deepEqual(asked, VECTORS);
   });
 
   it("tell which vector a machine does not reproduce, to the last bit", async () => {
     const almost = new FakeRunner((x) => (x === 5 ? 6.0000005 : x + 1));
-    await assert.rejects(requireGolden(almost, VECTORS), /golden vector 1 gives 0x[0-9a-f]{64}, not 0x[0-9a-f]{64}/);
+    await assert.rejects(
+      requireGolden(almost, VECTORS, NEVER),
+      /golden vector 1 gives 0x[0-9a-f]{64}, not 0x[0-9a-f]{64}/,
+    );
     const zero = [{ inputs: new Map([["x", floats(-0)]]), outputs: new Map([["y", floats(0)]]) }];
-    await assert.rejects(requireGolden(new FakeRunner((x) => x), zero), /golden vector 0/);
+    await assert.rejects(requireGolden(new FakeRunner((x) => x), zero, NEVER), /golden vector 0/);
   });
 
   for (const [what, tensors] of [

@@ -10,7 +10,8 @@ import type { Fetcher } from "../../src/content/fetcher.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 import { InferenceError, WorkerError } from "../../src/errors.js";
 import type { RunnerLimits } from "../../src/inference/runner.js";
-import { writeGolden } from "../../src/models/golden.js";
+import { MAX_GOLDEN_BYTES, writeGolden } from "../../src/models/golden.js";
+import type { StartRunner } from "../../src/models/modelCache.js";
 import { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { calm, gate } from "../support/scene.js";
@@ -18,7 +19,8 @@ import { ROOMY } from "../support/shelves.js";
 
 const MODEL = new TextEncoder().encode("the bytes of a model");
 const GOLDEN = writeGolden([{ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }]);
-const OPTIONS = { maxModelBytes: 1000, maxRunners: 2, timeoutMs: 5, memoryMb: 6 };
+const OPTIONS = { maxModelBytes: 1000, maxRunners: 2, loadMs: 5_000, timeoutMs: 5, memoryMb: 6 };
+const NEVER = new AbortController().signal;
 
 describe("The model cache", () => {
   let folder: string;
@@ -33,7 +35,17 @@ describe("The model cache", () => {
   let profile: bigint;
   /** Models whose graph was computed, with their files. */
   let read: [bigint, Uint8Array][];
-  let graphIsTrue: boolean;
+  let graph: (signal: AbortSignal) => Promise<CourtModel>;
+  /** URIs that never answer. */
+  let hangs: Set<string>;
+  /** Opens where something hangs. */
+  let reached: ReturnType<typeof gate<undefined>>;
+  /** The signals that it was given. */
+  let hanging: AbortSignal[];
+  /** Limits of downloads. */
+  let limits: number[];
+  /** Milliseconds, as the cache sees them. */
+  let clock: number;
   /** Whether other bytes than this machine's are explained. */
   let explained: boolean;
 
@@ -50,7 +62,12 @@ describe("The model cache", () => {
     compute = (x) => x + 1;
     profile = 4n;
     read = [];
-    graphIsTrue = true;
+    graph = () => Promise.resolve({} as CourtModel);
+    hangs = new Set();
+    reached = gate();
+    limits = [];
+    hanging = [];
+    clock = 0;
     explained = false;
     cache = newCache();
   });
@@ -58,26 +75,33 @@ describe("The model cache", () => {
     rmSync(folder, { recursive: true });
   });
 
-  function newCache(start = startRunner): ModelCache {
+  function newCache(start: StartRunner = startRunner, options = OPTIONS): ModelCache {
     const spec = { profile, fileHash: sha256(MODEL), modelUri: "https://model", goldenHash: sha256(GOLDEN) };
     const specOf = () => Promise.resolve({ ...spec, goldenUri: "https://golden" });
     const contracts = { models: { specOf } } as unknown as AssayContracts;
-    const fetch = (uri: string) => {
+    const fetch = (uri: string, limit: number, signal: AbortSignal) => {
       fetched.push(uri);
+      limits.push(limit);
+      if (hangs.has(uri)) return hang(signal);
       const bytes = web.get(uri);
       return bytes ? Promise.resolve(bytes) : Promise.reject(new WorkerError(`cannot fetch ${uri}`, true));
     };
     const courtModels = {
-      read: (modelId: bigint, file: Uint8Array) => {
+      read: (modelId: bigint, file: Uint8Array, signal: AbortSignal) => {
         read.push([modelId, file]);
-        return graphIsTrue ? Promise.resolve({} as CourtModel) : Promise.reject(new WorkerError("another graph"));
+        return graph(signal);
       },
       explains: () => Promise.resolve(explained),
     };
-    return new ModelCache(contracts, store, { fetch } as unknown as Fetcher, OPTIONS, courtModels, start);
+    return new ModelCache(contracts, store, { fetch } as unknown as Fetcher, options, courtModels, start, () => clock);
   }
 
-  const runnerOf = (from: ModelCache, model = 1n) => from.use(model, (runner) => Promise.resolve(runner));
+  const hang = (signal: AbortSignal): Promise<never> => {
+    hanging.push(signal);
+    reached.open(undefined);
+    return new Promise(() => undefined);
+  };
+  const runnerOf = (from: ModelCache, model = 1n) => from.use(model, (runner) => Promise.resolve(runner), NEVER);
 
   function startRunner(file: string, limits: RunnerLimits, hash: string): Promise<FakeRunner> {
     started.push([file, limits, hash]);
@@ -113,11 +137,11 @@ describe("The model cache", () => {
   it("fetches a model again whose process found its file changed, and starts another process", async () => {
     const changed = new InferenceError("changed", "the model has another sha-256");
     const end = gate<undefined>();
-    const other = cache.use(1n, () => end.promise);
+    const other = cache.use(1n, () => end.promise, NEVER);
     await runnerOf(cache);
     writeFileSync(store.pathOf("files", sha256(MODEL)), "another model");
     await assert.rejects(
-      cache.use(1n, () => Promise.reject(changed)),
+      cache.use(1n, () => Promise.reject(changed), NEVER),
       changed,
     );
     assert.equal(runners[0]?.stopped, false);
@@ -127,7 +151,7 @@ describe("The model cache", () => {
     assert.equal(runners[0]?.stopped, true);
     assert.equal(await runnerOf(cache), runners[1]);
     assert.deepEqual(fetched.slice(2), ["https://model"]);
-    assert.equal(sha256(await cache.fileOf(1n)), sha256(MODEL));
+    assert.equal(sha256(await cache.fileOf(1n, NEVER)), sha256(MODEL));
   });
 
   for (const uri of ["https://model", "https://golden"]) {
@@ -154,11 +178,11 @@ describe("The model cache", () => {
   ] as const) {
     it(`starts no ${name} model, which is judged by proof, unless its graph is that of its file`, async () => {
       profile = proven;
-      graphIsTrue = false;
+      graph = () => Promise.reject(new WorkerError("another graph"));
       const fresh = newCache();
       await assert.rejects(runnerOf(fresh), { retryable: false, message: "another graph" });
       assert.deepEqual(started, []);
-      graphIsTrue = true;
+      graph = () => Promise.resolve({} as CourtModel);
       assert.equal(await runnerOf(fresh), runners[0]);
       assert.deepEqual(read.map(([id, file]) => [id, sha256(file)]).at(-1), [1n, sha256(MODEL)]);
     });
@@ -179,16 +203,16 @@ describe("The model cache", () => {
   });
 
   it("gives out a model's file, which it fetches once", async () => {
-    assert.equal(sha256(await cache.fileOf(1n)), sha256(MODEL));
-    await cache.fileOf(1n);
+    assert.equal(sha256(await cache.fileOf(1n, NEVER)), sha256(MODEL));
+    await cache.fileOf(1n, NEVER);
     assert.deepEqual(fetched, ["https://model"]);
   });
 
   it("says of a model whether its files are here, and brings them here without starting it", async () => {
     assert.equal(await cache.isHere(1n), false);
-    await cache.fileOf(1n);
+    await cache.fileOf(1n, NEVER);
     assert.equal(await cache.isHere(1n), false);
-    await cache.fetch(1n);
+    await cache.fetch(1n, NEVER);
     assert.equal(await cache.isHere(1n), true);
     assert.deepEqual([fetched, started], [["https://model", "https://golden"], []]);
     writeFileSync(store.pathOf("files", sha256(GOLDEN)), "damaged");
@@ -219,11 +243,12 @@ describe("The model cache", () => {
     });
     const loading = runnerOf(slow);
     await begun.promise;
-    const stopping = slow.stop();
+    await Promise.all([assert.rejects(loading, { message: "the worker stops", retryable: true }), slow.stop()]);
     const late = new FakeRunner();
     go.open(late);
-    await Promise.all([loading, stopping]);
+    await calm();
     assert.equal(late.stopped, true);
+    await assert.rejects(runnerOf(slow), /the worker stops/);
   });
 
   it("keeps the models used last, and starts another one again when it is asked for", async () => {
@@ -239,7 +264,7 @@ describe("The model cache", () => {
 
   it("never stops a model that runs, and lets it go afterwards", async () => {
     const end = gate<undefined>();
-    const running = [1n, 2n, 3n].map((model) => cache.use(model, () => end.promise));
+    const running = [1n, 2n, 3n].map((model) => cache.use(model, () => end.promise, NEVER));
     await runnerOf(cache, 4n);
     assert.deepEqual(
       runners.map(({ stopped }) => stopped),
@@ -254,9 +279,161 @@ describe("The model cache", () => {
   });
 
   it("lets a model go although running it failed", async () => {
-    const failed = [1n, 2n, 3n].map((model) => cache.use(model, () => Promise.reject(new Error("no"))));
+    const failed = [1n, 2n, 3n].map((model) => cache.use(model, () => Promise.reject(new Error("no")), NEVER));
     await Promise.all(failed.map((each) => assert.rejects(each, /no/)));
     assert.equal(runners.filter(({ stopped }) => !stopped).length, 2);
+  });
+
+  describe("with a model made so that it is never ready", () => {
+    /** Each step of a load that a model's owner can draw out, as the cache that meets it. */
+    const stuck: Record<string, () => ModelCache> = {
+      "its download": () => {
+        hangs.add("https://model");
+        return cache;
+      },
+      "its golden vectors' download": () => {
+        hangs.add("https://golden");
+        return cache;
+      },
+      "its graph": () => {
+        profile = 1n;
+        graph = hang;
+        return newCache();
+      },
+      "its start": () => newCache((_file, _limits, _hash, signal) => hang(signal)),
+      "its golden vectors": () =>
+        newCache(() => {
+          const runner = new FakeRunner();
+          runner.run = (_inputs, signal = NEVER) => hang(signal);
+          return Promise.resolve(runner);
+        }),
+    };
+
+    for (const [what, meet] of Object.entries(stuck)) {
+      it(`gives ${what} one deadline with all the rest, and says so`, async (test) => {
+        const slow = meet();
+        test.mock.timers.enable({ apis: ["setTimeout"] });
+        const refused = { reason: "timeout", retryable: false, message: "loading model 1 took more than 5000 ms" };
+        const withheld = { retryable: true, message: "the files of model 1 did not come within 5000 ms" };
+        const load = assert.rejects(runnerOf(slow), what.endsWith("download") ? withheld : refused);
+        await reached.promise;
+        test.mock.timers.tick(OPTIONS.loadMs);
+        await load;
+        assert.deepEqual(
+          hanging.map(({ aborted }) => aborted),
+          [true],
+        );
+      });
+
+      it(`lets who waits for ${what} go once the wait is of no use, and ends it for nobody else`, async () => {
+        const slow = meet();
+        const [first, second] = [new AbortController(), new AbortController()];
+        const waits = [first, second].map(({ signal }) => slow.use(1n, () => Promise.resolve(), signal));
+        await reached.promise;
+        first.abort(new Error("the window is over"));
+        await assert.rejects(waits[0] ?? Promise.resolve(), /the window is over/);
+        assert.deepEqual(
+          hanging.map(({ aborted }) => aborted),
+          [false],
+        );
+        second.abort(new Error("the worker stops"));
+        await assert.rejects(waits[1] ?? Promise.resolve(), /the worker stops/);
+        assert.deepEqual(
+          hanging.map(({ aborted }) => aborted),
+          [true],
+        );
+      });
+
+      it(`stops in the middle of ${what}`, async () => {
+        const slow = meet();
+        const load = assert.rejects(runnerOf(slow), /the worker stops/);
+        await reached.promise;
+        await slow.stop();
+        await load;
+        assert.deepEqual(
+          hanging.map(({ aborted }) => aborted),
+          [true],
+        );
+      });
+    }
+
+    it("is not fetched beyond its deadline, and asked for again", async (test) => {
+      hangs.add("https://golden");
+      test.mock.timers.enable({ apis: ["setTimeout"] });
+      const fetching = assert.rejects(cache.fetch(1n, NEVER), {
+        retryable: true,
+        message: "the files of model 1 did not come within 5000 ms",
+      });
+      await reached.promise;
+      test.mock.timers.tick(OPTIONS.loadMs);
+      await fetching;
+      assert.equal(hanging[0]?.aborted, true);
+      hangs.clear();
+      await cache.fetch(1n, NEVER);
+      assert.equal(await cache.isHere(1n), true);
+    });
+
+    it("ends its download for one job only once all others that wait for it have gone too", async () => {
+      hangs.add("https://model");
+      const [first, second] = [new AbortController(), new AbortController()];
+      const waits = [cache.fetch(1n, first.signal), cache.fileOf(1n, second.signal), cache.fetch(1n, second.signal)];
+      const results = Promise.allSettled(waits);
+      await reached.promise;
+      await calm();
+      first.abort(new Error("the window is over"));
+      await assert.rejects(waits[0] ?? Promise.resolve(), /the window is over/);
+      assert.deepEqual([fetched, hanging[0]?.aborted], [["https://model"], false]);
+      second.abort(new Error("the worker stops"));
+      await results;
+      assert.equal(hanging[0]?.aborted, true);
+      hangs.clear();
+      await cache.fetch(1n, NEVER);
+      assert.deepEqual(fetched, ["https://model", "https://model", "https://golden"]);
+    });
+
+    it("fetches nothing of one that was refused", async () => {
+      compute = (x) => x + 2;
+      const refusing = newCache((file, limits, hash) => {
+        clock += 600;
+        return startRunner(file, limits, hash);
+      });
+      await assert.rejects(runnerOf(refusing), /golden vector/);
+      rmSync(store.pathOf("files", sha256(MODEL)));
+      assert.equal(await refusing.isHere(1n), true);
+      clock += 6000;
+      assert.equal(await refusing.isHere(1n), false);
+    });
+
+    it("does not try one that was refused again before ten times as long has passed", async () => {
+      const late = newCache((file, limits, hash) => {
+        clock += 600;
+        compute = (x) => x + 2;
+        return startRunner(file, limits, hash);
+      });
+      await assert.rejects(runnerOf(late), /golden vector/);
+      clock += 5999;
+      await assert.rejects(runnerOf(late), /golden vector/);
+      assert.equal(started.length, 1);
+      clock += 1;
+      await assert.rejects(runnerOf(late), /golden vector/);
+      assert.equal(started.length, 2);
+    });
+
+    it("loads a model anew for who comes after everybody had gone", async () => {
+      hangs.add("https://model");
+      const gone = new AbortController();
+      const wait = cache.use(1n, () => Promise.resolve(), gone.signal);
+      await reached.promise;
+      gone.abort(new Error("the window is over"));
+      await assert.rejects(wait, /the window is over/);
+      hangs.clear();
+      assert.equal(await runnerOf(cache), runners[0]);
+    });
+  });
+
+  it("fetches no more golden vectors than any model may have", async () => {
+    await runnerOf(newCache(startRunner, { ...OPTIONS, maxModelBytes: 2 * MAX_GOLDEN_BYTES }));
+    assert.deepEqual(limits, [2 * MAX_GOLDEN_BYTES, MAX_GOLDEN_BYTES]);
   });
 
   it("tells which files its models need", async () => {

@@ -57,8 +57,8 @@ class CheatingRunner implements ModelRunner {
     return this.honest.outputs;
   }
 
-  async run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
-    const outputs = await this.honest.run(inputs);
+  async run(inputs: ReadonlyMap<string, Tensor>, signal?: AbortSignal): Promise<Map<string, Tensor>> {
+    const outputs = await this.honest.run(inputs, signal);
     return ++this.#runs <= HONEST_RUNS && !isHonest ? outputs : change(outputs);
   }
 
@@ -90,9 +90,10 @@ const stop = new AbortController();
 process.once("SIGTERM", () => {
   stop.abort();
 });
-const startRunner = async (path: string, limits: RunnerLimits, sha256: string) =>
-  new CheatingRunner(await ChildRunner.start(path, limits, sha256));
-const runtime = new CheatingRuntime({ timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb });
+const startRunner = async (path: string, limits: RunnerLimits, sha256: string, signal: AbortSignal) =>
+  new CheatingRunner(await ChildRunner.start(path, limits, sha256, signal));
+const limits = { timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb };
+const startRuntime = (signal: AbortSignal) => new CheatingRuntime(limits, signal);
 const deployment = loadDeployment(settings.deployment);
 const log = createLog(settings.logLevel);
-await new Worker({ settings, deployment, wallet, log, startRunner, runtime }).run(stop.signal);
+await new Worker({ settings, deployment, wallet, log, startRunner, startRuntime }).run(stop.signal);

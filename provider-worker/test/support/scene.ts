@@ -48,6 +48,8 @@ export class Scene {
   readonly warnings: string[] = [];
   /** Jobs executed, in order. */
   readonly executed: string[] = [];
+  /** What each execution was given to know when to end. */
+  readonly signals: AbortSignal[] = [];
 
   /** The chain. */
   readonly status = new Map<string, JobStatus>();
@@ -102,7 +104,10 @@ export class Scene {
       journal: this.journal,
       submitter: { send: (call: Call) => this.#send(call) } as unknown as Submitter,
       executor: {
-        execute: (terms: JobTerms, _uri: string, place: Place) => this.#execute(terms, place),
+        execute: (terms: JobTerms, _uri: string, place: Place, signal: AbortSignal) => {
+          this.signals.push(signal);
+          return this.#execute(terms, place);
+        },
         output: async () => ({ tensors: await this.delivered() }),
       } as unknown as Executor,
       tracer: {

@@ -1,0 +1,30 @@
+import { readFile } from "node:fs/promises";
+import { argv } from "node:process";
+
+import { initHash, readModel } from "@assay/sdk";
+
+import { requireSelfContained } from "../inference/selfContained.js";
+import type { GraphAnswer } from "./readGraph.js";
+import { localRuntime } from "./localRuntime.js";
+
+// A process of its own: a model can be made so that its graph takes hours, crashes onnxruntime or takes all memory.
+
+const [, , path = "", sums = "Canonical"] = argv;
+
+async function answer(): Promise<GraphAnswer> {
+  try {
+    const bytes = new Uint8Array(await readFile(path));
+    requireSelfContained(bytes);
+    await initHash();
+    const { file, ...model } = await readModel(bytes, localRuntime, sums === "Tolerance" ? sums : "Canonical");
+    return { model };
+  } catch (error) {
+    return { refusal: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+// The terminal and service managers signal the whole group: when to stop is the parent's decision.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
+// A child never outlives its parent.
+process.on("disconnect", () => process.exit(0));
+process.send?.(await answer());
