@@ -8,7 +8,6 @@ import type { ModelRunner } from "../inference/runner.js";
 import type { Metrics } from "../metrics.js";
 import type { ModelCache } from "../models/modelCache.js";
 import type { Place } from "./taskPool.js";
-import { STAYS } from "./taskPool.js";
 
 /** Executes jobs: the same steps for who serves, audits or judges. */
 export class Executor {
@@ -22,8 +21,8 @@ export class Executor {
   ) {}
 
   /** Makes a model ready to run, or says why this machine must not run it. */
-  async prepare(modelId: bigint, signal: AbortSignal): Promise<void> {
-    await this.#fetchModel(modelId, STAYS, signal);
+  async prepare(modelId: bigint, place: Place, signal: AbortSignal): Promise<void> {
+    await this.#fetchModel(modelId, place, signal);
     await this.models.use(modelId, () => Promise.resolve(), signal);
   }
 

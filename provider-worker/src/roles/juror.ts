@@ -22,6 +22,10 @@ export class Juror implements Role {
   readonly #tasks: TaskPool;
   readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
+  /** Apart from the duties: a model that is slow to load keeps no vote waiting. */
+  readonly #enrolments: TaskPool;
+  /** Whether this machine can run a model, once that was tried. */
+  readonly #canRun = new Map<bigint, boolean>();
   /** Models in whose pool it was seen, and whether it was there at the last look. */
   readonly #isIn = new Map<bigint, boolean>();
   /** Why the pool of a model did not take it at the last look. */
@@ -31,16 +35,20 @@ export class Juror implements Role {
     private readonly context: RoleContext,
     private readonly models: readonly bigint[],
   ) {
-    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
+    const onError = (key: string, error: unknown) => {
       context.log.warn({ key, err: error }, "jury duty not done yet");
-    });
+    };
+    this.#tasks = new TaskPool(4, context.signal, onError);
+    this.#enrolments = new TaskPool(2, context.signal, onError);
     this.#deadlines = new Deadlines(context.signal);
   }
 
   tick(now: number): Promise<void> {
     this.#deadlines.tick(now);
     const { journal } = this.context;
-    for (const modelId of this.models) this.#tasks.start(`enrol ${modelId}`, () => this.#enrol(modelId));
+    for (const modelId of this.models) {
+      this.#enrolments.start(`enrol ${modelId}`, (place) => this.#enrol(modelId, place));
+    }
     for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn"])) {
       this.#tasks.start(`draw ${event.key}`, () => this.#draw(event));
     }
@@ -57,8 +65,9 @@ export class Juror implements Role {
    * Enrols once, and again after others with more stake displaced it. Who left or was put out for silence in this run
    * stays out: each return is another deposit to lose.
    */
-  async #enrol(modelId: bigint): Promise<void> {
+  async #enrol(modelId: bigint, place: Place): Promise<void> {
     const { contracts, provider, log } = this.context;
+    if (!(await this.#prepare(modelId, place))) return;
     const pool = await contracts.jury.poolOf(modelId);
     const wasIn = this.#isIn.get(modelId);
     if (pool.some((member) => sameAddress(member, provider))) {
@@ -93,6 +102,23 @@ export class Juror implements Role {
       this.#refusals.set(modelId, refusal.error);
       return false;
     }
+  }
+
+  /** Makes a model ready before its pool is joined: a juror that cannot run it is drawn for nothing. */
+  async #prepare(modelId: bigint, place: Place): Promise<boolean> {
+    const { executor, signal, log } = this.context;
+    const known = this.#canRun.get(modelId);
+    if (known !== undefined) return known;
+    let canRun = true;
+    try {
+      await executor.prepare(modelId, place, signal);
+    } catch (error) {
+      if (signal.aborted || !isHopeless(error)) throw error;
+      log.error({ model: String(modelId), err: error }, "model cannot be judged: not enrolling, leave its pool");
+      canRun = false;
+    }
+    this.#canRun.set(modelId, canRun);
+    return canRun;
   }
 
   /** Whoever is first draws; the others' transactions are refused before they are sent. */

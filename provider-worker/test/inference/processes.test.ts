@@ -80,6 +80,33 @@ describe("An inference process", options, () => {
     assert.equal((await runner.run(new Map([["x", x]]))).size, 2);
   });
 
+  it("is killed where the signal of its run aborts, also before its turn, and started again", async (test) => {
+    const [x] = samples("digits").x;
+    assert.ok(x);
+    const { runner, pid } = await start(test);
+    const inputs = new Map([["x", x]]);
+    const stop = new AbortController();
+    const runs = [runner.run(inputs, stop.signal), runner.run(inputs, stop.signal), runner.run(inputs)];
+    await Promise.resolve();
+    stop.abort(new Error("the worker stops"));
+    for (const aborted of runs.slice(0, 2)) await assert.rejects(aborted, /the worker stops/);
+    assert.equal((await runs[2])?.size, 2);
+    await gone(pid);
+  });
+
+  it("does not stay behind where the signal aborts before its model is loaded", async () => {
+    const stop = new AbortController();
+    const before = children();
+    const starting = ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), LIMITS, undefined, stop.signal);
+    stop.abort(new Error("the worker stops"));
+    await assert.rejects(starting, /the worker stops/);
+    await eventually("no child is left", () => children().every((pid) => before.includes(pid)));
+    await assert.rejects(
+      ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), LIMITS, undefined, stop.signal),
+      /the worker stops/,
+    );
+  });
+
   it("is started again after somebody killed it", async (test) => {
     const [x] = samples("digits").x;
     assert.ok(x);

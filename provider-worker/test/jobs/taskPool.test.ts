@@ -149,6 +149,27 @@ describe("The task pool", () => {
       for (const each of slow) each.open();
     });
 
+    it("has its places right where a task gives up waiting", async () => {
+      const events: string[] = [];
+      const far = gate<void>();
+      for (const key of ["a", "b"]) {
+        pool.start(key, (place) => {
+          void place.leaveFor("client", () => far.promise);
+          return Promise.reject(new Error("too late"));
+        });
+      }
+      await calm();
+      assert.equal(pool.size, 0);
+      const tasks = ["c", "d", "e"].map((key) => task(key, events));
+      for (const each of tasks) each.start();
+      assert.deepEqual(events, ["c", "d"]);
+      far.open();
+      await calm();
+      tasks[0]?.open();
+      await calm();
+      assert.deepEqual(events, ["c", "d", "e"]);
+    });
+
     it("reports what came of it, and takes the key again", async () => {
       waits("a", "client", []).fail(new Error("too slow"));
       await calm();

@@ -200,6 +200,20 @@ describe("Auditing", () => {
     assert.deepEqual(scene.executed, ["1", "1"]);
   });
 
+  it("ends with the window, however long the model takes, and takes up the next job", async () => {
+    scene.execute = (job) => (Number(job) <= 4 ? new Promise(() => undefined) : RIGHT);
+    for (let job = 1; job <= 4; job++) delivered(job, WRONG);
+    await tick(NOW + 100);
+    assert.ok(scene.signals.every(({ aborted }) => !aborted));
+    scene.requested(5, { provider: STRANGER });
+    scene.submitted(5, WRONG, { provider: STRANGER, until: NOW + 500 });
+    await tick(NOW + 101);
+    assert.ok(scene.signals.slice(0, 4).every(({ aborted }) => aborted));
+    assert.deepEqual(scene.executed, ["1", "2", "3", "4", "5"]);
+    assert.match(scene.warnings.join(""), /its last second was .*cannot audit/);
+    assert.equal(scene.sent.length, 1);
+  });
+
   it("does not take its own shutdown for a job that cannot be executed", async () => {
     delivered(1, WRONG);
     const output = gate<string>();

@@ -135,6 +135,50 @@ describe("A juror", () => {
     });
   });
 
+  describe("before it enrols", () => {
+    beforeEach(() => {
+      juror = new Juror(scene.context, [1n]);
+    });
+
+    it("makes the model ready, once", async () => {
+      const ready = gate<void>();
+      scene.prepare = () => ready.promise;
+      await tick();
+      assert.deepEqual([scene.prepared, scene.sent], [["1"], []]);
+      ready.open();
+      await calm();
+      assert.deepEqual(purposes(), ["enrol 1"]);
+      await tick();
+      assert.deepEqual(scene.prepared, ["1"]);
+    });
+
+    it("finds out that it cannot run the model: it says so once, and does not enrol", async () => {
+      scene.prepare = () => Promise.reject(new InferenceError("timeout", "loading model 1 took too long"));
+      await tick();
+      await tick();
+      assert.deepEqual([scene.prepared, scene.sent], [["1"], []]);
+      assert.equal(scene.warnings.length, 1);
+      assert.match(scene.warnings.join(""), /took too long.*not enrolling/);
+    });
+
+    it("tries again where the model cannot be fetched yet", async () => {
+      scene.prepare = () => Promise.reject(new WorkerError("cannot fetch", true));
+      await tick();
+      scene.prepare = () => Promise.resolve();
+      await tick();
+      assert.deepEqual(purposes(), ["enrol 1"]);
+    });
+
+    it("votes in the cases it is drawn for, however many models are slow to load", async () => {
+      scene.prepare = () => new Promise(() => undefined);
+      juror = new Juror(scene.context, [1n, 2n, 3n, 4n, 5n, 6n]);
+      scene.requested(1, { provider: STRANGER });
+      drawn(3);
+      await tick();
+      assert.deepEqual(purposes(), ["commit 3"]);
+    });
+  });
+
   describe("draws", () => {
     beforeEach(() => {
       opened(3);
@@ -260,6 +304,17 @@ describe("A juror", () => {
       committed(3, PHASE.reveal);
       await tick();
       assert.equal(scene.calls("revealVote")[0]?.args[2], ZeroHash);
+    });
+
+    it("by abstaining a minute before the period ends, however long the model takes", async () => {
+      scene.execute = () => new Promise(() => undefined);
+      await tick();
+      await tick(scene.commitEnd - 61);
+      assert.deepEqual([scene.sent, scene.signals[0]?.aborted], [[], false]);
+      await tick(scene.commitEnd - 60);
+      assert.equal(scene.signals[0]?.aborted, true);
+      assert.equal(scene.calls("commitVote")[0]?.args[2], ABSTENTION);
+      assert.match(scene.warnings.join(""), /its last second was .*abstaining/);
     });
 
     it("in time once the job becomes possible", async () => {

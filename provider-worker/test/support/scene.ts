@@ -70,6 +70,11 @@ export class Scene {
   earnedStake: bigint | undefined;
   sweepAllowed = false;
   juryPaid = false;
+  /** Offers of the provider for whatever model. */
+  offers = 1n;
+  /** Models made ready, and what comes of it. */
+  readonly prepared: string[] = [];
+  prepare: () => Promise<void> = () => Promise.resolve();
   /** Demands before the proof court, by case and part: `3 5 0 1`. */
   readonly demands = new Map<string, { deadline: bigint; answered: boolean }>();
   /** Where audits stand, by job. */
@@ -109,6 +114,10 @@ export class Scene {
           return this.#execute(terms, place);
         },
         output: async () => ({ tensors: await this.delivered() }),
+        prepare: (modelId: bigint) => {
+          this.prepared.push(String(modelId));
+          return this.prepare();
+        },
       } as unknown as Executor,
       tracer: {
         fetch: () => Promise.resolve(),
@@ -254,7 +263,7 @@ export class Scene {
         finaliseDue: { staticCall: () => answer(this.finalisable) },
       },
       models: { factsOf: () => answer({ profile: this.profile }) },
-      providers: { payoutOf: () => answer(PROVIDER) },
+      providers: { payoutOf: () => answer(PROVIDER), offerCountOf: () => answer(this.offers) },
       escrow: {
         ...basics(escrow),
         balanceOf: (token: string, account: string) => answer(this.balances.get(`${token} ${account}`) ?? 0n),
