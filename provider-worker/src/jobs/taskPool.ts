@@ -70,8 +70,11 @@ export class TaskPool {
   }
 
   async #leaveFor<T>(key: string, seat: Seat, group: string, act: () => Promise<T>): Promise<T> {
-    seat.taken = false;
-    this.#leave();
+    // A task that gave up waiting may still go on for a moment, without a place to leave.
+    if (seat.taken && !seat.ended) {
+      seat.taken = false;
+      this.#leave();
+    }
     try {
       return await this.#away.take(group, act);
     } finally {

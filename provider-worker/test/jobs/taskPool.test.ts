@@ -170,6 +170,22 @@ describe("The task pool", () => {
       assert.deepEqual(events, ["c", "d", "e"]);
     });
 
+    it("has its places right where a task gave up and still goes on", async () => {
+      const events: string[] = [];
+      const far = gate<void>();
+      for (const key of ["a", "b"]) {
+        pool.start(key, (place) => {
+          void far.promise.then(() => place.leaveFor("client", () => Promise.resolve()));
+          return Promise.reject(new Error("too late"));
+        });
+      }
+      await calm();
+      far.open();
+      await calm();
+      for (const key of ["c", "d", "e"]) task(key, events).start();
+      assert.deepEqual(events, ["c", "d"]);
+    });
+
     it("reports what came of it, and takes the key again", async () => {
       waits("a", "client", []).fail(new Error("too slow"));
       await calm();
