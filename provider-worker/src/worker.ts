@@ -123,7 +123,14 @@ export class Worker {
     });
     if (settings.metrics.port !== 0) this.#metricsServer = new MetricsServer(this.#metrics.registry, settings.metrics);
     this.#reader = new LogReader(this.#provider, this.#journal, {
-      addresses: [deployment.market, deployment.disputes, deployment.jury, deployment.court, deployment.audits],
+      addresses: [
+        deployment.providers,
+        deployment.market,
+        deployment.disputes,
+        deployment.jury,
+        deployment.court,
+        deployment.audits,
+      ],
       startBlock: Math.max(settings.startBlock, deployment.block ?? 0),
       confirmations: settings.confirmations,
       chunkBlocks: settings.chunkBlocks,

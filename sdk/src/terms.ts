@@ -8,6 +8,7 @@ import {
   InferenceMarket__factory,
   JuryArbiter__factory,
   ProofCourt__factory,
+  ProviderRegistry__factory,
 } from "./typechain/index.js";
 
 /** The terms of a job as the market fixed them; see `contracts/types/JobTypes.sol`. Times in seconds since 1970. */
@@ -121,6 +122,7 @@ export const INTERFACES = {
   jury: JuryArbiter__factory.createInterface(),
   court: ProofCourt__factory.createInterface(),
   audits: AuditOffice__factory.createInterface(),
+  providers: ProviderRegistry__factory.createInterface(),
 } as const;
 
 /** Terms out of plain JSON, amounts and ids as decimal strings. */

@@ -5,6 +5,7 @@ import type { ChainEvent } from "../jobs/journal.js";
 
 /** The argument that says what an event is about, by event. Others are not stored. */
 const KEYS: Readonly<Record<string, string>> = {
+  OfferSet: "modelId",
   JobRequested: "jobId",
   ResultSubmitted: "jobId",
   JobPaid: "jobId",
@@ -33,7 +34,10 @@ const KEYS: Readonly<Record<string, string>> = {
 /** Stands for text that is none: no address that anything can be fetched from. */
 const NOT_TEXT = "\uFFFD";
 
-/** Decodes a log of market, disputes, jury, proof court or audit office; undefined for events the worker does not follow. */
+/**
+ * Decodes a log of registry of providers, market, disputes, jury, proof court or audit office; undefined for events that the
+ * worker does not follow.
+ */
 export function decodeEvent(log: Log): ChainEvent | undefined {
   for (const contract of Object.values(INTERFACES)) {
     const parsed = contract.parseLog(log);

@@ -1,7 +1,7 @@
 import type { JobTerms } from "@assay/sdk";
 import { jobIdText, JobStatus } from "@assay/sdk";
 
-import { isDeclinable } from "../errors.js";
+import { isDeclinable, isHopeless } from "../errors.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
@@ -11,6 +11,9 @@ import { dueSettlements, isOurs, requestOf } from "./role.js";
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
 
+/** How the names of notes about offers begin. */
+const OFFER = "offer ";
+
 /**
  * Delivers the jobs of its provider. A job that cannot be done is declined, which frees its stake; one without stake is
  * left to expire, which costs the provider nothing.
@@ -19,6 +22,10 @@ export class Serve implements Role {
   readonly name = "serve";
   readonly #tasks: TaskPool;
   readonly #deadlines: Deadlines;
+  /** Apart from the jobs, one model after another, except for what they download. */
+  readonly #preparations: TaskPool;
+  /** The offer by which a model was made ready in this run, by the model's id. */
+  readonly #prepared = new Map<string, string>();
 
   constructor(
     private readonly context: RoleContext,
@@ -28,6 +35,9 @@ export class Serve implements Role {
       context.log.warn({ job, err: error }, "job not delivered yet");
     });
     this.#deadlines = new Deadlines(context.signal);
+    this.#preparations = new TaskPool(1, context.signal, (model, error) => {
+      context.log.warn({ model, err: error }, "model not ready yet");
+    });
   }
 
   tick(now: number): Promise<void> {
@@ -38,7 +48,33 @@ export class Serve implements Role {
       const done = terms.executionDeadline < now || this.context.journal.note(noteOf(terms)) !== undefined;
       if (!done) this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
     }
+    for (const [model, offer] of this.#offers()) {
+      if (this.#prepared.get(model) === offer) continue;
+      this.#preparations.start(model, (place) => this.#prepare(model, offer, place));
+    }
     return Promise.resolve();
+  }
+
+  /** The last offer that the provider set for each model, by the model's id. */
+  #offers(): Map<string, string> {
+    const { journal } = this.context;
+    journal.takeNew("serve", "OfferSet", (event) => {
+      if (isOurs(this.context, event)) journal.setNote(OFFER + event.key, `${event.blockHash} ${event.logIndex}`);
+    });
+    return journal.notes(OFFER);
+  }
+
+  /** Before the first job does: what must not be served is known while the offer can still be taken back. */
+  async #prepare(model: string, offer: string, place: Place): Promise<void> {
+    const { contracts, executor, provider, signal, log } = this.context;
+    try {
+      const offers = await contracts.providers.offerCountOf(provider, model);
+      if (offers > 0n) await executor.prepare(BigInt(model), place, signal);
+    } catch (error) {
+      if (signal.aborted || !isHopeless(error)) throw error;
+      log.error({ model, err: error }, "model cannot be served: remove the offer");
+    }
+    this.#prepared.set(model, offer);
   }
 
   async #deliver(job: string, now: number, place: Place): Promise<void> {

@@ -5,7 +5,7 @@ import { JobStatus, TensorError } from "@assay/sdk";
 
 import { ContentError, InferenceError, JournalError, WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
-import { calm, gate, hash, NOW, Scene, STRANGER } from "../support/scene.js";
+import { calm, gate, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
 describe("Serving", () => {
   let scene: Scene;
@@ -155,6 +155,21 @@ describe("Serving", () => {
     assert.deepEqual(scene.executed, ["4"]);
   });
 
+  it("gives a job up at its deadline, however long the model takes", async () => {
+    scene.execute = (job) => (job === "9" ? hash(9) : new Promise(() => undefined));
+    for (const job of [7, 8]) scene.requested(job);
+    scene.requested(9, { executionDeadline: BigInt(NOW + 600) });
+    await tick(NOW + 500);
+    assert.deepEqual([scene.executed, scene.signals[0]?.aborted], [["7", "8"], false]);
+    for (const job of ["7", "8"]) scene.status.set(job, JobStatus.Expired);
+    await tick(NOW + 501);
+    assert.equal(scene.signals[0]?.aborted, true);
+    assert.deepEqual(
+      scene.sent.map(({ purpose }) => purpose),
+      [`submit ${scene.id(9)}`],
+    );
+  });
+
   it("still delivers in the last second", async () => {
     scene.requested(7, { executionDeadline: BigInt(NOW) });
     await tick();
@@ -247,5 +262,63 @@ describe("Serving", () => {
     output.fail(new InferenceError("crash", "the inference child ended with SIGKILL"));
     await calm();
     assert.deepEqual(scene.sent, []);
+  });
+
+  describe("before the first job", () => {
+    const offered = (modelId: number, provider = PROVIDER) => {
+      scene.happened("OfferSet", modelId, { provider, modelId: String(modelId) });
+    };
+
+    it("makes the models it offers ready, each once, and again after a restart", async () => {
+      offered(1);
+      offered(2, STRANGER);
+      offered(3);
+      await tick();
+      await tick();
+      assert.deepEqual(scene.prepared, ["1", "3"]);
+      serve = new Serve(scene.context, 2);
+      await tick();
+      assert.deepEqual(scene.prepared, ["1", "3", "1", "3"]);
+    });
+
+    it("looks again where its offer is set anew", async () => {
+      offered(1);
+      await tick();
+      offered(1);
+      await tick();
+      assert.deepEqual(scene.prepared, ["1", "1"]);
+    });
+
+    it("leaves a model alone whose offer was taken back", async () => {
+      scene.offers = 0n;
+      offered(1);
+      await tick();
+      assert.deepEqual(scene.prepared, []);
+    });
+
+    it("says once that a model must not be served", async () => {
+      scene.prepare = () => Promise.reject(new WorkerError("model 1 is registered with another graph"));
+      offered(1);
+      await tick();
+      await tick();
+      assert.deepEqual(scene.prepared, ["1"]);
+      assert.match(scene.warnings.join(""), /registered with another graph.*remove the offer/);
+    });
+
+    it("tries again where the file cannot be fetched yet", async () => {
+      scene.prepare = () => Promise.reject(new WorkerError("cannot fetch", true));
+      offered(1);
+      await tick();
+      await tick();
+      assert.deepEqual(scene.prepared, ["1", "1"]);
+    });
+
+    it("delivers jobs of other models while one is slow to load", async () => {
+      scene.prepare = () => new Promise(() => undefined);
+      for (const model of [1, 2, 3]) offered(model);
+      scene.requested(7);
+      await tick();
+      assert.equal(scene.calls("submit").length, 1);
+    });
   });
 });
