@@ -173,7 +173,8 @@ export class Journal {
   #forget(job: string): void {
     const cases = this.#db.all("SELECT key FROM events WHERE name = 'CaseOpened' AND job = ?", job);
     for (const key of [...cases.map((row) => String(row.key)), job]) {
-      this.#db.run("DELETE FROM events WHERE key = ?", key);
+      // Models and cases are numbered alike.
+      this.#db.run("DELETE FROM events WHERE key = ? AND name <> 'OfferSet'", key);
       this.#db.run("DELETE FROM notes WHERE about = ?", key);
     }
     this.#db.run("DELETE FROM results WHERE job IN (?, ?)", job, traceOf(job));

@@ -134,6 +134,14 @@ describe("The journal forgets", () => {
     });
   });
 
+  it("no offer of a model that has the number of a case", () => {
+    scan(3, ...life("7"), event(1, "OfferSet", "5"), event(2, "CaseOpened", "5", { jobId: "7" }));
+    scan(4, event(4, "CaseResolved", "5"));
+    scan(DEEP);
+    assert.equal(journal.prune(LATE), 1);
+    assert.equal(journal.events("OfferSet", "5").length, 1);
+  });
+
   it("no vote, and no note that is about nothing", () => {
     scan(3, ...life("7"));
     journal.bindVote("case 5, round 0, job 7", { output: "0xaa", salt: "0x5a" });
