@@ -18,6 +18,7 @@ import { Tracer } from "./court/courtRuns.js";
 import { readGraph } from "./court/readGraph.js";
 import type { StartRuntime } from "./court/runtime.js";
 import { ChildRuntime } from "./court/runtime.js";
+import { unlessAborted } from "./deadline.js";
 import { JournalError, WorkerError } from "./errors.js";
 import type { RunnerLimits } from "./inference/runner.js";
 import { Executor } from "./jobs/executor.js";
@@ -144,7 +145,7 @@ export class Worker {
   async run(signal: AbortSignal, onReady?: (contentPort: number) => void): Promise<void> {
     const { settings, log } = this.#parts;
     try {
-      await this.#requireChain();
+      await unlessAborted(signal, this.#requireChain());
       await this.#store.sweep();
       const port = await this.#server.start();
       await this.#metricsServer?.start();
@@ -154,12 +155,14 @@ export class Worker {
       log.info({ roles: roles.map(({ name }) => name), contentPort: port }, "started");
       onReady?.(port);
       while (!signal.aborted) {
-        await this.#step(roles).catch((error: unknown) => {
+        await unlessAborted(signal, this.#step(roles)).catch((error: unknown) => {
           if (error instanceof JournalError) throw error;
-          log.warn({ err: error }, "step failed: trying again");
+          if (!signal.aborted) log.warn({ err: error }, "step failed: trying again");
         });
         await sleep(settings.pollMs, undefined, { signal }).catch(() => undefined);
       }
+    } catch (error) {
+      if (!signal.aborted || error instanceof JournalError) throw error;
     } finally {
       await this.#stop();
     }

@@ -70,6 +70,12 @@ describe("Events of the chain", () => {
     assert.equal(event?.args.challengeableUntil, "100");
   });
 
+  it("of offers go by the model", () => {
+    const offer = [address(1), 7n, address(2), 10n, 5n, 60];
+    const event = decodeEvent(logOf(INTERFACES.providers, "OfferSet", offer));
+    assert.deepEqual([event?.name, event?.key, event?.args.provider], ["OfferSet", "7", address(1)]);
+  });
+
   it("of the proof court go by the case, with parts and facts as plain values", () => {
     const facts = {
       ...{ jobId: 7n, modelId: 2n, provider: address(1), client: address(2), challenger: address(3) },

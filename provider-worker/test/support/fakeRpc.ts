@@ -11,6 +11,8 @@ import { inTime } from "./eventually.js";
 export class FakeRpc {
   answers: Record<string, unknown> = {};
   calls: Record<string, unknown[]> = {};
+  /** Methods that get no answer at all. */
+  silent = new Set<string>();
   url = "";
   /** What each method was last asked with. */
   readonly lastParams = new Map<string, unknown[]>();
@@ -24,6 +26,7 @@ export class FakeRpc {
       this.#asked.set(method, (this.#asked.get(method) ?? 0) + 1);
       this.lastParams.set(method, params);
       for (const look of this.#watchers) look();
+      if (this.silent.has(method)) return;
       const result =
         method === "eth_call" ? this.#call(params[0] as { to: string; data: string }) : this.answers[method];
       const error = { code: -32601, message: `no answer to ${method}` };

@@ -5,21 +5,26 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
-import type { Addresses, Deployment } from "@assay/sdk";
+import type { Addresses } from "@assay/sdk";
 import { CONTRACT_NAMES } from "@assay/sdk";
 import { encryptKeystoreJson, Wallet } from "ethers";
 import pino from "pino";
 
 import { freePort } from "../../../scripts/demo/workers.js";
+import { sha256 } from "../../src/content/store.js";
 import { JournalError } from "../../src/errors.js";
 import { Journal } from "../../src/jobs/journal.js";
+import { writeGolden } from "../../src/models/golden.js";
+import type { StartRunner } from "../../src/models/modelCache.js";
 import { settingsSchema } from "../../src/settings.js";
+import type { WorkerParts } from "../../src/worker.js";
 import { Worker } from "../../src/worker.js";
 import { inTime } from "../support/eventually.js";
 import { blockOf, FakeRpc } from "../support/fakeRpc.js";
-import { address, NOW } from "../support/scene.js";
+import { floats } from "../support/fakeRunner.js";
+import { address, gate, hash, NOW } from "../support/scene.js";
 
 const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Addresses;
 const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
@@ -27,6 +32,7 @@ const KEY = `0x${"4b".repeat(32)}`;
 const PASSWORD = "correct horse battery staple";
 const API_KEY = "k3yk3yk3yk3yk3yk3yk3y";
 const HEAD = 9;
+const VECTOR = { inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) };
 
 describe("The worker", () => {
   let folder: string;
@@ -48,6 +54,7 @@ describe("The worker", () => {
       eth_getBlockByNumber: blockOf(HEAD, NOW),
       eth_getLogs: [],
     };
+    rpc.silent.clear();
     rpc.calls = { "jury.poolOf": [[address(0xa11ce)]] };
   });
   afterEach(() => {
@@ -69,14 +76,15 @@ describe("The worker", () => {
   });
 
   /** Runs a worker until it has made its first steps, and gives its log once it has stopped. */
-  async function live(act: (contentPort: number) => Promise<void>, deployment: Deployment = DEPLOYMENT) {
+  async function live(act: (contentPort: number) => Promise<void>, more: Partial<WorkerParts> = {}): Promise<string> {
     let log = "";
     const stop = new AbortController();
     const worker = new Worker({
       settings: settingsSchema.parse(values()),
-      deployment,
+      deployment: DEPLOYMENT,
       wallet: new Wallet(KEY),
       log: pino({ level: "info" }, { write: (line: string) => (log += line) }),
+      ...more,
     });
     let ready: (port: number) => void = () => undefined;
     const started = new Promise<number>((resolve) => (ready = resolve));
@@ -92,7 +100,7 @@ describe("The worker", () => {
   }
 
   it("begins to read at the deployment's block", async () => {
-    await live(() => rpc.until("eth_getBalance", 2), { ...DEPLOYMENT, block: 7 });
+    await live(() => rpc.until("eth_getBalance", 2), { deployment: { ...DEPLOYMENT, block: 7 } });
     assert.deepEqual(
       rpc.lastParams.get("eth_getLogs")?.map((filter) => (filter as { fromBlock: string }).fromBlock),
       ["0x7"],
@@ -205,6 +213,40 @@ describe("The worker", () => {
     });
     await assert.rejects(failed, (error) => error === failure);
     assert.equal(broken, 1);
+  });
+
+  it("stops at once while a model is loaded, and the load ends", async () => {
+    const [model, golden] = [new TextEncoder().encode("a model"), writeGolden([VECTOR])];
+    writeFileSync(path.join(folder, "model.onnx"), model);
+    writeFileSync(path.join(folder, "golden.safetensors"), golden);
+    const spec = {
+      ...{ fileHash: sha256(model), goldenHash: sha256(golden), graphCommitment: hash(0), profile: 4, workUnits: 1n },
+      ...{ royaltyBps: 0, parentId: 0n, inputSignature: "", outputSignature: "", licence: "" },
+      modelUri: pathToFileURL(path.join(folder, "model.onnx")).href,
+      goldenUri: pathToFileURL(path.join(folder, "golden.safetensors")).href,
+    };
+    rpc.calls["models.specOf"] = [spec];
+    const begun = gate<AbortSignal>();
+    const startRunner: StartRunner = (_file, _limits, _hash, signal) => {
+      begun.open(signal);
+      return new Promise(() => undefined);
+    };
+    // So long would it wait for what does not end.
+    const settings = settingsSchema.parse({ ...values(), fetch: { fileRoots: [folder] }, shutdownMs: 600_000 });
+    const ended = live(async () => void (await begun.promise), { startRunner, settings });
+    assert.match(await inTime("the worker stops", ended), /"msg":"stopped"/);
+    assert.equal((await begun.promise).aborted, true);
+  });
+
+  it("stops at once while its node does not answer", async () => {
+    let stopped = 0;
+    await live(async () => {
+      rpc.silent.add("eth_getBlockByNumber");
+      await rpc.until("eth_getBlockByNumber", 1);
+      stopped = performance.now();
+    });
+    // An RPC request alone would take longer.
+    assert.ok(performance.now() - stopped < 10_000);
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
