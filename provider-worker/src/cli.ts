@@ -102,6 +102,8 @@ program
       });
     }
     await new Worker({ settings, deployment, wallet, log: createLog(settings.logLevel, redact) }).run(stop.signal);
+    // An RPC request under way would keep the process for as long as the node likes.
+    process.exit(EXIT.ok);
   });
 
 program

@@ -269,8 +269,13 @@ describe("The worker", () => {
       child.stderr.on("data", (chunk: Buffer) => (printed += chunk.toString()));
       const closed = once(child, "close");
       await Promise.race([rpc.until("eth_getLogs", 3), closed]);
+      // An RPC request that gets no answer must not keep it.
+      rpc.silent.add("eth_getLogs");
+      await Promise.race([rpc.until("eth_getLogs", 1), closed]);
+      const told = performance.now();
       child.kill(signal);
       assert.deepEqual(await inTime("the program ends", closed), [0, null], printed);
+      assert.ok(performance.now() - told < 10_000);
       assert.match(printed, /step failed/);
       for (const secret of [PASSWORD, KEY.slice(2), API_KEY]) assert.ok(!printed.includes(secret), printed);
     });
