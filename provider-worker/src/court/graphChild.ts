@@ -16,8 +16,8 @@ async function answer(): Promise<GraphAnswer> {
     const bytes = new Uint8Array(await readFile(path));
     requireSelfContained(bytes);
     await initHash();
-    const { file, ...model } = await readModel(bytes, localRuntime, sums === "Tolerance" ? sums : "Canonical");
-    return { model };
+    const model = await readModel(bytes, localRuntime, sums === "Tolerance" ? sums : "Canonical");
+    return { model: { ...model, file: new Uint8Array(0) } };
   } catch (error) {
     return { refusal: error instanceof Error ? error.message : String(error) };
   }

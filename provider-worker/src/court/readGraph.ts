@@ -14,8 +14,8 @@ import type { RunnerLimits } from "../inference/runner.js";
 import { MEMORY_CHECK_MS } from "../inference/runner.js";
 import { inFolder } from "./runtime.js";
 
-/** What the child found: the file itself is here already. */
-export type GraphAnswer = { model: Omit<CourtModel, "file"> } | { refusal: string };
+/** What the child found, without the file, which is here already. */
+export type GraphAnswer = { model: CourtModel } | { refusal: string };
 
 const CHILD = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "./graphChild.ts" : "./graphChild.js", import.meta.url),

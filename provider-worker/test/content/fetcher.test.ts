@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 
 import { Fetcher } from "../../src/content/fetcher.js";
 import { isDeclinable, isHopeless } from "../../src/errors.js";
+import { gate } from "../support/scene.js";
 
 describe("What the fetcher refuses", () => {
   let folder: string;
@@ -83,5 +84,27 @@ describe("What the fetcher refuses", () => {
 
   it("for now: a connection nobody takes", async () => {
     assert.equal(await refusedForGood("http://127.0.0.1:1/"), false);
+  });
+});
+
+describe("A download", () => {
+  it("ends with the signal's reason, although its server never answers", async (test) => {
+    const asked = gate<undefined>();
+    const server = createServer(() => {
+      asked.open(undefined);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const fetcher = new Fetcher({ fileRoots: [], allowPrivate: true, timeoutMs: 60_000 });
+    test.after(async () => {
+      await fetcher.stop();
+      server.close();
+      server.closeAllConnections();
+    });
+    const stop = new AbortController();
+    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const download = fetcher.fetch(uri, 100, stop.signal);
+    await asked.promise;
+    stop.abort(new Error("the worker stops"));
+    await assert.rejects(download, { message: "the worker stops" });
   });
 });
