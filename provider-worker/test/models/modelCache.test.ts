@@ -264,7 +264,16 @@ describe("The model cache", () => {
 
   it("never stops a model that runs, and lets it go afterwards", async () => {
     const end = gate<undefined>();
-    const running = [1n, 2n, 3n].map((model) => cache.use(model, () => end.promise, NEVER));
+    const running: Promise<unknown>[] = [];
+    for (const model of [1n, 2n, 3n]) {
+      const begun = gate<undefined>();
+      const act = () => {
+        begun.open(undefined);
+        return end.promise;
+      };
+      running.push(cache.use(model, act, NEVER));
+      await begun.promise;
+    }
     await runnerOf(cache, 4n);
     assert.deepEqual(
       runners.map(({ stopped }) => stopped),
