@@ -61,7 +61,7 @@ interface Kept {
 export class ModelCache {
   /** By model id, the least recently used first. */
   readonly #kept = new Map<string, Kept>();
-  /** Downloads under way, by hash. */
+  /** Downloads under way, by what is fetched from where. */
   readonly #downloads = new Shared<Uint8Array>();
   /** Models that were refused, why, and until when that holds. */
   readonly #refused = new Map<string, { error: unknown; until: number }>();
@@ -238,7 +238,8 @@ export class ModelCache {
       await this.store.touch("files", hash);
       return kept;
     }
-    return this.#downloads.get(hash, signal, (stop) => this.#download(hash, uri, maxBytes, stop));
+    // Another model may name the same file where it never comes, or as golden vectors, which must be smaller.
+    return this.#downloads.get(`${hash} ${maxBytes} ${uri}`, signal, (stop) => this.#download(hash, uri, maxBytes, stop));
   }
 
   async #download(hash: string, uri: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {

@@ -36,6 +36,8 @@ describe("The model cache", () => {
   /** Models whose graph was computed, with their files. */
   let read: [bigint, Uint8Array][];
   let graph: (signal: AbortSignal) => Promise<CourtModel>;
+  /** How models differ from the first. */
+  let others: Map<bigint, { modelUri: string }>;
   /** URIs that never answer. */
   let hangs: Set<string>;
   /** Opens where something hangs. */
@@ -63,6 +65,7 @@ describe("The model cache", () => {
     profile = 4n;
     read = [];
     graph = () => Promise.resolve({} as CourtModel);
+    others = new Map();
     hangs = new Set();
     reached = gate();
     limits = [];
@@ -77,7 +80,7 @@ describe("The model cache", () => {
 
   function newCache(start: StartRunner = startRunner, options = OPTIONS): ModelCache {
     const spec = { profile, fileHash: sha256(MODEL), modelUri: "https://model", goldenHash: sha256(GOLDEN) };
-    const specOf = () => Promise.resolve({ ...spec, goldenUri: "https://golden" });
+    const specOf = (id: bigint) => Promise.resolve({ ...spec, goldenUri: "https://golden", ...others.get(id) });
     const contracts = { models: { specOf } } as unknown as AssayContracts;
     const fetch = (uri: string, limit: number, signal: AbortSignal) => {
       fetched.push(uri);
@@ -398,6 +401,18 @@ describe("The model cache", () => {
       hangs.clear();
       await cache.fetch(1n, NEVER);
       assert.deepEqual(fetched, ["https://model", "https://model", "https://golden"]);
+    });
+
+    it("keeps no other model waiting that has the same file elsewhere", async () => {
+      others.set(2n, { modelUri: "https://never" });
+      hangs.add("https://never");
+      const gone = new AbortController();
+      const stuck = assert.rejects(cache.fetch(2n, gone.signal), /the window is over/);
+      await reached.promise;
+      await cache.fetch(1n, NEVER);
+      assert.deepEqual(fetched, ["https://never", "https://model", "https://golden"]);
+      gone.abort(new Error("the window is over"));
+      await stuck;
     });
 
     it("fetches nothing of one that was refused", async () => {
