@@ -36,6 +36,7 @@ describe("The executor", () => {
   let executor: Executor;
   const terms = new Scene().terms(7, { inputCommitment: INPUT.root });
 
+  let onFetch: () => void;
   /** Who the place was left for. */
   let away: string[];
   const place: Place = {
@@ -54,9 +55,11 @@ describe("The executor", () => {
     answer = INPUT.bytes;
     elsewhere = new Map();
     modelIsHere = true;
+    onFetch = () => undefined;
     const fetcher = {
       fetch: (uri: string, limit: number) => {
         fetched.push([uri, limit]);
+        onFetch();
         const bytes = elsewhere.has(uri) ? elsewhere.get(uri) : answer;
         return bytes ? Promise.resolve(bytes) : Promise.reject(new ContentError(`${uri} is not there`));
       },
@@ -115,6 +118,29 @@ describe("The executor", () => {
     assert.deepEqual(
       fetched.map(([what]) => what),
       [`model ${terms.modelId}`, "https://input"],
+    );
+  });
+
+  it("leaves its place while a model that is made ready is fetched", async () => {
+    modelIsHere = false;
+    await executor.prepare(3n, place, NEVER);
+    assert.deepEqual(away, ["model 3"]);
+    assert.deepEqual(
+      fetched.map(([what]) => what),
+      ["model 3"],
+    );
+  });
+
+  it("asks nobody else for the input once its time is over", async () => {
+    const stop = new AbortController();
+    elsewhere.set("https://input", undefined);
+    onFetch = () => {
+      stop.abort(new Error("the window is over"));
+    };
+    await assert.rejects(executor.execute(terms, "https://input", place, stop.signal), /the window is over/);
+    assert.deepEqual(
+      fetched.map(([uri]) => uri),
+      ["https://input"],
     );
   });
 
