@@ -12,6 +12,7 @@ import { LogReader } from "./chain/logReader.js";
 import { Submitter } from "./chain/submitter.js";
 import { Fetcher } from "./content/fetcher.js";
 import { ContentServer } from "./content/server.js";
+import { SignedResults } from "./content/signedResults.js";
 import { ContentStore } from "./content/store.js";
 import { CourtModels } from "./court/courtModels.js";
 import { Tracer } from "./court/courtRuns.js";
@@ -115,12 +116,15 @@ export class Worker {
       this.#courtModels,
       parts.startRunner,
     );
+    const domain = { chainId: BigInt(settings.chainId), disputes: deployment.disputes };
+    const results = new SignedResults(this.#journal, parts.wallet, domain);
     this.#server = new ContentServer(this.#store, {
       ...settings.content,
       maxUploadBytes: settings.limits.inputBytes,
       onRefused: (status) => {
         this.#metrics.refusedUploads.inc({ status });
       },
+      resultOf: (job) => results.of(job),
     });
     if (settings.metrics.port !== 0) this.#metricsServer = new MetricsServer(this.#metrics.registry, settings.metrics);
     this.#reader = new LogReader(this.#provider, this.#journal, {

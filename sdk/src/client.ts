@@ -1,10 +1,12 @@
 import type { ContractTransactionResponse, Result, Signer } from "ethers";
+import { getAddress } from "ethers";
 
 import type { AssayContracts } from "./contracts.js";
 import { connect } from "./contracts.js";
 import type { Deployment } from "./deployment.js";
 import { AssayError, withDecodedRevert } from "./errors.js";
 import type { SignedResult } from "./result.js";
+import { signerOfResult } from "./result.js";
 import type { BlockRange } from "./logs.js";
 import { newestLog } from "./logs.js";
 import { commitBundle } from "./tensor/bundle.js";
@@ -12,7 +14,7 @@ import type { BundleFile } from "./tensor/bundleFile.js";
 import type { Tensor } from "./tensor/tensor.js";
 import type { JobTerms } from "./terms.js";
 import { jobIdText, JobStatus, requestedTerms, textOf, toTerms } from "./terms.js";
-import { downloadTensors, tensorsUri, uploadTensors } from "./transport.js";
+import { downloadResult, downloadTensors, tensorsUri, uploadTensors } from "./transport.js";
 
 /** Blocks at the head that are read again, in case a reorganisation exchanged them. */
 const REREAD_BLOCKS = 100;
@@ -109,6 +111,22 @@ export class AssayClient {
   /** Puts a job's input into the content store of the provider that will run it. */
   async upload(provider: string, input: BundleFile, signal?: AbortSignal): Promise<void> {
     await uploadTensors(await this.#endpointOf(provider), input, signal);
+  }
+
+  /**
+   * What the provider answers for with a signature, often before its delivery is on chain; undefined while it has none.
+   * If it delivers something else, `proveEquivocation` takes its stake.
+   */
+  async signedResult(terms: JobTerms, signal?: AbortSignal): Promise<SignedResult | undefined> {
+    const signed = await downloadResult(await this.#endpointOf(terms.provider), terms.id, signal);
+    if (!signed) return undefined;
+    const { disputes } = this.contracts;
+    const { chainId } = await disputes.eip712Domain();
+    const signer = signerOfResult({ chainId, disputes: await disputes.getAddress() }, signed);
+    if (signer !== getAddress(terms.operator) && signer !== getAddress(terms.provider)) {
+      throw new AssayError(`${signer} signed the result of job ${jobIdText(terms.id)}: only its provider may`);
+    }
+    return signed;
   }
 
   /** The delivered tensors, checked against what the provider committed to. */

@@ -1,6 +1,8 @@
 import type { Signer, TypedDataDomain } from "ethers";
 import { verifyTypedData } from "ethers";
 
+import { AssayError } from "./errors.js";
+
 /** EIP-712 type of a result that a provider answers for; see `IDisputeManager.resultDigest`. */
 const TYPES = {
   Result: [
@@ -35,7 +37,11 @@ export async function signResult(
 
 /** The address whose key signed a result. */
 export function signerOfResult(domain: ResultDomain, { jobId, outputCommitment, signature }: SignedResult): string {
-  return verifyTypedData(domainOf(domain), TYPES, { jobId, outputCommitment }, signature);
+  try {
+    return verifyTypedData(domainOf(domain), TYPES, { jobId, outputCommitment }, signature);
+  } catch (error) {
+    throw new AssayError(`${signature} is no signature: it answers for nothing`, { cause: error });
+  }
 }
 
 function domainOf({ chainId, disputes }: ResultDomain): TypedDataDomain {

@@ -1,9 +1,14 @@
+import { isHexString } from "ethers";
+
 import { AssayError } from "./errors.js";
+import type { SignedResult } from "./result.js";
+import { jobIdText } from "./terms.js";
 import type { BundleFile } from "./tensor/bundleFile.js";
 import { unpackBundle } from "./tensor/bundleFile.js";
 
 const TIMEOUT_MS = 30_000;
 const MAX_BYTES = 100_000_000;
+const MAX_RESULT_BYTES = 10_000;
 
 /** Where tensors with a commitment lie in a worker's content store. */
 export function tensorsUri(endpoint: string, commitment: string): string {
@@ -30,6 +35,33 @@ export async function downloadTensors(
   const bundle = unpackBundle(await read(response, uri, maxBytes), { maxBytes });
   if (bundle.root !== commitment) throw new AssayError(`${uri} holds ${bundle.root}, not ${commitment} as delivered`);
   return bundle;
+}
+
+/** What a provider signed for a job before or after it delivered; undefined if it has nothing. Not checked yet. */
+export async function downloadResult(
+  endpoint: string,
+  jobId: bigint,
+  signal?: AbortSignal,
+): Promise<SignedResult | undefined> {
+  const uri = `${endpoint.replace(/\/$/, "")}/results/${jobIdText(jobId)}`;
+  const response = await http(uri, { redirect: "error" }, signal);
+  if (response.status === 404) return undefined;
+  if (!response.ok) throw new AssayError(`${uri} answered ${response.status}`);
+  const text = new TextDecoder().decode(await read(response, uri, MAX_RESULT_BYTES));
+  const [outputCommitment, signature] = hexOf(text, ["outputCommitment", "signature"]);
+  if (!isHexString(outputCommitment, 32) || !isHexString(signature)) {
+    throw new AssayError(`${uri} holds no signed result: the provider answers for nothing`);
+  }
+  return { jobId, outputCommitment, signature };
+}
+
+function hexOf(text: string, names: readonly string[]): unknown[] {
+  try {
+    const parsed = JSON.parse(text) as Record<string, unknown> | null;
+    return names.map((name) => parsed?.[name]);
+  } catch {
+    return [];
+  }
 }
 
 async function read(response: Response, uri: string, maxBytes: number): Promise<Uint8Array> {

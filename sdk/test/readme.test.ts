@@ -56,8 +56,8 @@ async function run<T>(title: string, name: string): Promise<T> {
 }
 
 describe("The README's examples", () => {
-  it("are five", () => {
-    assert.equal(examples.size, 5);
+  it("are six", () => {
+    assert.equal(examples.size, 6);
   });
 
   for (const [title, code] of examples) {

@@ -1,6 +1,7 @@
-import { Ruling } from "@assay/sdk";
+import { Ruling, signResult } from "@assay/sdk";
 import type { JobTerms } from "@assay/sdk";
 import { expect } from "chai";
+import { id } from "ethers";
 
 import { PRICE, PROFILE, WINDOW } from "../../scripts/demo/market.js";
 import { labelOf, sameTensors } from "../../scripts/demo/models.js";
@@ -52,6 +53,7 @@ describe("The worker on a real node", function () {
     const { tensors } = await client.result(terms, delivery);
     expect(sameTensors(tensors, await model.run(3))).to.equal(true);
     expect(labelOf(tensors)).to.equal(model.samples[3]?.label);
+    expect(await client.signedResult(terms)).to.include({ outputCommitment: delivery.outputCommitment });
 
     await anvil.passTime(WINDOW + 1n);
     await settled(scene, terms);
@@ -92,6 +94,27 @@ describe("The worker on a real node", function () {
     expect(ruling).to.equal(Ruling.Upheld);
     expect(await balanceOf(scene, market.client.address)).to.equal(before.client);
     expect(await staking.bondedOf(cheat)).to.equal(before.stake - terms.stake);
+  });
+
+  it("answers for each result with a signature, which convicts a provider whose key signed another", async () => {
+    const { client, market } = scene;
+    const { disputes, staking } = market.contracts;
+    const provider = scene.provider("worker-2");
+    const stake = await staking.slashableOf(provider);
+    const terms = await buy("worker-2", 8);
+    const { outputCommitment } = await client.waitForDelivery(terms);
+    const answered = await client.signedResult(terms);
+    if (!answered) throw new Error("no result is signed");
+    // What was delivered, signed, convicts nobody.
+    const same = await client.proveEquivocation(terms, outputCommitment, answered).catch((error: unknown) => error);
+    expect(String(same)).to.contain("DisputeManager_SameResult");
+    const domain = { chainId: market.chainId, disputes: await disputes.getAddress() };
+    const other = { jobId: terms.id, outputCommitment: id("another result") };
+    const signed = await signResult(scene.worker("worker-2").operator, domain, other);
+    const caseId = await client.proveEquivocation(terms, outputCommitment, signed);
+    expect((await disputes.caseOf(caseId)).ruling).to.equal(Ruling.Upheld);
+    expect(await client.outcomeOf(terms.id)).to.equal("refunded");
+    expect(await staking.slashableOf(provider)).to.equal(stake - terms.stake);
   });
 
   it("has a right result confirmed: the challenger loses the bond and the provider is paid", async () => {

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { pipeline } from "node:stream/promises";
 
+import type { SignedResult } from "@assay/sdk";
 import { TensorError } from "@assay/sdk";
 
 import { close, listen } from "../listen.js";
@@ -20,6 +21,8 @@ export interface ContentServerOptions {
   maxUploadBytes: number;
   /** Told the HTTP status of every upload that is refused. */
   onRefused?: (status: number) => void;
+  /** What the provider answers for in a job, by the job's id as 0x and 64 digits; undefined if nothing yet. */
+  resultOf?: (job: string) => Promise<SignedResult | undefined>;
   /** How slow transfers are noticed, and how many downloads there may be at once; others only in tests. */
   every?: Every;
   downloads?: ShareLimits;
@@ -32,11 +35,11 @@ const CONNECTIONS = { total: 256, perOrigin: 64 } as const;
 const DOWNLOADS = { total: 128, perOrigin: 32 } as const;
 /** Bytes of uploads in memory at once, in largest uploads. */
 const HELD_UPLOADS = { total: 4, perOrigin: 2 } as const;
-const PATH = /^\/(tensors|files)\/(0x[0-9a-f]{64})$/;
+const PATH = /^\/(tensors|files|results)\/(0x[0-9a-f]{64})$/;
 
 /**
  * Serves the content store over HTTP: `GET /tensors/<commitment>`, `GET /files/<sha256>`, and `PUT /tensors/<commitment>`
- * for inputs. An upload is kept only if it is what its name says, so nobody can plant or replace anything. A download is
+ * for inputs; and `GET /results/<job>`, the provider's signature over a result, often before it is on chain. An upload is kept only if it is what its name says, so nobody can plant or replace anything. A download is
  * sent as it lies on disk: its reader checks it. However idle or slow some strangers are, others get their answers.
  */
 export class ContentServer {
@@ -91,7 +94,9 @@ export class ContentServer {
       return;
     }
     const [, kind, name] = PATH.exec(request.url ?? "") ?? [];
-    if ((kind !== "tensors" && kind !== "files") || !name) {
+    if (kind === "results" && name && request.method === "GET") {
+      await this.#sendResult(response, name);
+    } else if ((kind !== "tensors" && kind !== "files") || !name) {
       reply(response, 404, "no such path");
     } else if (request.method === "HEAD") {
       const size = await this.store.sizeOf(kind, name);
@@ -109,6 +114,17 @@ export class ContentServer {
   #refuse(response: ServerResponse, status: number, message: string): void {
     this.options.onRefused?.(status);
     reply(response, status, message);
+  }
+
+  async #sendResult(response: ServerResponse, job: string): Promise<void> {
+    const result = await this.options.resultOf?.(job);
+    if (!result) {
+      reply(response, 404, "not here");
+      return;
+    }
+    const { outputCommitment, signature } = result;
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ jobId: job, outputCommitment, signature }));
   }
 
   async #send(request: IncomingMessage, response: ServerResponse, kind: ContentKind, name: string): Promise<void> {

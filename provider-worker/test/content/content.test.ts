@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { fromFloat32Array, packBundle } from "@assay/sdk";
+import { downloadResult, fromFloat32Array, jobIdText, packBundle } from "@assay/sdk";
 
 import { Fetcher } from "../../src/content/fetcher.js";
 import { ContentServer } from "../../src/content/server.js";
@@ -122,12 +122,14 @@ describe("The content server", () => {
   let server: ContentServer;
   let base: string;
   const refused: number[] = [];
+  const signed = { jobId: 7n, outputCommitment: bundle.root, signature: "0x1234" };
   before(async () => {
     server = new ContentServer(new ContentStore(directory, ROOMY), {
       host: "127.0.0.1",
       port: 0,
       maxUploadBytes: 10_000,
       onRefused: (status) => refused.push(status),
+      resultOf: (job) => Promise.resolve(job === jobIdText(7n) ? signed : undefined),
     });
     base = `http://127.0.0.1:${await server.start()}`;
   });
@@ -139,6 +141,12 @@ describe("The content server", () => {
     assert.equal(await put(bundle.root, bundle.bytes), 201);
     const answer = await fetch(`${base}/tensors/${bundle.root}`);
     assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), bundle.bytes);
+  });
+
+  it("gives out what its provider signed for a job", async () => {
+    assert.deepEqual(await downloadResult(base, 7n), signed);
+    assert.equal(await downloadResult(`${base}/`, 8n), undefined);
+    assert.equal((await fetch(`${base}/results/${jobIdText(7n)}`, { method: "PUT" })).status, 404);
   });
 
   it("tells a size without reading the file, and sends it to many readers at once", async () => {
