@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IArbiter} from "../interfaces/IArbiter.sol";
@@ -165,6 +166,9 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
 
     /// @dev By whoever may deliver: the provider, or its worker's key when the job was requested. ERC-1271 included.
     function _isSigned(JobTerms calldata terms, bytes32 digest, bytes calldata signature) private view returns (bool) {
+        (address key, , ) = ECDSA.tryRecoverCalldata(digest, signature);
+        // Whatever code the key's account has by now: who signed with it must not unsay that by setting some (EIP-7702).
+        if (key != address(0) && (key == terms.operator || key == terms.provider)) return true;
         return
             SignatureChecker.isValidSignatureNowCalldata(terms.operator, digest, signature) ||
             SignatureChecker.isValidSignatureNowCalldata(terms.provider, digest, signature);

@@ -1,6 +1,6 @@
 import { signerOfResult, signResult } from "@assay/sdk";
 import { expect } from "chai";
-import { id, recoverAddress } from "ethers";
+import { concat, id, recoverAddress, Wallet } from "ethers";
 
 import { RULING } from "../support/assemble.js";
 import { expectAllSettled, expectBooksExact } from "../support/books.js";
@@ -25,7 +25,7 @@ const DELIVERED = id("output");
 const OTHER = id("other output");
 const FINDERS_SHARE = (OFFER.stake * 40n) / 100n;
 /** Signs a result as the SDK does for workers. */
-async function sign({ disputes }: Pick<Market, "disputes">, signer: Signer, jobId: bigint, output = OTHER) {
+async function sign({ disputes }: Pick<Market, "disputes">, signer: Signer | Wallet, jobId: bigint, output = OTHER) {
   const { chainId } = await disputes.eip712Domain();
   const domain = { chainId, disputes: await disputes.getAddress() };
   return (await signResult(signer, domain, { jobId, outputCommitment: output })).signature;
@@ -164,6 +164,19 @@ describe("A provider that signs two results for one job", () => {
     const signature = await sign(market, operator, terms.id);
     await providers.connect(provider).setOperator(market.people.at(-1)?.address ?? "");
     await disputes.connect(stranger).proveEquivocation(terms, DELIVERED, OTHER, signature);
+    expect((await disputes.caseOf(1)).ruling).to.equal(RULING.upheld);
+  });
+
+  it("is convicted though its key became an account with code since, which signs for nobody (EIP-7702)", async () => {
+    const market = await load();
+    const { disputes, providers, provider, stakeToken } = market;
+    const key = new Wallet(id("operator"));
+    await providers.connect(provider).setOperator(key);
+    const terms = await requestJob(market);
+    await market.market.connect(provider).submit(terms, DELIVERED, "");
+    const signature = await sign(market, key, terms.id);
+    await networkHelpers.setCode(key.address, concat(["0xef0100", await stakeToken.getAddress()]));
+    await disputes.proveEquivocation(terms, DELIVERED, OTHER, signature);
     expect((await disputes.caseOf(1)).ruling).to.equal(RULING.upheld);
   });
 
