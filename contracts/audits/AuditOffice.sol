@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IArbiter} from "../interfaces/IArbiter.sol";
 import {IAuditOffice} from "../interfaces/IAuditOffice.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
@@ -148,11 +149,11 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
     /// @inheritdoc IAuditOffice
     function close(uint256 jobId) external inPhase(jobId, Phase.Due) {
         Audit memory audit = _audits[jobId];
-        (, bool upheld) = _fate(jobId, audit.challengeableUntil);
-        (bool earned, bool guilty) = _outcome(audit.finding, upheld, audit.challenged);
+        (uint256 caseId, IDisputeManager.Case memory case_) = _caseOf(jobId);
+        (bool earned, bool guilty) = _outcome(audit, caseId, case_);
         _audits[jobId].closed = true;
 
-        emit AuditClosed(jobId, audit.auditor, audit.finding, upheld, earned ? AUDIT_PAY : 0);
+        emit AuditClosed(jobId, audit.auditor, audit.finding, case_.ruling == Ruling.Upheld, earned ? AUDIT_PAY : 0);
 
         _freeTicket(audit.modelId, audit.auditor);
         if (guilty) _loseTicket(audit.modelId, audit.auditor, jobId);
@@ -212,7 +213,9 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         if (audit.closed) return Phase.Closed;
         if (audit.finding == Finding.Unanswered) return Phase.Due;
         if (audit.finding != Finding.None) {
-            (bool known, ) = _fate(jobId, audit.challengeableUntil);
+            (uint256 caseId, IDisputeManager.Case memory case_) = _caseOf(jobId);
+            // Whether it is known if the result stands.
+            bool known = caseId == 0 ? block.timestamp > audit.challengeableUntil : case_.ruling != Ruling.None;
             return known ? Phase.Due : Phase.Wait;
         }
         if (block.timestamp <= _answerBy(audit) && audit.answer == 0) return Phase.Answer;
@@ -258,12 +261,10 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         return account == terms.provider || account == terms.client;
     }
 
-    /// @dev Whether it is known if the result stands, and if so, whether it was proven wrong.
-    function _fate(uint256 jobId, uint48 challengeableUntil) private view returns (bool known, bool upheld) {
-        uint256 caseId = DISPUTES.caseOfJob(jobId);
-        if (caseId == 0) return (block.timestamp > challengeableUntil, false);
-        Ruling ruling = DISPUTES.caseOf(caseId).ruling;
-        return (ruling != Ruling.None, ruling == Ruling.Upheld);
+    /// @dev The job's case; an empty one if there is none.
+    function _caseOf(uint256 jobId) private view returns (uint256 caseId, IDisputeManager.Case memory case_) {
+        caseId = DISPUTES.caseOfJob(jobId);
+        if (caseId != 0) case_ = DISPUTES.caseOf(caseId);
     }
 
     function _compare(Audit storage audit, bytes32 outputCommitment, bytes32 traceRoot) private view returns (Finding) {
@@ -272,14 +273,26 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         return same ? Finding.Agrees : Finding.Differs;
     }
 
-    /// @dev Who is right is not decided here: agreement is worth its pay unless the result was proven wrong, and then
-    /// costs a ticket; disagreement only if it was. Invented roots earn nothing.
-    function _outcome(Finding finding, bool upheld, bool challenged) private pure returns (bool earned, bool guilty) {
-        if (finding == Finding.Unanswered) return (true, false);
+    /// @dev Who is right is not decided here: agreement is worth its pay unless the provider was convicted, and costs a
+    /// ticket if that very trace was proven wrong; disagreement only if it was convicted. Invented roots earn nothing.
+    function _outcome(
+        Audit memory audit,
+        uint256 caseId,
+        IDisputeManager.Case memory case_
+    ) private view returns (bool earned, bool guilty) {
+        bool upheld = case_.ruling == Ruling.Upheld;
+        if (audit.finding == Finding.Unanswered) return (true, false);
         // Of a challenged job a wrong result is no surprise, and anything differs from it: who has the proof earns there.
-        if (finding == Finding.Differs) return (upheld && !challenged, false);
-        if (finding == Finding.Agrees) return (!upheld, upheld);
+        if (audit.finding == Finding.Differs) return (upheld && !audit.challenged, false);
+        if (audit.finding == Finding.Agrees)
+            return (!upheld, upheld && _disproves(case_.arbiter, caseId, audit.answer));
         return (false, true);
+    }
+
+    /// @dev A provider can have itself convicted with a right result, too: by silence, by a second signature, by another
+    /// trace before the court. Who agreed with the right one must not pay for that.
+    function _disproves(IArbiter arbiter, uint256 caseId, bytes32 traceRoot) private view returns (bool) {
+        return address(arbiter) != address(0) && arbiter.disprovenTraceOf(caseId) == traceRoot;
     }
 
     /// @dev Written down for clients to see; a provider that audits the model itself loses a ticket, too.

@@ -15,6 +15,10 @@ interface IArbiter {
     /// @return finder Who earns the finder's share of an upheld challenge; zero for the challenger.
     function rulingOf(uint256 caseId) external view returns (Ruling ruling, address finder);
 
+    /// @notice Root of the trace in which an element was proven wrong; zero if the ruling rests on votes or on silence,
+    /// neither of which is the fault of who found the same trace.
+    function disprovenTraceOf(uint256 caseId) external view returns (bytes32 traceRoot);
+
     /// @notice Most seconds the arbiter takes; at most `MAX_RESOLUTION`.
     function resolutionPeriod() external view returns (uint48);
 }

@@ -38,6 +38,8 @@ interface IProofCourt is IArbiter {
         uint32 nodeCount;
         /// Who proved the provider wrong; zero for nobody.
         address finder;
+        /// An element of the trace was proven wrong, and not only left unshown.
+        bool disproven;
     }
 
     /// @notice A part of a tensor that the provider was told to show.

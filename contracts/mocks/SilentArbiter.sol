@@ -30,6 +30,7 @@ contract SilentArbiter is IArbiter {
     Mood private _mood;
     Ruling private _ruling;
     address private _finder;
+    bytes32 private _disproven;
 
     /// @notice A case was brought before it, with these facts.
     event CaseTaken(uint256 indexed caseId, CaseFacts facts);
@@ -48,6 +49,11 @@ contract SilentArbiter is IArbiter {
     /// @notice Sets what it says about every case.
     function rule(Ruling ruling, address finder) external {
         (_ruling, _finder) = (ruling, finder);
+    }
+
+    /// @notice Sets the trace that it says was proven wrong.
+    function disprove(bytes32 traceRoot) external {
+        _disproven = traceRoot;
     }
 
     /// @inheritdoc IArbiter
@@ -69,6 +75,11 @@ contract SilentArbiter is IArbiter {
         if (_mood == Mood.UnknownFinder) _answer(64, 1, type(uint256).max);
         if (_mood == Mood.Flooding) _answer(100_000, 1, 1);
         return (_ruling, _finder);
+    }
+
+    /// @inheritdoc IArbiter
+    function disprovenTraceOf(uint256) external view returns (bytes32) {
+        return _disproven;
     }
 
     /// @inheritdoc IArbiter

@@ -115,6 +115,7 @@ describe("AuditOffice", () => {
       const { audits, client, escrow, stakeToken, staking, treasury } = market;
       const job = await revealedAudit(market);
       const before = await escrow.balanceOf(stakeToken, client);
+      await market.arbiter.disprove(TRACE);
       await ruled(market, job, RULING.upheld);
       const treasuryBefore = await escrow.balanceOf(stakeToken, treasury);
       await expect(audits.close(job.terms.id))
@@ -408,6 +409,7 @@ describe("AuditOffice", () => {
     it("costs who confirms what is proven wrong a ticket", async () => {
       const market = await load();
       const job = await challengedFirst(market, TRACE);
+      await market.arbiter.disprove(TRACE);
       await market.arbiter.rule(RULING.upheld, market.challenger);
       await market.disputes.resolve(await market.disputes.lastCaseId(), job.terms);
       await market.audits.close(job.terms.id);

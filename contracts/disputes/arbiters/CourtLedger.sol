@@ -71,6 +71,11 @@ abstract contract CourtLedger is IProofCourt {
     }
 
     /// @inheritdoc IArbiter
+    function disprovenTraceOf(uint256 caseId) external view returns (bytes32) {
+        return _cases[caseId].disproven ? _cases[caseId].traceRoot : bytes32(0);
+    }
+
+    /// @inheritdoc IArbiter
     function resolutionPeriod() external pure returns (uint48) {
         return MAX_RESOLUTION - RESOLUTION_GRACE;
     }

@@ -200,6 +200,11 @@ contract JuryArbiter is JurorPool {
     }
 
     /// @inheritdoc IArbiter
+    function disprovenTraceOf(uint256) external pure returns (bytes32) {
+        return 0;
+    }
+
+    /// @inheritdoc IArbiter
     function resolutionPeriod() external view returns (uint48) {
         return DRAW_PERIOD + COMMIT_PERIOD + REVEAL_PERIOD;
     }

@@ -81,7 +81,7 @@ contract ProofCourt is TraceDemands {
         if (address(verifier) == address(0)) revert ProofCourt_NoVerifier(claim.node.operator);
         if (!verifier.contradicts(claim)) revert ProofCourt_NoContradiction(caseId);
 
-        _cases[caseId].finder = msg.sender;
+        (_cases[caseId].finder, _cases[caseId].disproven) = (msg.sender, true);
 
         emit FraudProven(caseId, msg.sender, provenance.nodeIndex, claim.node.operator, claim.element);
     }
@@ -100,7 +100,7 @@ contract ProofCourt is TraceDemands {
             revert ProofCourt_NoContradiction(caseId);
         }
 
-        _cases[caseId].finder = msg.sender;
+        (_cases[caseId].finder, _cases[caseId].disproven) = (msg.sender, true);
 
         uint32 tensor = _cases[caseId].inputCount + provenance.nodeIndex;
         emit MalformedLeafProven(caseId, msg.sender, tensor, opening.leaf);
