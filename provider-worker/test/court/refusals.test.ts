@@ -336,6 +336,15 @@ describe("Preparing a model refuses", () => {
     await requireRefused(read, /mean or deviation is read/, tolerance);
   });
 
+  it("a batch normalisation whose scale is lost below the range: a runtime that multiplies x first keeps it", async () => {
+    const model = modelOf([node("BatchNormalization", ["x", "gamma", "none", "none", "variance"])], {
+      gamma: filled("float32", [4], 2 ** -140),
+      none: filled("float32", [4], 0),
+      variance: filled("float32", [4], 2 ** 40),
+    });
+    await requireRefused(model, /beyond the range/, { tolerance: true });
+  });
+
   it("an ArgMax of logits along another axis than the Softmax", async () => {
     const label = node("ArgMax", ["p"], { axis: 0 });
     const model = modelOf([{ ...node("Softmax", ["x"], { axis: 1 }), outputs: ["p"] }, label]);

@@ -79,6 +79,7 @@ export const batchNormalization: Lowering = (node) => {
 /** (x - mean) * scale + offset for each channel. */
 export function normalization(node: NodeView): {
   x: Value;
+  gamma: Float32Array;
   scale: Float32Array;
   mean: Float32Array;
   offset: Float32Array;
@@ -96,7 +97,7 @@ export function normalization(node: NodeView): {
     const inverse = Math.fround(1 / Math.fround(Math.sqrt(Math.fround(each + epsilon))));
     return inverse * (gamma[i] ?? 0);
   });
-  return { x, scale, mean, offset };
+  return { x, gamma, scale, mean, offset };
 }
 
 function pooled(x: Value, output: Value, window: Window, divisor: number, orders: readonly SumOrder[]): Draft {

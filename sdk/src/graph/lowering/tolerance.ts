@@ -51,8 +51,10 @@ const inAnyOrder =
 
 /** (x - mean) * scale + offset: a runtime that begins with x - mean would not be within a bound of x * scale + offset. */
 const batchNormalization: Lowering = (node) => {
-  const { x, scale, mean, offset } = normalization(node);
-  const isFine = (each: number) => each === 0 || (Number.isFinite(each) && Math.abs(each) >= LEAST_NORMAL);
+  const { x, gamma, scale, mean, offset } = normalization(node);
+  // A gamma whose scale is lost below the range still counts where a runtime multiplies x - mean by it.
+  const isFine = (each: number, i: number) =>
+    gamma[i] === 0 ? each === 0 : Number.isFinite(each) && Math.abs(each) >= LEAST_NORMAL;
   if (!scale.every(isFine) || !offset.every(Number.isFinite) || !mean.every((each) => Math.abs(each) < LARGEST_MEAN)) {
     throw new Refusal("its statistics are beyond the range of float32", "Mend the model");
   }
