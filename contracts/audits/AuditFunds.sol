@@ -35,7 +35,7 @@ abstract contract AuditFunds is AuditorPool {
 
         emit FundAdded(modelId, msg.sender, amount);
 
-        ESCROW.hold(address(STAKE_TOKEN), msg.sender, amount);
+        _hold(amount);
     }
 
     /// @inheritdoc IAuditOffice
@@ -52,7 +52,7 @@ abstract contract AuditFunds is AuditorPool {
 
         emit AuditBooked(jobId, msg.sender, AUDIT_PAY);
 
-        ESCROW.hold(address(STAKE_TOKEN), msg.sender, AUDIT_PAY);
+        _hold(AUDIT_PAY);
     }
 
     /// @inheritdoc IAuditOffice
@@ -65,7 +65,7 @@ abstract contract AuditFunds is AuditorPool {
 
         emit BookingRefunded(jobId, booker, AUDIT_PAY);
 
-        ESCROW.credit(address(STAKE_TOKEN), booker, AUDIT_PAY);
+        _creditPay(booker);
     }
 
     /// @dev Sets the pay of an audit aside: what was booked, or a part of the model's fund.
@@ -84,7 +84,11 @@ abstract contract AuditFunds is AuditorPool {
     /// @dev Gives back what no auditor earned.
     function _returnPay(address booker, uint256 modelId) internal {
         if (booker == address(0)) fundOf[modelId] += AUDIT_PAY;
-        else ESCROW.credit(address(STAKE_TOKEN), booker, AUDIT_PAY);
+        else _creditPay(booker);
+    }
+
+    function _creditPay(address account) internal {
+        ESCROW.credit(address(STAKE_TOKEN), account, AUDIT_PAY);
     }
 
     /// @dev Honest traces are alike to the byte only where the proof court judges: elsewhere equal roots would prove
@@ -99,6 +103,10 @@ abstract contract AuditFunds is AuditorPool {
     function _longestAudit() internal view virtual returns (uint256);
 
     function _hasAudit(uint256 jobId) internal view virtual returns (bool);
+
+    function _hold(uint128 amount) private {
+        ESCROW.hold(address(STAKE_TOKEN), msg.sender, amount);
+    }
 
     function _mayBeAudited(uint256 jobId) private view returns (bool) {
         JobStatus status = MARKET.statusOf(jobId);

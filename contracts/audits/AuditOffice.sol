@@ -158,7 +158,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         _freeTicket(audit.modelId, audit.auditor);
         if (guilty) _loseTicket(audit.modelId, audit.auditor, jobId);
         if (audit.answer == 0) _blameSilence(jobId, audit.provider, audit.modelId);
-        if (earned) ESCROW.credit(address(STAKE_TOKEN), audit.auditor, AUDIT_PAY);
+        if (earned) _creditPay(audit.auditor);
         else _returnPay(audit.booker, audit.modelId);
     }
 
@@ -180,8 +180,10 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
     /// @inheritdoc IAuditOffice
     function quote(uint256 modelId, Exposure calldata exposure) external view returns (Quote memory result) {
         AuditMath.Stakes memory given = _stakes(exposure);
-        // What cannot be paid or has nobody to do it does not deter.
+        (, , uint256 window, , ) = MARKET.parameters();
+        // What cannot be paid, has nobody to do it or does not fit into the window of a new job does not deter.
         bool served = fundOf[modelId] >= AUDIT_PAY && ticketsOf[modelId] > 0;
+        served = served && window >= uint256(ROUND_PERIOD) + COMMIT_PERIOD + _longestAudit();
         result.rateBps = served ? auditRateBps : 0;
         (result.possible, result.stake) = given.stakeFor(result.rateBps);
         (result.possibleBooked, result.stakeBooked) = given.stakeFor(BASIS_POINTS);

@@ -111,7 +111,8 @@ interface IAuditOffice {
 
     /// @notice What makes honesty pay for a job.
     struct Quote {
-        /// Rate at which jobs of the model are audited now; zero if its fund or its pool is empty.
+        /// Rate at which jobs of the model are audited now; zero if its fund or its pool is empty, or the challenge
+        /// window of a new job too short.
         uint16 rateBps;
         /// Whether any stake suffices at that rate.
         bool possible;

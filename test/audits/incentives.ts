@@ -4,7 +4,7 @@ import { parseEther, ZeroAddress } from "ethers";
 
 import { AuditMath__factory, AuditOffice__factory } from "../../sdk/src/typechain/index.js";
 import { AUDITS } from "../support/assemble.js";
-import { auditedMarket, PAY, TICKET } from "../support/audits.js";
+import { auditedMarket, LONGEST, PAY, TICKET } from "../support/audits.js";
 import { networkHelpers, refused } from "../support/fixture.js";
 
 /** The example of docs/INCENTIVES.md: a job of five cents. */
@@ -68,6 +68,20 @@ describe("The incentive inequality", () => {
     expect((await quoteAudit(market, modelId, JOB)).rateBps).to.equal(500n);
     for (const { provider, operator } of [first, second]) await audits.connect(operator).leave(modelId, provider);
     expect((await quoteAudit(market, modelId, JOB)).rateBps).to.equal(0n);
+  });
+
+  it("counts on no audit that does not fit into the challenge window of a new job", async () => {
+    const market = await load();
+    const { audits, client, deployer, modelId } = market;
+    await audits.connect(client).fund(modelId, PAY);
+    const spread = AUDITS.roundPeriod + AUDITS.commitPeriod;
+    for (const [window, rate] of [
+      [spread + LONGEST, 500n],
+      [spread + LONGEST - 1n, 0n],
+    ] as const) {
+      await market.market.connect(deployer).setChallengeWindow(window);
+      expect((await quoteAudit(market, modelId, JOB)).rateBps).to.equal(rate);
+    }
   });
 
   it("asks no stake where cheating costs what it brings", async () => {
