@@ -42,6 +42,16 @@ contract FeeMathTest is TestBase {
         assertLe(afterRoyalty, rest, "after a higher royalty");
     }
 
+    function test_everySmallAmountAtRatesUpToTheCaps() external pure {
+        for (uint256 gross = 0; gross <= 1000; ++gross) {
+            for (uint16 feeBps = 0; feeBps <= MAX_PROTOCOL_FEE_BPS; feeBps += 50) {
+                for (uint16 royaltyBps = 0; royaltyBps <= MAX_ROYALTY_BPS; royaltyBps += 125) {
+                    assert(_isRight(gross, feeBps, royaltyBps));
+                }
+            }
+        }
+    }
+
     function testFuzz_aShareIsRoundedDownByLessThanOneWei(uint128 amount, uint16 bps) external pure {
         bps = uint16(bound(bps, 0, BASIS_POINTS));
         uint256 scaled = uint256(FeeMath.share(amount, bps)) * BASIS_POINTS;
@@ -53,5 +63,18 @@ contract FeeMathTest is TestBase {
     function _assertRoundedUp(uint256 part, uint256 exact) private pure {
         assertLe(exact, part * BASIS_POINTS, "rounded up");
         assertLe(part * BASIS_POINTS - exact, BASIS_POINTS - 1, "by less than one wei");
+    }
+
+    /// The least whole parts that are not below their shares, of which the royalty gets no more than is left.
+    function _isRight(uint256 gross, uint16 feeBps, uint16 royaltyBps) private pure returns (bool) {
+        (uint256 fee, uint256 royalty, uint256 rest) = FeeMath.split(gross, feeBps, royaltyBps);
+        uint256 due = _leastAbove(gross * royaltyBps);
+        uint256 left = gross - fee;
+        return
+            fee == _leastAbove(gross * feeBps) && royalty == (due < left ? due : left) && fee + royalty + rest == gross;
+    }
+
+    function _leastAbove(uint256 scaled) private pure returns (uint256 whole) {
+        while (whole * BASIS_POINTS < scaled) ++whole;
     }
 }

@@ -25,6 +25,22 @@ contract UnbondingQueueTest is TestBase {
         }
     }
 
+    function test_everyOrderOfFiveMovesBehavesAsAPlainList() external {
+        for (uint256 code = 0; code < 6 ** 5; ++code) {
+            for (uint256 rest = code + 6 ** 5; rest > 1; rest /= 6) {
+                uint256 move = rest % 6;
+                if (move == 0) _push(3);
+                if (move == 1) _popDue();
+                if (move == 2) _take(2);
+                if (move == 3) _take(5);
+                // An entry is due after fifty seconds.
+                if (move > 3) _now += move == 4 ? 49 : 1;
+                _compare();
+            }
+            _take(type(uint128).max);
+        }
+    }
+
     function testFuzz_theNinthIsRefusedUntilOneIsOut(uint128 amount) external {
         amount = uint128(bound(amount, 1, 1e30));
         for (uint48 i = 0; i < UnbondingQueue.MAX_ENTRIES; ++i) this.push(amount, i + 1);
