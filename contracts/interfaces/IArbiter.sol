@@ -16,7 +16,7 @@ interface IArbiter {
     function rulingOf(uint256 caseId) external view returns (Ruling ruling, address finder);
 
     /// @notice Root of the trace in which an element was proven wrong; zero if the ruling rests on votes or on silence,
-    /// neither of which is the fault of who found the same trace.
+    /// neither of which is the fault of who found the same trace. Must not revert: audits are closed by it.
     function disprovenTraceOf(uint256 caseId) external view returns (bytes32 traceRoot);
 
     /// @notice Most seconds the arbiter takes; at most `MAX_RESOLUTION`.
