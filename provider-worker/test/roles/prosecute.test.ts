@@ -259,6 +259,17 @@ describe("Prosecuting", () => {
     assert.deepEqual(names(), ["demand"]);
   });
 
+  it("convicts a wrong trace also where it ends in the right result", async () => {
+    accused(honest.trace.outputRoot);
+    posted();
+    for (const part of [CHILDREN, LEAF]) {
+      scene.demanded(3, part);
+      shown(part);
+    }
+    await tick();
+    assert.deepEqual(names(), ["proveFraud"]);
+  });
+
   it("gives up a case whose job it can never run, and tries again one that it cannot run yet", async () => {
     accused();
     posted();
