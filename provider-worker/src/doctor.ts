@@ -79,12 +79,33 @@ async function diagnoseChain(
   }
   if (settings.roles.includes("juror")) findings.push(await diagnoseDeposits(settings, contracts));
   if (settings.roles.includes("audit")) {
+    if (settings.audit.tickets > 0) findings.push(await diagnoseTickets(settings, contracts));
     await check("operator has a bond in the escrow", "deposit stake tokens into the escrow for it", async () => {
       const balance = await escrow.balanceOf(await staking.STAKE_TOKEN(), operator);
       return balance >= (await disputes.CHALLENGE_BOND());
     });
   }
   return findings;
+}
+
+/** Whether there is stake for the audit tickets that it does not hold yet, in the stake token's smallest unit. */
+async function diagnoseTickets(
+  { provider, audit: { tickets, models } }: WorkerSettings,
+  { audits, staking }: AssayContracts,
+): Promise<Finding> {
+  const what = (needed: string) => `${needed} free stake for audit tickets of ${models.length} model(s)`;
+  try {
+    let missing = 0n;
+    for (const modelId of models) {
+      const held = Number((await audits.membershipOf(modelId, provider)).tickets);
+      missing += BigInt(Math.max(0, tickets - held));
+    }
+    const needed = missing * (await audits.TICKET_LOCK());
+    const lacking = needed - (await staking.freeOf(provider));
+    return { ok: lacking <= 0n, what: what(String(needed)), remedy: `${lacking} missing: stake:deposit` };
+  } catch {
+    return { ok: false, what: what("enough"), remedy: "the chain could not be read: try again" };
+  }
 }
 
 /** Whether there is stake for the deposit of every pool it is not in, in the stake token's smallest unit. */

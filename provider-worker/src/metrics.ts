@@ -50,6 +50,12 @@ export class Metrics {
     name: "assay_audit_answers_total",
     help: "Roots of traces shown in audits of own jobs, and mined",
   });
+  readonly drawnAudits = new Counter({
+    ...this.#in,
+    name: "assay_drawn_audits_total",
+    help: "Steps of drawn audits of others' jobs that were mined",
+    labelNames: ["step"] as const,
+  });
   readonly refusedUploads = new Counter({
     ...this.#in,
     name: "assay_refused_uploads_total",

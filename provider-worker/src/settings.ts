@@ -83,7 +83,18 @@ export const settingsSchema = z.strictObject({
       port: port.default(0),
     })
     .prefault({}),
-  audit: z.strictObject({ sampleRate: z.number().min(0).max(1).default(0.1) }).prefault({}),
+  audit: z
+    .strictObject({
+      sampleRate: z.number().min(0).max(1).default(0.1),
+      /** Tickets of drawn audits to hold for each of `models`; one that is held by other means counts as well. */
+      tickets: whole(0, 8).default(0),
+      models: z.array(modelId).default([]),
+    })
+    .refine(({ tickets, models }) => tickets === 0 || models.length > 0, {
+      path: ["models"],
+      error: "name the models to hold tickets for",
+    })
+    .prefault({}),
   shutdownMs: whole(1, 10 * MINUTE_MS).default(10_000),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
 });

@@ -7,6 +7,7 @@ import type { Wallet } from "ethers";
 import { FetchRequest, JsonRpcProvider, Network, parseUnits } from "ethers";
 import type { Logger } from "pino";
 
+import { AuditDesk } from "./audits/office.js";
 import { decodeEvent } from "./chain/events.js";
 import { LogReader } from "./chain/logReader.js";
 import { Submitter } from "./chain/submitter.js";
@@ -29,14 +30,18 @@ import type { StartRunner } from "./models/modelCache.js";
 import { ModelCache } from "./models/modelCache.js";
 import { Answer } from "./roles/answer.js";
 import { Audit } from "./roles/audit.js";
+import { Auditor } from "./roles/auditor.js";
 import { Defend } from "./roles/defend.js";
 import { Juror } from "./roles/juror.js";
 import { Prosecute } from "./roles/prosecute.js";
 import { Resolve } from "./roles/resolve.js";
+import { Reveal } from "./roles/reveal.js";
 import type { Role, RoleContext } from "./roles/role.js";
 import { requestOf } from "./roles/role.js";
+import { Rounds } from "./roles/rounds.js";
 import { Serve } from "./roles/serve.js";
 import { Settle } from "./roles/settle.js";
+import { Tickets } from "./roles/tickets.js";
 import type { WorkerSettings } from "./settings.js";
 
 const RPC_TIMEOUT_MS = 15_000;
@@ -267,6 +272,9 @@ export class Worker {
     }
     if (settings.roles.includes("juror")) roles.push(new Juror(context, settings.models));
     if (settings.roles.includes("audit")) {
+      const desk = new AuditDesk(this.#contracts, settings.provider);
+      roles.push(new Reveal(context), new Tickets(context, desk, settings.audit), new Rounds(context, desk));
+      roles.push(new Auditor(context, desk, { chainId: BigInt(settings.chainId), concurrency }));
       // The operator's signature over a fixed text: secret, and the same after a restart.
       const secret = wallet.signingKey.sign(`0x${"61".repeat(32)}`).serialized;
       roles.push(new Audit(context, { ...settings.audit, concurrency, secret }), new Prosecute(context));

@@ -26,9 +26,12 @@ const KEYS: Readonly<Record<string, string>> = {
   MalformedLeafProven: "caseId",
   SilenceProven: "caseId",
   RewardForwarded: "caseId",
+  AuditBooked: "jobId",
   AuditCommitted: "jobId",
   TraceAnswered: "jobId",
+  AuditRevealed: "jobId",
   AuditClosed: "jobId",
+  TicketLost: "jobId",
 };
 
 /** Stands for text that is none: no address that anything can be fetched from. */

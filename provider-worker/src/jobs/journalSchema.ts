@@ -11,7 +11,7 @@ export const ENDINGS = {
   // The deposits of drawn jurors are free only once the jury is closed, also where the case was resolved without it.
   JuryCaseOpened: ["JuryCaseClosed"],
   JurorsDrawn: ["JuryCaseClosed"],
-  AuditCommitted: ["TraceAnswered", "AuditClosed"],
+  AuditCommitted: ["AuditClosed"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type Opening = keyof typeof ENDINGS;
@@ -78,7 +78,7 @@ export const FROM_UNVERSIONED = `
 /**
  * Jobs that nothing can happen to any more, with their deadline. Two different results are never possible after this:
  * the market takes no delivery after the deadline that is in the terms, and the job's id is the hash of the terms.
- * Delivered ones stay until they are settled, and those with a case until all of it has ended and was paid.
+ * Delivered ones stay until they are settled, and those with a case or an audit until all of it has ended and was paid.
  */
 export const OVER = `
   SELECT key FROM events AS request
@@ -90,4 +90,6 @@ export const OVER = `
       WHERE opened.name = 'CaseOpened' AND opened.job = request.key
         AND (part.ended IS NULL OR part.ended > :block
           OR EXISTS (SELECT 1 FROM notes WHERE name = 'unpaid ' || opened.key)))
+    AND NOT EXISTS (SELECT 1 FROM events AS audit
+      WHERE audit.key = request.key AND audit.name = 'AuditCommitted' AND (audit.ended IS NULL OR audit.ended > :block))
   ORDER BY deadline LIMIT :most`;

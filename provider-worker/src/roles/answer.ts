@@ -23,7 +23,7 @@ export class Answer implements Role {
   tick(now: number): Promise<void> {
     const { journal } = this.context;
     const open = journal
-      .openEvents("AuditCommitted")
+      .openEvents("AuditCommitted", ["TraceAnswered"])
       .filter((event) => isOurs(this.context, event) && Number(event.args.answerBy) >= now);
     this.#runs.keepOnly(open.map(({ key }) => key));
     for (const event of open) {

@@ -1,4 +1,4 @@
-import { firstUnexplained, JobStatus, ModelProfile, textOf } from "@assay/sdk";
+import { firstUnexplained, ModelProfile, textOf } from "@assay/sdk";
 import { id } from "ethers";
 
 import { isHopeless } from "../errors.js";
@@ -7,6 +7,7 @@ import { Deadlines } from "../jobs/deadlines.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
+import { challenge } from "./challenge.js";
 import type { Role, RoleContext } from "./role.js";
 import { isOurs, requestOf } from "./role.js";
 
@@ -56,7 +57,7 @@ export class Audit implements Role {
   async #audit(event: ChainEvent, now: number, place: Place): Promise<void> {
     const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event, now, place));
     // Again until the challenge is on chain: whatever became of a transaction, `JobDisputed` ends this.
-    if (verdict === "wrong") await this.#challenge(event);
+    if (verdict === "wrong") await challenge(this.context, event);
   }
 
   /** Executes the job again and notes what came of it. */
@@ -100,30 +101,6 @@ export class Audit implements Role {
     const { model, trace } = await tracer.trace(terms, inputUri);
     const own = trace.tensors.map(({ tensor }) => tensor);
     return firstUnexplained(model, own, tensors) === undefined;
-  }
-
-  async #challenge({ key: job, args }: ChainEvent): Promise<void> {
-    const { contracts, journal, submitter, operator, metrics, log } = this.context;
-    const { terms } = requestOf(journal, job);
-    const { disputes, escrow, staking, market } = contracts;
-    const stillWanted = async () => (await market.statusOf(terms.id)) === JobStatus.Submitted;
-    if (!(await stillWanted())) return;
-    const [bond, balance] = await Promise.all([
-      disputes.CHALLENGE_BOND(),
-      escrow.balanceOf(await staking.STAKE_TOKEN(), operator),
-    ]);
-    if (balance < bond) {
-      log.error({ job, bond, balance, operator }, "no bond: deposit stake tokens into the escrow for this key");
-      return;
-    }
-    const outcome = await submitter.send({
-      purpose: `challenge ${job}`,
-      to: await disputes.getAddress(),
-      data: disputes.interface.encodeFunctionData("challenge", [terms, String(args.outputCommitment)]),
-      stillWanted,
-    });
-    if (outcome === "mined") metrics.challenges.inc();
-    log.info({ job, outcome }, "challenged");
   }
 }
 

@@ -4,6 +4,7 @@ import { jobIdText, JobStatus } from "@assay/sdk";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { dueSettlements, findRequest, isOurs } from "./role.js";
+import { sweep } from "./sweep.js";
 
 const BATCH = 20;
 
@@ -82,20 +83,9 @@ export class Settle implements Role {
       const to = await contracts.market.getAddress();
       const outcome = await submitter.send({ purpose: `collect ${id}`, to, data, stillWanted });
       log.info({ pot: id, outcome }, "collected");
-      await this.#sweep(key.provider, key.token);
+      await sweep(this.context, key.token, await contracts.providers.payoutOf(key.provider));
     }
     journal.setNote(`collected ${id}`, String(now));
-  }
-
-  /** Pushes earnings to the payout account, if that allows it. */
-  async #sweep(provider: string, token: string): Promise<void> {
-    const { contracts, submitter } = this.context;
-    const payout = await contracts.providers.payoutOf(provider);
-    const stillWanted = async () =>
-      (await contracts.escrow.sweepAllowed(payout)) && (await contracts.escrow.balanceOf(token, payout)) > 0n;
-    if (!(await stillWanted())) return;
-    const data = contracts.escrow.interface.encodeFunctionData("sweep", [token, payout]);
-    await submitter.send({ purpose: `sweep ${token}`, to: await contracts.escrow.getAddress(), data, stillWanted });
   }
 
   /** Its jobs that were not delivered in time and lock stake; any other is the client's to expire. */

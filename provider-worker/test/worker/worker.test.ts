@@ -119,7 +119,10 @@ describe("The worker", () => {
         assert.ok(text.includes(`${line}\n`), line);
       }
     });
-    assert.match(log, /"roles":\["defend","answer","serve","settle","juror","audit","prosecute","resolve"\]/);
+    assert.match(
+      log,
+      /"roles":\["defend","answer","serve","settle","juror","reveal","tickets","rounds","auditor","audit","prosecute","resolve"\]/,
+    );
     assert.match(log, /"msg":"stopped"/);
     await assert.rejects(fetch(store));
     await assert.rejects(fetch(`http://127.0.0.1:${metricsPort}/metrics`));

@@ -1,0 +1,155 @@
+import type { AssayContracts } from "@assay/sdk";
+import { ModelProfile } from "@assay/sdk";
+
+/** Profiles of which honest traces are alike to the byte. */
+const AUDITED: readonly bigint[] = [ModelProfile.Exact, ModelProfile.Canonical];
+/** Seconds that what was read may be used: what changed meanwhile is refused on chain, not done wrong. */
+const FRESH = 60;
+/** Most rounds looked at: each but the last few is over. */
+const ROUNDS = 32n;
+
+/** What was fixed when the office was deployed, in seconds and stake tokens. */
+export interface Rules {
+  readonly roundPeriod: number;
+  readonly commitPeriod: number;
+  /** From a commitment to the end of the time to challenge. */
+  readonly longest: number;
+  readonly auditPay: bigint;
+}
+
+/** A seed and the jobs it is for. */
+export interface AuditRound {
+  readonly round: bigint;
+  /** Zero while it is not known. */
+  readonly seed: string;
+  readonly seedRequest: bigint;
+  readonly askedAt: number;
+  readonly recordedAt: number;
+}
+
+/** What an auditor has to do with a model. */
+export interface Membership {
+  readonly tickets: number;
+  /** Tickets count for rounds asked for after this. */
+  readonly since: number;
+  /** Whether the office would let it audit the model at all. */
+  readonly admitted: boolean;
+  /** What there is to pay audits that nobody booked. */
+  readonly fund: bigint;
+}
+
+/** Last round first. `isWhole` is false where rounds before these are left out. */
+interface Rounds {
+  readonly last: AuditRound;
+  readonly list: readonly AuditRound[];
+}
+
+/** What the audit office says to one auditor. Most of it is kept for a minute: it is asked about every open job. */
+export class AuditDesk {
+  #rules: Promise<Rules> | undefined;
+  #readAt = -Infinity;
+  #rate: Promise<bigint> | undefined;
+  readonly #recorded = new Map<bigint, AuditRound>();
+  readonly #memberships = new Map<bigint, Promise<Membership>>();
+
+  constructor(
+    private readonly contracts: Pick<AssayContracts, "audits" | "models" | "providers">,
+    private readonly auditor: string,
+  ) {}
+
+  /** Begins a look at the chain: what is older than a minute is read anew. */
+  look(now: number): void {
+    if (now >= this.#readAt && now < this.#readAt + FRESH) return;
+    this.forget();
+    this.#readAt = now;
+  }
+
+  /** Reads all of it anew: something was refused, so it may be wrong. */
+  forget(): void {
+    this.#rate = undefined;
+    this.#recorded.clear();
+    this.#memberships.clear();
+  }
+
+  rules(): Promise<Rules> {
+    this.#rules ??= this.#readRules().catch((error: unknown) => {
+      this.#rules = undefined;
+      throw error;
+    });
+    return this.#rules;
+  }
+
+  /** Share of jobs that are drawn, in basis points. */
+  rate(): Promise<bigint> {
+    this.#rate ??= this.contracts.audits.auditRateBps().catch((error: unknown) => {
+      this.#rate = undefined;
+      throw error;
+    });
+    return this.#rate;
+  }
+
+  membership(modelId: bigint): Promise<Membership> {
+    const known = this.#memberships.get(modelId);
+    if (known) return known;
+    const read = this.#readMembership(modelId).catch((error: unknown) => {
+      this.#memberships.delete(modelId);
+      throw error;
+    });
+    this.#memberships.set(modelId, read);
+    return read;
+  }
+
+  /** The last round, and those before it back to the one in which `since` was. */
+  async rounds(since: number): Promise<Rounds> {
+    const number = await this.contracts.audits.lastRound();
+    const last = await this.#round(number);
+    const list = [last];
+    let oldest = last;
+    while (oldest.askedAt > since && oldest.round > 0n && number - oldest.round < ROUNDS) {
+      oldest = await this.#round(oldest.round - 1n);
+      list.push(oldest);
+    }
+    return { last, list };
+  }
+
+  async #round(round: bigint): Promise<AuditRound> {
+    const known = this.#recorded.get(round);
+    if (known) return known;
+    const { seed, seedRequest, askedAt, recordedAt } = await this.contracts.audits.roundOf(round);
+    const read = { round, seed, seedRequest, askedAt: Number(askedAt), recordedAt: Number(recordedAt) };
+    if (read.recordedAt > 0) this.#recorded.set(round, read);
+    return read;
+  }
+
+  async #readRules(): Promise<Rules> {
+    const { audits } = this.contracts;
+    const [roundPeriod, commitPeriod, answer, reveal, challenge, auditPay] = await Promise.all([
+      audits.ROUND_PERIOD(),
+      audits.COMMIT_PERIOD(),
+      audits.ANSWER_PERIOD(),
+      audits.REVEAL_PERIOD(),
+      audits.CHALLENGE_PERIOD(),
+      audits.AUDIT_PAY(),
+    ]);
+    const longest = Number(answer + reveal + challenge);
+    return { roundPeriod: Number(roundPeriod), commitPeriod: Number(commitPeriod), longest, auditPay };
+  }
+
+  async #readMembership(modelId: bigint): Promise<Membership> {
+    const { audits, models, providers } = this.contracts;
+    const { tickets, since } = await audits.membershipOf(modelId, this.auditor);
+    if (tickets === 0n) return { tickets: 0, since: 0, admitted: false, fund: 0n };
+    const [{ profile }, offers, fund] = await Promise.all([
+      models.factsOf(modelId),
+      providers.offerCountOf(this.auditor, modelId),
+      audits.fundOf(modelId),
+    ]);
+    const admitted = AUDITED.includes(profile) && offers > 0n;
+    return { tickets: Number(tickets), since: Number(since), admitted, fund };
+  }
+}
+
+/** The round that is for a job submitted at this time; undefined while nobody has asked for its seed. */
+export function roundOf(list: readonly AuditRound[], submittedAt: number): AuditRound | undefined {
+  return list.find(({ askedAt }, i) => submittedAt < askedAt && submittedAt >= (list[i + 1]?.askedAt ?? Infinity));
+}

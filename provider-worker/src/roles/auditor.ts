@@ -1,0 +1,189 @@
+import { auditCommitment, AuditPhase, auditTurn, isDrawn, JobStatus } from "@assay/sdk";
+import { ZeroHash } from "ethers";
+
+import type { AuditableJob } from "../audits/auditable.js";
+import { auditableJobs } from "../audits/auditable.js";
+import type { AuditDesk } from "../audits/office.js";
+import { roundOf } from "../audits/office.js";
+import type { Statement } from "../audits/statement.js";
+import { bindStatement, statementOf } from "../audits/statement.js";
+import type { CourtRuns } from "../court/courtRuns.js";
+import { Backoff } from "../jobs/backoff.js";
+import type { ChainEvent } from "../jobs/journal.js";
+import type { Place } from "../jobs/taskPool.js";
+import { TaskPool } from "../jobs/taskPool.js";
+import { challenge } from "./challenge.js";
+import type { Role, RoleContext } from "./role.js";
+import { isHopeless, runsOf } from "./role.js";
+
+export interface AuditorOptions {
+  chainId: bigint;
+  concurrency: number;
+}
+
+/** A job that this auditor may take now. */
+interface DueJob extends AuditableJob {
+  readonly round: bigint;
+  /** Last second to commit. */
+  readonly commitBy: number;
+}
+
+/**
+ * Takes drawn and booked jobs when its turn comes: runs them tensor by tensor, binds itself to what it found in the
+ * journal, and commits to that. What differs from the result is challenged; `reveal` does the rest.
+ */
+export class Auditor implements Role {
+  readonly name = "auditor";
+  readonly #looks: TaskPool;
+  readonly #runners: TaskPool;
+  /** One at a time: each takes a ticket. */
+  readonly #commits: TaskPool;
+  readonly #challenges: TaskPool;
+  readonly #runs: CourtRuns;
+  readonly #backoff = new Backoff();
+  /** Jobs whose commitment the office refused in this run. */
+  readonly #refused = new Set<string>();
+
+  constructor(
+    private readonly context: RoleContext,
+    private readonly desk: AuditDesk,
+    private readonly options: AuditorOptions,
+  ) {
+    const warn = (job: string, error: unknown) => {
+      context.log.warn({ job, err: error }, "drawn job not audited yet");
+    };
+    this.#looks = new TaskPool(1, context.signal, warn);
+    this.#runners = new TaskPool(options.concurrency, context.signal, warn);
+    this.#commits = new TaskPool(1, context.signal, warn);
+    this.#challenges = new TaskPool(2, context.signal, warn);
+    this.#runs = runsOf(context);
+  }
+
+  tick(now: number): Promise<void> {
+    this.desk.look(now);
+    this.#looks.start("all", () => this.#look(now));
+    return Promise.resolve();
+  }
+
+  async #look(now: number): Promise<void> {
+    const { journal } = this.context;
+    const due = (await this.#dueJobs(now)).filter(({ job }) => this.#backoff.isDue(job, now));
+    this.#runs.keepOnly(due.map(({ job }) => job));
+    for (const each of due) {
+      const statement = statementOf(journal, each.job);
+      if (statement) this.#commits.start(each.job, () => this.#commit(each, statement, now));
+      else if (journal.note(noteOf(each.event)) === undefined)
+        this.#runners.start(each.job, (place) => this.#run(each, now, place));
+    }
+    await this.#lookForWrong(now);
+  }
+
+  /** Drawn or booked jobs whose turn has come and whose time is not over. */
+  async #dueJobs(now: number): Promise<DueJob[]> {
+    const { context, desk } = this;
+    const jobs = await auditableJobs(context, desk, now);
+    if (jobs.length === 0) return [];
+    const { list } = await desk.rounds(Math.min(...jobs.map(({ submittedAt }) => submittedAt)));
+    const [{ commitPeriod }, rate] = await Promise.all([desk.rules(), desk.rate()]);
+    const due: DueJob[] = [];
+    for (const each of jobs) {
+      const { terms, isBooked, submittedAt, beginBy } = each;
+      const found = roundOf(list, submittedAt);
+      const { tickets, since } = await desk.membership(terms.modelId);
+      if (!found || found.seed === ZeroHash || since >= found.askedAt) continue;
+      const commitBy = Math.min(beginBy, found.recordedAt + commitPeriod);
+      if (now > commitBy || (!isBooked && !isDrawn(terms, found.seed, rate))) continue;
+      const turn = auditTurn({
+        ...{ jobId: terms.id, seed: found.seed, auditor: context.provider, tickets },
+        ...{ recordedAt: BigInt(found.recordedAt), commitPeriod: BigInt(commitPeriod) },
+      });
+      if (turn <= BigInt(now)) due.push({ ...each, round: found.round, commitBy });
+    }
+    return due;
+  }
+
+  /** Runs the job and binds the worker to what it found, under a salt. The next look commits to it. */
+  async #run(due: DueJob, now: number, place: Place): Promise<void> {
+    const { journal, signal, log } = this.context;
+    const { job, event, commitBy } = due;
+    if (!(await this.#isFree(due))) return;
+    try {
+      const { trace } = await this.#runs.get(job, place);
+      bindStatement(journal, job, { output: trace.outputRoot, traceRoot: trace.traceRoot });
+      this.#backoff.succeeded(job);
+      const [claimed, found] = [event.args.outputCommitment, trace.outputRoot];
+      if (claimed !== found) log.warn({ job, claimed, found }, "wrong result: challenging");
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (!isHopeless(error)) {
+        this.#backoff.failed(job, now, commitBy);
+        throw error;
+      }
+      log.warn({ job, err: error }, "cannot audit");
+      journal.setNote(noteOf(event), "failed", job);
+    }
+  }
+
+  async #commit(due: DueJob, statement: Statement, now: number): Promise<void> {
+    const { contracts, submitter, provider, metrics, log } = this.context;
+    const { audits } = contracts;
+    const { job, event, terms, round, commitBy } = due;
+    const stillWanted = async () => (await this.#isFree(due)) && (await this.#pays(due, statement));
+    if (!(await stillWanted())) return;
+    const office = await audits.getAddress();
+    const commitment = auditCommitment({
+      ...{ chainId: this.options.chainId, audits: office, jobId: terms.id, auditor: provider },
+      ...{ outputCommitment: statement.output, traceRoot: statement.traceRoot, salt: statement.salt },
+    });
+    const words = [terms, String(event.args.outputCommitment), round, provider, commitment] as const;
+    const outcome = await submitter.send({
+      purpose: `take audit ${job}`,
+      to: office,
+      data: audits.interface.encodeFunctionData("commit", [...words]),
+      stillWanted,
+    });
+    if (outcome === "mined") metrics.drawnAudits.inc({ step: "commit" });
+    log.info({ job, round: String(round), outcome }, "audit taken");
+    if (outcome !== "refused") return;
+    this.#refused.add(job);
+    this.#backoff.failed(job, now, commitBy);
+    this.desk.forget();
+  }
+
+  /** Whether nobody took the job yet, and this auditor has a ticket for it. */
+  async #isFree({ job, terms }: DueJob): Promise<boolean> {
+    const { contracts, provider } = this.context;
+    const [phase, { tickets, busy }] = await Promise.all([
+      contracts.audits.phaseOf(job),
+      contracts.audits.membershipOf(terms.modelId, provider),
+    ]);
+    return phase === AuditPhase.None && busy < tickets;
+  }
+
+  /** A wrong result that is challenged already is proven in the open case: its audit pays for agreement only. */
+  async #pays({ terms, event }: DueJob, { output }: Statement): Promise<boolean> {
+    const status = await this.context.contracts.market.statusOf(terms.id);
+    if (status === JobStatus.Disputed) return output === event.args.outputCommitment;
+    return status === JobStatus.Submitted;
+  }
+
+  /** Challenges the wrong results it found, once an audit of them has begun or none can begin any more. */
+  async #lookForWrong(now: number): Promise<void> {
+    const { journal } = this.context;
+    for (const event of journal.openEvents("ResultSubmitted", ["JobDisputed"])) {
+      const { key: job, args } = event;
+      if (Number(args.challengeableUntil) < now) continue;
+      const statement = statementOf(journal, job);
+      if (!statement || statement.output === args.outputCommitment) continue;
+      const { longest } = await this.desk.rules();
+      const isTooLate = now > Number(args.challengeableUntil) - longest;
+      if (isTooLate || this.#refused.has(job) || journal.events("AuditCommitted", job).length > 0)
+        this.#challenges.start(job, () => challenge(this.context, event));
+    }
+  }
+}
+
+/** On another branch of the chain the delivery may be another. */
+function noteOf({ key, blockHash }: ChainEvent): string {
+  return `drawn audit of ${key} in ${blockHash}`;
+}
