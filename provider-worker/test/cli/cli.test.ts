@@ -117,6 +117,8 @@ describe("assay-worker", () => {
       "jury.SILENT_SEATS": [4n],
       "jury.membershipOf": [[0n, 0n, false]],
       "jury.poolOf": [[OPERATOR]],
+      "audits.TICKET_LOCK": [5n],
+      "audits.membershipOf": [[1, 0, 0]],
       "disputes.CHALLENGE_BOND": [7n],
       "escrow.balanceOf": [7n],
     };
@@ -183,6 +185,19 @@ describe("assay-worker", () => {
       rpc.calls["jury.poolOf"] = [[OPERATOR, PROVIDER]];
       rpc.calls["staking.freeOf"] = [0n];
       assert.equal((await worker("doctor")).code, 0);
+    });
+
+    it("asks a drawn auditor for what is missing to its tickets, of each model", async () => {
+      settings({ roles: ["audit"], audit: { tickets: 3, models: [1, 2] } });
+      rpc.calls["staking.freeOf"] = [19n];
+      const { code, out } = await worker("doctor");
+      assert.equal(code, 1);
+      assert.match(out, /WRONG 20 free stake for audit tickets of 2 model\(s\): 1 missing: stake:deposit/);
+      rpc.calls["staking.freeOf"] = [20n];
+      assert.equal((await worker("doctor")).code, 0);
+      rpc.calls["audits.membershipOf"] = [[8, 0, 0]];
+      rpc.calls["staking.freeOf"] = [0n];
+      assert.match((await worker("doctor")).out, /ok {4}0 free stake for audit tickets/);
     });
 
     it("asks who only serves for stake, however little", async () => {

@@ -95,6 +95,19 @@ describe("The journal forgets", () => {
     assert.equal(journal.prune(LATE), 0);
   });
 
+  it("no job whose audit nobody closed: a commitment without its salt costs a ticket", () => {
+    scan(3, ...life("7"), event(3, "AuditCommitted", "7"), event(3, "TraceAnswered", "7"));
+    journal.setNote("audit statement of 7", "what was found, and its salt", "7");
+    scan(DEEP);
+    assert.equal(journal.prune(LATE), 0);
+    scan(DEEP + 1, event(DEEP + 1, "AuditClosed", "7"));
+    assert.equal(journal.prune(LATE), 0);
+    scan(2 * DEEP);
+    assert.equal(journal.prune(LATE), 1);
+    assert.equal(journal.note("audit statement of 7"), undefined);
+    assert.deepEqual(journal.events("AuditCommitted", "7"), []);
+  });
+
   describe("a job in dispute", () => {
     beforeEach(() => {
       scan(3, ...life("7"), event(2, "CaseOpened", "5", { jobId: "7" }), event(2, "CourtCaseOpened", "5"));

@@ -30,7 +30,7 @@ describe("Answering audits", () => {
     scene.requested(1);
     scene.submitted(1, output);
     scene.happened("AuditCommitted", 1, { jobId: 1, provider: PROVIDER, answerBy: String(NOW + 60), ...more });
-    scene.auditPhase.set("1", AuditPhase.Answer);
+    scene.audit(1, AuditPhase.Answer);
   };
 
   it("shows the root of its own run of the job", async () => {
@@ -44,7 +44,7 @@ describe("Answering audits", () => {
   it("shows it once, also when it reads its own block late", async () => {
     audited();
     scene.outcome = () => {
-      scene.auditPhase.set("1", AuditPhase.Reveal);
+      scene.audit(1, AuditPhase.Reveal);
       return "mined";
     };
     await tick();

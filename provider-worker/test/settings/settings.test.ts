@@ -111,6 +111,17 @@ describe("Settings", () => {
     assert.ok(message.startsWith(file));
   });
 
+  it("name the models that audit tickets are for, or hold none", () => {
+    assert.deepEqual(load(LEAST).audit, { sampleRate: 0.1, tickets: 0, models: [] });
+    assert.deepEqual(load({ ...LEAST, audit: { tickets: 2, models: ["7"] } }).audit.models, [7n]);
+    const message = problemsOf(() => load({ ...LEAST, audit: { tickets: 2 } }));
+    assert.match(message, /1 problem\(s\):\n {2}audit.models: name the models to hold tickets for$/);
+    assert.match(
+      problemsOf(() => load({ ...LEAST, audit: { tickets: 9, models: [7] } })),
+      /audit.tickets: 9 is more than 8/,
+    );
+  });
+
   for (const [url, problem] of [
     ["ws://127.0.0.1:8545", "ws: is not spoken: name the endpoint's http: address"],
     ["wss://rpc.example.org/key", "wss: is not spoken: name the endpoint's https: address"],

@@ -11,6 +11,7 @@ import { Journal } from "../../src/jobs/journal.js";
 import type { Place } from "../../src/jobs/taskPool.js";
 import { Metrics } from "../../src/metrics.js";
 import type { RoleContext } from "../../src/roles/role.js";
+import { FakeOffice } from "./auditOffice.js";
 
 export const address = (n: number): string => zeroPadValue(toBeHex(n), 20);
 export const hash = (n: number): string => zeroPadValue(toBeHex(n), 32);
@@ -77,8 +78,7 @@ export class Scene {
   prepare: () => Promise<void> = () => Promise.resolve();
   /** Demands before the proof court, by case and part: `3 5 0 1`. */
   readonly demands = new Map<string, { deadline: bigint; answered: boolean }>();
-  /** Where audits stand, by job. */
-  readonly auditPhase = new Map<string, bigint>();
+  readonly office = new FakeOffice();
   /** Trace roots that the proof court has, by case. */
   readonly traceRoots = new Map<string, string>();
   /** What the proof court says to an accusation: throws if it does not convict. */
@@ -162,11 +162,16 @@ export class Scene {
     return this.#ids.get(String(job)) ?? String(job);
   }
 
+  /** Where the audit of a job stands. */
+  audit(job: number, phase: bigint): void {
+    this.office.phase.set(BigInt(this.id(job)), phase);
+  }
+
   /** A log of the chain, read by the worker in a block of its own. */
   happened(name: string, number: number, values: Record<string, unknown> = {}): void {
     const block = ++this.#block;
     const args = "jobId" in values ? { ...values, jobId: this.id(String(values.jobId)) } : values;
-    const key = /^(Job|Result|Audit|TraceAnswered)/.test(name) ? this.id(number) : String(number);
+    const key = /^(Job|Result|Audit|TraceAnswered|TicketLost)/.test(name) ? this.id(number) : String(number);
     const event = { block, blockHash: hash(block), logIndex: 0, name, key, args };
     this.journal.advance([event], { block, hash: hash(block) }, 0);
   }
@@ -263,7 +268,10 @@ export class Scene {
         finaliseDue: { staticCall: () => answer(this.finalisable) },
       },
       models: { factsOf: () => answer({ profile: this.profile }) },
-      providers: { payoutOf: () => answer(PROVIDER), offerCountOf: () => answer(this.offers) },
+      providers: {
+        payoutOf: () => answer(PROVIDER),
+        offerCountOf: () => answer(this.office.offers < this.offers ? this.office.offers : this.offers),
+      },
       escrow: {
         ...basics(escrow),
         balanceOf: (token: string, account: string) => answer(this.balances.get(`${token} ${account}`) ?? 0n),
@@ -299,7 +307,7 @@ export class Scene {
       },
       audits: {
         ...basics(audits),
-        phaseOf: (job: string) => answer(this.auditPhase.get(this.#numbers.get(BigInt(job)) ?? "") ?? 0n),
+        ...this.office.functions,
       },
       randomness: { seedOf: () => answer(this.seed) },
     } as unknown as AssayContracts;
