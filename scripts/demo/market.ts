@@ -22,7 +22,7 @@ const BONDS = parseEther("100");
 export const PROFILE = { exact: 1, tolerance: 3, jury: 4 };
 
 /** The system deployed through Ignition on a node behind JSON-RPC, with named people. */
-export async function startMarket(rpcUrl: string, folder: string) {
+export async function startMarket(rpcUrl: string, folder: string, challengeWindow = WINDOW) {
   const connection = await network.create({ network: "localhost", override: { url: rpcUrl } as never });
   const { ethers, ignition } = connection;
   const [deployer, treasury, modelOwner, client, ...people] = await ethers.getSigners();
@@ -39,7 +39,7 @@ export async function startMarket(rpcUrl: string, folder: string) {
       Assay: {
         stakeToken: stakeTokenAddress,
         treasury: treasury.address,
-        challengeWindow: WINDOW,
+        challengeWindow,
         // What a jury or a bound judges may cost no more than the demo asks.
         valueCaps: [PROFILE.tolerance, PROFILE.jury].map((profile) => ({
           profile,

@@ -37,6 +37,8 @@ export interface WorkerPlan {
   cheats: boolean;
   /** Computes as a processor does that adds in another order. */
   elsewhere?: boolean;
+  /** Tickets for drawn audits of the models. Who has some looks at no other jobs. */
+  tickets?: number;
 }
 
 /** A worker of its own process, settings, key, data folder and log file. */
@@ -60,7 +62,7 @@ export async function prepareWorker(market: DemoMarket, folder: string, plan: Wo
     collectEverySeconds: 5,
     content: { port: plan.port },
     fetch: { fileRoots: [folder], allowPrivate: true },
-    audit: { sampleRate: 1 },
+    audit: plan.tickets ? { sampleRate: 0, tickets: plan.tickets, models: plan.models.map(String) } : { sampleRate: 1 },
   };
   const settingsFile = path.join(home, "settings.json");
   writeFileSync(settingsFile, JSON.stringify(settings, null, 2));

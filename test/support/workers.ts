@@ -28,6 +28,8 @@ export interface Part {
   cheats?: boolean;
   /** Computes as a processor does that adds in another order. */
   elsewhere?: boolean;
+  /** Tickets for drawn audits, which only a provider can hold. */
+  tickets?: number;
 }
 
 /** A trained network whose sums may be taken in any order. */
@@ -36,10 +38,10 @@ const IN_ANY_ORDER = { name: "digits", file: "digits_mlp_fp32.onnx", workUnits: 
 export type WorkerScene = Awaited<ReturnType<typeof setUpWorkers>>;
 
 /** A market for one model on a real node, with workers that are processes of their own. */
-export async function setUpWorkers(binary: string, profile: number, parts: readonly Part[]) {
+export async function setUpWorkers(binary: string, profile: number, parts: readonly Part[], window?: bigint) {
   const folder = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
   const anvil = await Anvil.start(binary);
-  const market = await startMarket(anvil.rpcUrl, folder);
+  const market = await startMarket(anvil.rpcUrl, folder, window);
   const [model, ...others] = await loadModels(profile === PROFILE.tolerance ? [IN_ANY_ORDER] : undefined);
   if (!model) throw new Error("no model");
   for (const other of others) other.stop();
@@ -47,13 +49,13 @@ export async function setUpWorkers(binary: string, profile: number, parts: reado
 
   const workers = new Map<string, DemoWorker>();
   const providers = new Map<string, string>();
-  for (const [i, { name, roles, cheats = false, elsewhere = false }] of parts.entries()) {
-    const provider = roles.includes("serve") ? market.people[i] : undefined;
-    const models = roles.includes("juror") ? [modelId] : [];
-    const plan = { name, roles, models, port: await freePort(), cheats, elsewhere };
+  for (const [i, { name, roles, cheats = false, elsewhere = false, tickets = 0 }] of parts.entries()) {
+    const provider = roles.includes("serve") || tickets > 0 ? market.people[i] : undefined;
+    const models = roles.includes("juror") || tickets > 0 ? [modelId] : [];
+    const plan = { name, roles, models, port: await freePort(), cheats, elsewhere, tickets };
     const worker = await prepareWorker(market, folder, { ...plan, ...(provider && { provider: provider.address }) });
     if (provider) await joinProvider(market, provider, worker.operator.address, worker.endpoint, [modelId]);
-    else await fundBonds(market, worker.operator.address);
+    if (!roles.includes("serve")) await fundBonds(market, worker.operator.address);
     await worker.start();
     workers.set(name, worker);
     if (provider) providers.set(name, provider.address);
