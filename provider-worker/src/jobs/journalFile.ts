@@ -143,7 +143,8 @@ function requireWritable(file: string): void {
 }
 
 function damaged(file: string, why: string, cause?: unknown): JournalError {
-  const remedy = "restore a backup, or move it away: the chain is read again, but votes not revealed yet are lost";
+  const remedy =
+    "restore a backup, or move it away: the chain is read again, but votes and audits not opened yet are lost";
   return new JournalError(`${file} is damaged: ${why}; ${remedy}`, false, { cause });
 }
 
