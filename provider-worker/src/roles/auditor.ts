@@ -8,13 +8,14 @@ import { roundOf } from "../audits/office.js";
 import type { Statement } from "../audits/statement.js";
 import { bindStatement, statementOf } from "../audits/statement.js";
 import type { CourtRuns } from "../court/courtRuns.js";
+import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import { challenge } from "./challenge.js";
 import type { Role, RoleContext } from "./role.js";
-import { isHopeless, runsOf } from "./role.js";
+import { runsOf } from "./role.js";
 
 export interface AuditorOptions {
   chainId: bigint;
