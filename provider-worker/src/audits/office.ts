@@ -5,6 +5,8 @@ import { ModelProfile } from "@assay/sdk";
 const AUDITED: readonly bigint[] = [ModelProfile.Exact, ModelProfile.Canonical];
 /** Seconds that what was read may be used: what changed meanwhile is refused on chain, not done wrong. */
 const FRESH = 60;
+/** The same for models without tickets: there may be many, and anybody can make more. */
+const ABSENT = 600;
 /** Most rounds looked at: each but the last few is over. */
 const ROUNDS = 32n;
 
@@ -38,7 +40,9 @@ export interface Membership {
   readonly fund: bigint;
 }
 
-/** Last round first. `isWhole` is false where rounds before these are left out. */
+const NO_MEMBER: Membership = { tickets: 0, since: 0, admitted: false, fund: 0n };
+
+/** The last round first. */
 interface Rounds {
   readonly last: AuditRound;
   readonly list: readonly AuditRound[];
@@ -51,6 +55,8 @@ export class AuditDesk {
   #rate: Promise<bigint> | undefined;
   readonly #recorded = new Map<bigint, AuditRound>();
   readonly #memberships = new Map<bigint, Promise<Membership>>();
+  /** Models without tickets, by when they were read. */
+  readonly #absent = new Map<bigint, number>();
 
   constructor(
     private readonly contracts: Pick<AssayContracts, "audits" | "models" | "providers">,
@@ -62,6 +68,7 @@ export class AuditDesk {
     if (now >= this.#readAt && now < this.#readAt + FRESH) return;
     this.forget();
     this.#readAt = now;
+    for (const [modelId, readAt] of this.#absent) if (now >= readAt + ABSENT) this.#absent.delete(modelId);
   }
 
   /** Reads all of it anew: something was refused, so it may be wrong. */
@@ -69,6 +76,12 @@ export class AuditDesk {
     this.#rate = undefined;
     this.#recorded.clear();
     this.#memberships.clear();
+  }
+
+  /** Tickets of a model were bought. */
+  bought(modelId: bigint): void {
+    this.#absent.delete(modelId);
+    this.#memberships.delete(modelId);
   }
 
   rules(): Promise<Rules> {
@@ -88,7 +101,8 @@ export class AuditDesk {
     return this.#rate;
   }
 
-  membership(modelId: bigint): Promise<Membership> {
+  async membership(modelId: bigint): Promise<Membership> {
+    if (this.#absent.has(modelId)) return NO_MEMBER;
     const known = this.#memberships.get(modelId);
     if (known) return known;
     const read = this.#readMembership(modelId).catch((error: unknown) => {
@@ -138,7 +152,10 @@ export class AuditDesk {
   async #readMembership(modelId: bigint): Promise<Membership> {
     const { audits, models, providers } = this.contracts;
     const { tickets, since } = await audits.membershipOf(modelId, this.auditor);
-    if (tickets === 0n) return { tickets: 0, since: 0, admitted: false, fund: 0n };
+    if (tickets === 0n) {
+      this.#absent.set(modelId, this.#readAt);
+      return NO_MEMBER;
+    }
     const [{ profile }, offers, fund] = await Promise.all([
       models.factsOf(modelId),
       providers.offerCountOf(this.auditor, modelId),

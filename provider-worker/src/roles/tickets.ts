@@ -56,7 +56,7 @@ export class Tickets implements Role {
       data: audits.interface.encodeFunctionData("enrol", [modelId, provider, wanted]),
       stillWanted: async () => (await missing()) === wanted,
     });
-    if (outcome === "mined") this.desk.forget();
+    if (outcome === "mined") this.desk.bought(modelId);
     log.info({ model: String(modelId), tickets: wanted, outcome }, "audit tickets");
   }
 
