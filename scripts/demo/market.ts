@@ -21,8 +21,8 @@ const BONDS = parseEther("100");
 /** `IModelRegistry.Profile`: who judges a model's results. */
 export const PROFILE = { exact: 1, tolerance: 3, jury: 4 };
 
-/** The system deployed through Ignition on a node behind JSON-RPC, with named people. */
-export async function startMarket(rpcUrl: string, folder: string, challengeWindow = WINDOW) {
+/** The system deployed through Ignition on a node behind JSON-RPC, with named people. `changed`: numbers of the module. */
+export async function startMarket(rpcUrl: string, folder: string, changed: Readonly<Record<string, bigint>> = {}) {
   const connection = await network.create({ network: "localhost", override: { url: rpcUrl } as never });
   const { ethers, ignition } = connection;
   const [deployer, treasury, modelOwner, client, ...people] = await ethers.getSigners();
@@ -39,13 +39,14 @@ export async function startMarket(rpcUrl: string, folder: string, challengeWindo
       Assay: {
         stakeToken: stakeTokenAddress,
         treasury: treasury.address,
-        challengeWindow,
+        challengeWindow: WINDOW,
         // What a jury or a bound judges may cost no more than the demo asks.
         valueCaps: [PROFILE.tolerance, PROFILE.jury].map((profile) => ({
           profile,
           token: payTokenAddress,
           cap: PRICE,
         })),
+        ...changed,
       },
     },
   });

@@ -26,7 +26,9 @@ describe("Drawn audits on a real node", function () {
       { name: "cheat", roles: ["serve"], cheats: true },
       { name: "auditor", roles: ["audit"], tickets: 2 },
     ];
-    scene = await setUpWorkers(binary, PROFILE.exact, parts, WINDOW);
+    // Every other job is drawn.
+    const changed = { challengeWindow: WINDOW, auditRateBps: 5000n };
+    scene = await setUpWorkers(binary, PROFILE.exact, parts, changed);
     await until("the auditor has its tickets", async () => (await ticketsOf()) === 2n);
   });
 
@@ -89,6 +91,29 @@ describe("Drawn audits on a real node", function () {
     expect(end?.paid).to.equal(AUDITS.auditPay);
     expect(await paidTo("auditor")).to.equal(before + AUDITS.auditPay);
     expect(await ticketsOf()).to.equal(2n);
+  });
+
+  it("takes drawn jobs out of the model's fund, and leaves the others alone", async () => {
+    const fund = AUDITS.auditPay;
+    await (await office().fund(scene.modelId, fund)).wait();
+    let drawnJob: JobTerms | undefined;
+    const others: JobTerms[] = [];
+    while (!drawnJob) {
+      const terms = await scene.client.request(await upload(scene, "honest", 2));
+      await scene.client.waitForDelivery(terms);
+      const round = await drawn();
+      if (!(await office().isDrawn(terms.id, round))) others.push(terms);
+      else {
+        drawnJob = terms;
+        await taken(terms, round);
+      }
+    }
+    expect(await office().fundOf(scene.modelId)).to.equal(0n);
+    await opened(drawnJob.id);
+    await scene.anvil.passTime(WINDOW + 1n);
+    const end = await closed(drawnJob.id);
+    expect([end?.finding, end?.paid]).to.deep.equal([AuditFinding.Agrees, fund]);
+    for (const { id } of others) expect(await committed(id)).to.deep.equal([]);
   });
 
   it("is killed before and after each of its steps, and commits, opens and is paid once", async () => {

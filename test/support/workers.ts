@@ -38,10 +38,15 @@ const IN_ANY_ORDER = { name: "digits", file: "digits_mlp_fp32.onnx", workUnits: 
 export type WorkerScene = Awaited<ReturnType<typeof setUpWorkers>>;
 
 /** A market for one model on a real node, with workers that are processes of their own. */
-export async function setUpWorkers(binary: string, profile: number, parts: readonly Part[], window?: bigint) {
+export async function setUpWorkers(
+  binary: string,
+  profile: number,
+  parts: readonly Part[],
+  changed: Readonly<Record<string, bigint>> = {},
+) {
   const folder = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
   const anvil = await Anvil.start(binary);
-  const market = await startMarket(anvil.rpcUrl, folder, window);
+  const market = await startMarket(anvil.rpcUrl, folder, changed);
   const [model, ...others] = await loadModels(profile === PROFILE.tolerance ? [IN_ANY_ORDER] : undefined);
   if (!model) throw new Error("no model");
   for (const other of others) other.stop();
