@@ -94,16 +94,17 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         if (!_isSigned(terms, resultDigest(jobId, signed), signature)) revert DisputeManager_NotSigned(jobId, signed);
 
         caseId = caseOfJob[jobId];
-        // No challenge keeps this proof out, a friend's least of all: an open case ends with it.
+        // No challenge keeps this proof out, a friend's least of all: an open case ends with it. But whoever challenged
+        // is the finder then, or a cheat about to be convicted would take that share itself by a second signature.
         if (caseId == 0) (caseId, ) = _open(terms, delivered, IArbiter(address(0)), 0);
-        else _requireOpen(caseId, jobId, delivered);
+        else _requireUndecided(caseId, jobId, delivered);
         Case memory case_ = _cases[caseId];
         _cases[caseId].ruling = Ruling.Upheld;
 
         emit EquivocationProven(caseId, jobId, msg.sender, delivered, signed);
 
         MARKET.closeDispute(terms, true);
-        _settleUpheld(caseId, case_, terms, msg.sender);
+        _settleUpheld(caseId, case_, terms, case_.challenger);
     }
 
     /// @inheritdoc IDisputeManager
@@ -157,11 +158,14 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         emit CaseOpened(caseId, jobId, msg.sender, address(arbiter), bond, slashCap, outputCommitment);
     }
 
-    /// @dev The output must be the delivered one: of two others, neither says anything about the job.
-    function _requireOpen(uint256 caseId, uint256 jobId, bytes32 delivered) private view {
-        Ruling ruling = _cases[caseId].ruling;
-        if (ruling != Ruling.None) revert DisputeManager_AlreadyResolved(caseId, ruling);
+    /// @dev The output must be the delivered one: of two others, neither says anything about the job. A case that the
+    /// arbiter upholds is to be resolved, and its finder paid.
+    function _requireUndecided(uint256 caseId, uint256 jobId, bytes32 delivered) private view {
+        Case memory case_ = _cases[caseId];
+        if (case_.ruling != Ruling.None) revert DisputeManager_AlreadyResolved(caseId, case_.ruling);
         if (!MARKET.hasOutput(jobId, delivered)) revert DisputeManager_OtherOutput(jobId, delivered);
+        (Ruling ruling, ) = _ask(case_.arbiter, caseId);
+        if (ruling == Ruling.Upheld) revert DisputeManager_AlreadyUpheld(caseId);
     }
 
     /// @dev By whoever may deliver: the provider, or its worker's key when the job was requested. ERC-1271 included.
@@ -178,8 +182,6 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     function _rulingOf(uint256 caseId, Case memory case_) private view returns (Ruling ruling, address finder) {
         uint256 latestAt = uint256(case_.openedAt) + MAX_RESOLUTION;
         bool late = block.timestamp > latestAt;
-        // Too little gas would make a working arbiter look broken: never decide on that.
-        if (gasleft() < _RULING_GAS * 2) revert DisputeManager_TooLittleGas(gasleft(), _RULING_GAS * 2);
         (ruling, finder) = _ask(case_.arbiter, caseId);
         if (ruling == Ruling.None) {
             if (!late) revert DisputeManager_NotYetRuled(caseId, latestAt);
@@ -191,6 +193,8 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     /// @dev What an arbiter says; `None` from one that reverts, burns its gas or gives no answer that can be read.
     /// Not a `try`: an answer that cannot be decoded would revert here, and keep the case open for ever.
     function _ask(IArbiter arbiter, uint256 caseId) private view returns (Ruling, address) {
+        // Too little gas would make a working arbiter look broken: never decide on that.
+        if (gasleft() < _RULING_GAS * 2) revert DisputeManager_TooLittleGas(gasleft(), _RULING_GAS * 2);
         bytes memory question = abi.encodeCall(IArbiter.rulingOf, (caseId));
         bool answered;
         uint256 ruling;

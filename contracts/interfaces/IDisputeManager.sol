@@ -65,6 +65,7 @@ interface IDisputeManager {
     error DisputeManager_NotYetRuled(uint256 caseId, uint256 latestAt);
     error DisputeManager_OtherJob(uint256 caseId, uint256 jobId);
     error DisputeManager_OtherOutput(uint256 jobId, bytes32 outputCommitment);
+    error DisputeManager_AlreadyUpheld(uint256 caseId);
     error DisputeManager_SameResult(uint256 jobId, bytes32 outputCommitment);
     error DisputeManager_NotSigned(uint256 jobId, bytes32 outputCommitment);
     error DisputeManager_NotDeployer(address caller);
@@ -81,8 +82,8 @@ interface IDisputeManager {
     function resolve(uint256 caseId, JobTerms calldata terms) external;
 
     /// @notice Convicts at once, without bond or arbiter: the provider or its operator signed another result for this
-    /// job than the delivered one. Until the challenge window ends or, if the job was challenged, until its case is
-    /// resolved. The caller is the finder.
+    /// job than the delivered one. Until the challenge window ends or, if the job was challenged, until its arbiter upholds
+    /// the challenge or the case is resolved. The finder is the caller or, if the job was challenged, who challenged.
     /// @param delivered Output commitment that was submitted.
     /// @param signed Output commitment that was signed.
     /// @param signature Over `resultDigest(jobId, signed)`, by `terms.operator` or `terms.provider`.

@@ -180,7 +180,7 @@ describe("A provider that signs two results for one job", () => {
     expect((await disputes.caseOf(1)).ruling).to.equal(RULING.upheld);
   });
 
-  it("ends a case before an arbiter: the challenger has its bond back, the prover is the finder", async () => {
+  it("ends a case before an arbiter: who challenged has the bond back, and is the finder whoever proves", async () => {
     const market = await networkHelpers.loadFixture(marketWithArbiter);
     const { disputes, escrow, stakeToken, challenger, stranger } = market;
     const had = await escrow.balanceOf(stakeToken, challenger);
@@ -188,10 +188,24 @@ describe("A provider that signs two results for one job", () => {
     await market.arbiter.rule(RULING.rejected, challenger);
     await proven(market, terms, market.operator);
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
-    expect(await escrow.balanceOf(stakeToken, challenger)).to.equal(had);
-    expect(await escrow.balanceOf(stakeToken, stranger)).to.equal(FINDERS_SHARE);
-    await refused(disputes.resolve(caseId, terms), disputes, "DisputeManager_AlreadyResolved", caseId, RULING.upheld);
+    expect(await escrow.balanceOf(stakeToken, challenger)).to.equal(had + FINDERS_SHARE);
+    expect(await escrow.balanceOf(stakeToken, stranger)).to.equal(0n);
+    const again = disputes.resolve(caseId, terms);
+    await refused(again, disputes, "DisputeManager_AlreadyResolved", caseId, RULING.upheld);
     await expectBooksExact(market);
+  });
+
+  it("does not take the finder's share itself once it is found out", async () => {
+    const market = await networkHelpers.loadFixture(marketWithArbiter);
+    const { disputes, escrow, stakeToken, provider, stranger } = market;
+    const { terms, caseId } = await challengedJob(market);
+    await market.arbiter.rule(RULING.upheld, stranger);
+    const signature = await sign(market, market.operator, terms.id);
+    const own = () => disputes.connect(provider).proveEquivocation(terms, DELIVERED, OTHER, signature);
+    await refused(own(), disputes, "DisputeManager_AlreadyUpheld", caseId);
+    await disputes.resolve(caseId, terms);
+    expect(await escrow.balanceOf(stakeToken, stranger)).to.equal(FINDERS_SHARE);
+    expect(await escrow.balanceOf(stakeToken, provider)).to.equal(0n);
   });
 
   it("ends a case before a jury, whose jurors vote to the end, free their deposits and share the arbiter's part", async () => {

@@ -105,7 +105,7 @@ abstract contract DisputeActions is JurorActions {
         bool able = signed != delivered && (signer == terms.provider || signer == terms.operator);
         JobStatus status = statusOf(number);
         bool open = status == JobStatus.Submitted || status == JobStatus.Disputed;
-        bool expected = able && open && delivered == _jobs[number].output && delivered != 0;
+        bool expected = able && open && delivered == _jobs[number].output && delivered != 0 && !_isUpheld(number);
         _jobAtHand = expected ? _jobs[number].id : 0;
         _lowers(terms.provider);
         if (!_call("disputes.proveEquivocation", who, address(disputes), data, expected)) return;
@@ -116,7 +116,7 @@ abstract contract DisputeActions is JurorActions {
         Case storage c = _cases[_lastResult];
         c.ruling = Ruling.Upheld;
         held[STAKE] -= c.bond;
-        _uphold(c, terms, who);
+        _uphold(c, terms, c.challenger);
     }
 
     function payJurors(uint256 seed) external acts(seed) {
@@ -294,6 +294,12 @@ abstract contract DisputeActions is JurorActions {
         (c.jobId, c.challenger, c.openedAt, c.bond) = (jobId, who, block.timestamp, bond);
         uint256 behind = slashable(terms.provider);
         c.slashCap = behind < terms.stake ? behind : terms.stake;
+    }
+
+    /// Whether the jury of the case about a job says that its result is wrong.
+    function _isUpheld(uint256 number) private view returns (bool) {
+        uint256 id = _caseAbout(number);
+        return id != 0 && _cases[id].closed && verdictOf(id) == Ruling.Upheld;
     }
 
     /// The case about a job; zero if there is none.
