@@ -1,59 +1,134 @@
 /**
- * What a conviction costs, and whether wrong bytes convict and right ones do not.
+ * What a conviction costs, and whether wrong elements convict and right ones do not: of every model of the repository
+ * that the court judges, and of networks that have its other operators.
  *
  *   npm run bench:court                      prints tables
  *   npm run bench:court -- --json            ends with one line of JSON
  *   npm run bench:court -- --mutations 10000 --honest 10000
+ *   npm run bench:court -- --check           gas only; fails if a figure is not the one in snapshots/court-gas.json, or
+ *                                            of a verifier not the one in snapshots/verifier-gas.json
+ *   npm run bench:court -- --update          gas only; writes both
  */
 import { parseArgs } from "node:util";
 
 import Table from "cli-table3";
 
-import type { Step, Tally } from "./bench/court.js";
-import { measureDispute, tryHonest, tryMutations } from "./bench/court.js";
+import type { Tally } from "./bench/campaign.js";
+import { Campaign } from "./bench/campaign.js";
+import type { Step } from "./bench/court.js";
+import { measureDispute } from "./bench/court.js";
+import { record, requireRecorded } from "./bench/snapshot.js";
 import type { VerifierRow } from "./bench/verifiers.js";
-import { measureVerifiers } from "./bench/verifiers.js";
+import { measureVerifiers, VERIFIER_GAS, verifierFigures } from "./bench/verifiers.js";
 import { Progress } from "./demo/progress.js";
+import { subject, SUBJECT_NAMES } from "../test/support/subjects.js";
+
+const COURT_GAS = "court-gas";
+const COMMAND = "npm run bench:court";
+/** Claims of each kind, over all models, if nothing is said. */
+const CLAIMS = "300";
 
 const { values: options } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    mutations: { type: "string", default: "300" },
-    honest: { type: "string", default: "300" },
+    check: { type: "boolean", default: false },
+    update: { type: "boolean", default: false },
+    mutations: { type: "string" },
+    honest: { type: "string" },
   },
 });
+const gasOnly = options.check || options.update;
+const wanted = (given: string | undefined): number => Number(given ?? (gasOnly ? "0" : CLAIMS));
+
+/** A model's part of the campaign. */
+interface ModelRow {
+  model: string;
+  profile: string;
+  nodes: number;
+  mutations: Tally;
+  honest: Tally;
+}
 
 /** The first word of a row's name is the operator; what follows says how it was measured. */
 function toVerifier({ operator, profile, reads, gas }: VerifierRow) {
   return { operator, profile, elements: 1, K: reads, gas };
 }
 
-function toTables(steps: readonly Step[], total: bigint, tallies: Readonly<Record<string, Tally>>): string {
-  const plain = {
-    style: { head: [], border: [] },
-    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
-  };
-  const gas = new Table({ ...plain, head: ["step of a dispute", "gas"], colAligns: ["left", "right"] });
-  for (const step of [...steps, { name: "total", gas: total }]) gas.push([step.name, step.gas.toLocaleString("en-US")]);
-  const claims = new Table({ ...plain, head: ["claims", "tried", "convicted"], colAligns: ["left", "right", "right"] });
-  for (const [name, { tried, convicted }] of Object.entries(tallies)) claims.push([name, tried, convicted]);
-  return `${gas.toString()}\n\n${claims.toString()}`;
+const PLAIN = {
+  style: { head: [], border: [] },
+  chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
+};
+
+function stepTable(steps: readonly Step[]): string {
+  const table = new Table({ ...PLAIN, head: ["step of a dispute", "gas"], colAligns: ["left", "right"] });
+  for (const { name, gas } of steps) table.push([name, gas.toLocaleString("en-US")]);
+  return table.toString();
 }
 
-const progress = new Progress(process.stderr);
-const steps = await measureDispute();
-const total = steps.reduce((sum, { gas }) => sum + gas, 0n);
-const [mutated, untouched] = [Number(options.mutations), Number(options.honest)];
-const mutations = await tryMutations(mutated, (done) => {
-  progress.count("wrong bytes judged", done, mutated);
-});
-const honest = await tryHonest(untouched, (done) => {
-  progress.count("honest elements judged", done, untouched);
-});
-console.log(toTables(steps, total, { "one byte changed": mutations, "nothing changed": honest }));
-if (options.json) {
-  const verifiers = (await measureVerifiers()).map(toVerifier);
-  const dispute = { steps: steps.map(({ name, gas }) => ({ name, gas: Number(gas) })), total: Number(total) };
-  console.log(JSON.stringify({ verifiers, dispute, mutations, honest }));
+function modelTable(rows: readonly ModelRow[]): string {
+  const head = ["model", "profile", "nodes", "wrong", "convicted", "right", "convicted"];
+  const table = new Table({ ...PLAIN, head, colAligns: ["left", "left", "right", "right", "right", "right", "right"] });
+  for (const { model, profile, nodes, mutations, honest } of rows) {
+    table.push([model, profile, nodes, mutations.tried, mutations.convicted, honest.tried, honest.convicted]);
+  }
+  return table.toString();
 }
+
+/** Each model gets its share; the first ones one more where shares are not whole. */
+const shareOf = (total: number, index: number): number =>
+  Math.floor(total / SUBJECT_NAMES.length) + Number(index < total % SUBJECT_NAMES.length);
+
+async function tryModels(mutations: number, honest: number): Promise<ModelRow[]> {
+  const rows: ModelRow[] = [];
+  for (const [i, name] of SUBJECT_NAMES.entries()) {
+    const judged = await subject(name);
+    progress.step(`claims about ${name}`);
+    const campaign = await Campaign.of(judged, i);
+    const { profile, nodes } = judged.model;
+    rows.push({
+      model: name,
+      profile: profile.kind,
+      nodes: nodes.length,
+      mutations: await campaign.mutations(shareOf(mutations, i)),
+      honest: await campaign.honest(shareOf(honest, i)),
+    });
+  }
+  return rows;
+}
+
+const sum = (tallies: readonly Tally[]): Tally => ({
+  tried: tallies.reduce((total, { tried }) => total + tried, 0),
+  convicted: tallies.reduce((total, { convicted }) => total + convicted, 0),
+});
+
+const progress = new Progress(process.stderr);
+progress.step("a dispute");
+const steps = await measureDispute();
+const total = steps.reduce((all, { gas }) => all + gas, 0n);
+const all = [...steps, { name: "total", gas: total }];
+console.log(stepTable(all));
+
+const [mutated, untouched] = [wanted(options.mutations), wanted(options.honest)];
+const models = mutated + untouched > 0 ? await tryModels(mutated, untouched) : [];
+const mutations = sum(models.map((row) => row.mutations));
+const honest = sum(models.map((row) => row.honest));
+if (models.length > 0) console.log(modelTable(models));
 if (mutations.convicted < mutations.tried || honest.convicted > 0) process.exitCode = 1;
+
+if (options.json || gasOnly) {
+  progress.step("the verifiers");
+  const verifiers = await measureVerifiers();
+  const figures = new Map(all.map(({ name, gas }) => [name, Number(gas)]));
+  if (options.update) {
+    record(COURT_GAS, figures);
+    record(VERIFIER_GAS, verifierFigures(verifiers));
+  }
+  if (options.check) {
+    requireRecorded(COURT_GAS, figures, COMMAND);
+    requireRecorded(VERIFIER_GAS, verifierFigures(verifiers), COMMAND);
+  }
+  if (options.json) {
+    const dispute = { steps: steps.map(({ name, gas }) => ({ name, gas: Number(gas) })), total: Number(total) };
+    console.log(JSON.stringify({ verifiers: verifiers.map(toVerifier), dispute, mutations, honest, models }));
+  }
+}

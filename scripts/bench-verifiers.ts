@@ -6,16 +6,13 @@
  *   npm run bench:verifiers -- --check  fails if a figure is not the one in snapshots/verifier-gas.json
  *   npm run bench:verifiers -- --update writes snapshots/verifier-gas.json
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import path from "node:path";
 import { parseArgs } from "node:util";
 
 import Table from "cli-table3";
 
+import { record, requireRecorded } from "./bench/snapshot.js";
 import type { VerifierRow } from "./bench/verifiers.js";
-import { measureVerifiers } from "./bench/verifiers.js";
-
-const SNAPSHOT = path.join(import.meta.dirname, "../snapshots/verifier-gas.json");
+import { measureVerifiers, VERIFIER_GAS, verifierFigures } from "./bench/verifiers.js";
 
 const { values: options } = parseArgs({
   options: {
@@ -38,29 +35,7 @@ function toTable(rows: readonly VerifierRow[]): string {
   return table.toString();
 }
 
-const keyOf = ({ operator, reads }: VerifierRow) => `${operator}: ${reads}`;
-
-function differences(rows: readonly VerifierRow[]): string[] {
-  const recorded = new Map(Object.entries(JSON.parse(readFileSync(SNAPSHOT, "utf8")) as Record<string, number>));
-  const measured = new Map(rows.map((row) => [keyOf(row), row.gas]));
-  return [...new Set([...recorded.keys(), ...measured.keys()])]
-    .filter((key) => recorded.get(key) !== measured.get(key))
-    .map((key) => `${key}: ${recorded.get(key) ?? "not on record"} -> ${measured.get(key) ?? "not measured"}`);
-}
-
 const rows = await measureVerifiers();
-if (options.update) {
-  const record = Object.fromEntries(rows.map((row) => [keyOf(row), row.gas]));
-  writeFileSync(SNAPSHOT, `${JSON.stringify(record, null, 2)}\n`);
-}
+if (options.update) record(VERIFIER_GAS, verifierFigures(rows));
 console.log(options.json ? JSON.stringify({ rows }) : toTable(rows));
-if (options.check) {
-  const changed = differences(rows);
-  for (const line of changed) console.error(line);
-  if (changed.length > 0) {
-    console.error(
-      "gas changed: if it should, npm run bench:verifiers -- --update and commit snapshots/verifier-gas.json",
-    );
-    process.exitCode = 1;
-  }
-}
+if (options.check) requireRecorded(VERIFIER_GAS, verifierFigures(rows), "npm run bench:verifiers");

@@ -7,6 +7,10 @@ import { Random } from "../../sdk/test/tensor/random.js";
 import { claimOf, nodeOf } from "../../test/verifiers/support/cases.js";
 import { deployVerifier, gasOf, Verdict, verdicts } from "../../test/verifiers/support/judge.js";
 import { randomTensor } from "../../test/verifiers/support/values.js";
+import type { Figures } from "./snapshot.js";
+
+/** Where they are on record. */
+export const VERIFIER_GAS = "verifier-gas";
 
 /** What a verifier takes to judge one element, without calldata and Merkle proofs. */
 export interface VerifierRow {
@@ -216,6 +220,10 @@ export async function measureVerifiers(): Promise<VerifierRow[]> {
     benches.forEach(({ name, reads }, i) => rows.push({ operator: name, profile, reads, gas: used[i] ?? 0 }));
   }
   return rows;
+}
+
+export function verifierFigures(rows: readonly VerifierRow[]): Figures {
+  return new Map(rows.map(({ operator, reads, gas }) => [`${operator}: ${reads}`, gas]));
 }
 
 function claimForBench({ instruction, operands, output, element, numeric }: Bench) {

@@ -6,7 +6,6 @@ import {
   contradicts,
   firstContradiction,
   fromFloat32Array,
-  fromNumbers,
   initHash,
   operandsOf,
   prepareModel,
@@ -14,116 +13,23 @@ import {
   toFloat32Array,
 } from "@assay/sdk";
 
-import { onnxFile, type NodeDescription } from "../../sdk/test/support/onnxModel.js";
+import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { RULING } from "../support/assemble.js";
+import type { Network } from "../support/networks.js";
+import { decomposedBlock, node, TOKENS, transformerBlock, uniform, WIDTH } from "../support/networks.js";
 import { accuse, deliver, marketOf, openCase, postTrace } from "../support/proofs.js";
 
 const TOLERANCE = 3;
-const [TOKENS, WIDTH, HEAD, HIDDEN] = [6, 16, 8, 32];
 const LONG = 4096;
 const FUNCTIONS = 8;
 const RUNS = 5;
 
 const random = new Random(9);
-const floats = (...dims: number[]): Tensor => {
-  const count = dims.reduce((product, dim) => product * dim, 1);
-  return fromFloat32Array(
-    Float32Array.from({ length: count }, () => random.next() / 2 ** 31 - 1),
-    dims,
-  );
-};
-const scalar = (value: number): Tensor => fromNumbers("float32", [], [value]);
-const node = (op: string, inputs: string[], output: string, attributes: NodeDescription["attributes"] = {}) => ({
-  op,
-  inputs,
-  outputs: [output],
-  attributes,
-});
+const floats = (...dims: number[]): Tensor => uniform(random, ...dims);
 
-const CONSTANTS: Readonly<Record<string, Tensor>> = {
-  gain: floats(WIDTH),
-  shift: floats(WIDTH),
-  query: floats(WIDTH, HEAD),
-  key: floats(WIDTH, HEAD),
-  value: floats(WIDTH, HEAD),
-  project: floats(HEAD, WIDTH),
-  up: floats(WIDTH, HIDDEN),
-  upBias: floats(HIDDEN),
-  down: floats(HIDDEN, WIDTH),
-  downBias: floats(WIDTH),
-  root: scalar(Math.sqrt(HEAD)),
-};
-
-/** One head of attention, and a perceptron with GELU; both behind a normalisation, and added to what they read. */
-const ATTENTION: readonly NodeDescription[] = [
-  node("LayerNormalization", ["x", "gain", "shift"], "n"),
-  node("MatMul", ["n", "query"], "q"),
-  node("MatMul", ["n", "key"], "k"),
-  node("MatMul", ["n", "value"], "v"),
-  node("Transpose", ["k"], "kT", { perm: [0, 2, 1] }),
-  node("MatMul", ["q", "kT"], "scores"),
-  node("Div", ["scores", "root"], "scaled"),
-  node("Softmax", ["scaled"], "attention", { axis: -1 }),
-  node("MatMul", ["attention", "v"], "mixed"),
-  node("MatMul", ["mixed", "project"], "projected"),
-  node("Add", ["x", "projected"], "h"),
-];
-const PERCEPTRON: readonly NodeDescription[] = [
-  node("LayerNormalization", ["h", "gain", "shift"], "m"),
-  node("MatMul", ["m", "up"], "raised"),
-  node("Add", ["raised", "upBias"], "biased"),
-  node("Gelu", ["biased"], "active"),
-  node("MatMul", ["active", "down"], "lowered"),
-  node("Add", ["lowered", "downBias"], "last"),
-  node("Add", ["h", "last"], "y"),
-];
-
-/** As exporters of older operators write it: normalisation and GELU out of single operators. */
-const DECOMPOSED: readonly NodeDescription[] = [
-  node("ReduceMean", ["x"], "mean", { axes: [-1], keepdims: 1 }),
-  node("Sub", ["x", "mean"], "centred"),
-  node("Pow", ["centred", "two"], "squared"),
-  node("ReduceMean", ["squared"], "variance", { axes: [-1], keepdims: 1 }),
-  node("Add", ["variance", "epsilon"], "sum"),
-  node("Sqrt", ["sum"], "deviation"),
-  node("Reciprocal", ["deviation"], "inverse"),
-  node("Mul", ["centred", "inverse"], "normal"),
-  node("Div", ["normal", "rootTwo"], "divided"),
-  node("Erf", ["divided"], "erf"),
-  node("Add", ["erf", "one"], "raised"),
-  node("Mul", ["normal", "raised"], "doubled"),
-  node("Mul", ["doubled", "half"], "gelu"),
-  node("Pow", ["normal", "three"], "cubed"),
-  node("Neg", ["cubed"], "negative"),
-  node("Tanh", ["negative"], "tanh"),
-  node("Sigmoid", ["normal"], "gate"),
-  node("Mul", ["gate", "tanh"], "gated"),
-  node("Exp", ["gated"], "grown"),
-  node("Log", ["grown"], "same"),
-  node("Softmax", ["same"], "shares", { axis: 1 }),
-  node("Add", ["gelu", "shares"], "y"),
-];
-const SINGLE: Readonly<Record<string, Tensor>> = {
-  two: scalar(2),
-  three: scalar(3),
-  one: scalar(1),
-  half: scalar(0.5),
-  rootTwo: scalar(Math.SQRT2),
-  epsilon: scalar(1e-5),
-};
-
-async function prepared(nodes: readonly NodeDescription[], opset: number): Promise<CourtModel> {
-  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
-  const constants = Object.entries({ ...CONSTANTS, ...SINGLE }).filter(([name]) => read.has(name));
-  const file = onnxFile({
-    nodes: [...nodes],
-    inputs: { x: ["float32", [1, TOKENS, WIDTH]] },
-    outputs: { y: undefined },
-    constants: Object.fromEntries(constants),
-    opset,
-  });
+async function prepared({ file }: Network): Promise<CourtModel> {
   return (await prepareModel(file, { tolerance: true }, inProcess)).model;
 }
 
@@ -142,17 +48,12 @@ describe("ProofCourt, a block of a transformer", function () {
   this.timeout(300_000);
   before(initHash);
 
-  for (const [what, nodes, opset, operators] of [
-    [
-      "of normalisations, a softmax and GELU",
-      [...ATTENTION, ...PERCEPTRON],
-      20,
-      ["LayerNormalization", "Softmax", "Gelu"],
-    ],
-    ["written out in single operators", DECOMPOSED, 17, ["Erf", "Tanh", "Sigmoid", "Exp", "Log", "Softmax"]],
+  for (const [what, network, operators] of [
+    ["of normalisations, a softmax and GELU", transformerBlock, ["LayerNormalization", "Softmax", "Gelu"]],
+    ["written out in single operators", decomposedBlock, ["Erf", "Tanh", "Sigmoid", "Exp", "Log", "Softmax"]],
   ] as const) {
     it(`${what}: no element of an honest run contradicts, one changed element of any node does`, async () => {
-      const model = await prepared(nodes, opset);
+      const model = await prepared(network());
       expect(model.profile.kind).to.equal("Tolerance");
       const names: readonly string[] = model.instructions.map(({ operator }) => operator);
       expect(names).to.include.members([...operators]);
@@ -171,7 +72,7 @@ describe("ProofCourt, a block of a transformer", function () {
   }
 
   it("convicts by each function, and takes no claim about an honest element", async () => {
-    const model = await prepared([...ATTENTION, ...PERCEPTRON], 20);
+    const model = await prepared(transformerBlock());
     const trace = await run(model);
     const functions = [...model.nodes.entries()].filter(([, { operator }]) => operator >> 8 === FUNCTIONS);
     expect(functions.length).to.equal(4);

@@ -13,13 +13,11 @@ import {
   elementCount,
   fromFloat32Array,
   fromHex,
-  fromNumbers,
   initHash,
 } from "../../sdk/src/tensor/index.js";
-import type { NodeDescription } from "../../sdk/test/support/onnxModel.js";
-import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
+import { floatNetwork } from "../support/networks.js";
 import type { RawClaim } from "./support/abi.js";
 import type { Verifier } from "./support/judge.js";
 import { deployVerifier, Verdict, verdicts } from "./support/judge.js";
@@ -54,49 +52,10 @@ for (const [name, data, dims] of FLOAT_MODELS) {
 }
 
 judgedNodeByNode("a network of all operators", async () => {
+  const { file, dims } = floatNetwork();
   const random = new Random(4);
-  const floats = (...dims: number[]) => randomTensor(random, "float32", dims, "finite");
-  const node = (op: string, inputs: string[], output: string, attributes: NodeDescription["attributes"] = {}) => ({
-    op,
-    inputs,
-    outputs: [output],
-    attributes,
-  });
-  const file = onnxFile({
-    // A convolution reads pixels, a global average rows of an image: some tensors need both.
-    nodes: [
-      node("Conv", ["x", "w", "b"], "conv", { pads: [1, 1, 1, 1] }),
-      node("BatchNormalization", ["conv", "gamma", "beta", "mean", "variance"], "normal"),
-      node("LeakyRelu", ["normal"], "active", { alpha: { float: 0.1 } }),
-      node("Conv", ["active", "depthwise"], "each", { group: 6 }),
-      node("AveragePool", ["each"], "small", { kernel_shape: [2, 2], strides: [2, 2], pads: [0, 0, 1, 1] }),
-      node("GlobalAveragePool", ["active"], "global"),
-      node("ReduceMean", ["active"], "means", { axes: [2, 3] }),
-      node("ReduceSum", ["active", "channels"], "sums"),
-      node("Add", ["global", "means"], "both"),
-      node("Flatten", ["both"], "flat"),
-      node("Gemm", ["flat", "dense", "bias"], "logits", { transB: 1 }),
-      node("Transpose", ["logits"], "turned"),
-      node("MatMul", ["turned", "logits"], "products"),
-    ],
-    inputs: { x: ["float32", [2, 3, 9, 9]] },
-    outputs: { small: undefined, sums: undefined, products: undefined },
-    constants: {
-      w: floats(6, 3, 3, 3),
-      b: floats(6),
-      gamma: floats(6),
-      beta: floats(6),
-      mean: floats(6),
-      variance: fromFloat32Array(Float32Array.of(0.5, 1, 2, 3, 4, 5)),
-      depthwise: floats(6, 1, 3, 3),
-      channels: fromNumbers("int64", [1], [1]),
-      dense: floats(5, 6),
-      bias: floats(5),
-    },
-    opset: 15,
-  });
-  const model = await readModel(file, inProcess);
-  return { model, inputs: Array.from({ length: SAMPLES }, () => floats(2, 3, 9, 9)) };
+  const inputs = Array.from({ length: SAMPLES }, () => randomTensor(random, "float32", dims, "finite"));
+  return { model: await readModel(file, inProcess), inputs };
 });
 
 /** Every node of a model, as honest providers computed it and with a bit changed. */

@@ -17,9 +17,25 @@ const LARGEST = 0x7f7fffff;
 export const rankOf = (value: number): number => (value < 0 ? -toBits(-value) : toBits(Math.abs(value)));
 export const atRank = (rank: number): number => (rank < 0 ? -fromBits(-rank) : fromBits(rank));
 
-interface Edge {
+/** The last number that stands on one side, and the next one. */
+export interface Edge {
   last: number;
   next: number;
+}
+
+/** Where numbers cease to stand on either side of an honest one; none where all do, or it is not finite. */
+export function edgesAround(honest: number, stands: (y: number) => boolean): Edge[] {
+  if (!Number.isFinite(honest)) return [];
+  return [1, -1].flatMap((side): Edge[] => {
+    if (stands(side * fromBits(LARGEST))) return [];
+    let [last, next] = [rankOf(honest), side * LARGEST];
+    while (Math.abs(next - last) > 1) {
+      const middle = Math.trunc((last + next) / 2);
+      if (stands(atRank(middle))) last = middle;
+      else next = middle;
+    }
+    return [{ last: atRank(last), next: atRank(next) }];
+  });
 }
 
 /** Of some elements of some cases, claims about the last number that stands on either side, and about the next one. */
@@ -46,22 +62,10 @@ function edgesOf(made: Case): [element: number, edges: Edge[]][] {
   const instruction = decodeInstruction(made.node);
   const count = elementCount(output.dims);
   const elements = Array.from({ length: Math.min(count, ELEMENTS) }, (_, i) => Math.floor((i * count) / ELEMENTS));
-  return [...new Set(elements)].flatMap((element): [number, Edge[]][] => {
-    const honest = float32At(output, element);
-    if (!Number.isFinite(honest)) return [];
+  return [...new Set(elements)].map((element) => {
     const stands = (y: number) =>
       !contradicts(instruction, operands, withElement(output, element, float32Bytes(y)), element, ANY_ORDER);
-    const edges = [1, -1].flatMap((side): Edge[] => {
-      if (stands(side * fromBits(LARGEST))) return [];
-      let [last, next] = [rankOf(honest), side * LARGEST];
-      while (Math.abs(next - last) > 1) {
-        const middle = Math.trunc((last + next) / 2);
-        if (stands(atRank(middle))) last = middle;
-        else next = middle;
-      }
-      return [{ last: atRank(last), next: atRank(next) }];
-    });
-    return [[element, edges]];
+    return [element, edgesAround(float32At(output, element), stands)];
   });
 }
 

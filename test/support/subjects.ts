@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+
+import type { CourtModel, Tensor } from "@assay/sdk";
+import { initHash, prepareModel } from "@assay/sdk";
+
+import { Random } from "../../sdk/test/tensor/random.js";
+import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
+import { modelFile, samples } from "../../provider-worker/test/support/models.js";
+import type { Network } from "./networks.js";
+import { decomposedBlock, exactNetwork, floatNetwork, transformerBlock, uniform } from "./networks.js";
+
+/** A model as the court sees it, and what it may read. */
+export interface Subject {
+  readonly name: string;
+  readonly model: CourtModel;
+  readonly inputs: readonly Tensor[];
+}
+
+const INPUTS = 20;
+
+/** A trained model of the repository with samples of its data. */
+const trained = (name: string, data: string, tolerance = false) => ({
+  name: tolerance ? `${name}, any order` : name,
+  prepare: async () => {
+    const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true, tolerance };
+    const { model } = await prepareModel(new Uint8Array(readFileSync(modelFile(`${name}.onnx`))), options, inProcess);
+    return { model, inputs: samples(data).x.slice(0, INPUTS) };
+  },
+});
+
+/** A network with random weights, on random numbers. */
+const random = (name: string, make: () => Network, tolerance: boolean) => ({
+  name,
+  prepare: async () => {
+    const { file, dims } = make();
+    const { model } = await prepareModel(file, { tolerance }, inProcess);
+    const seeded = new Random(12);
+    return { model, inputs: Array.from({ length: INPUTS }, () => uniform(seeded, ...dims)) };
+  },
+});
+
+/** Every trained model of the repository that the court judges, and networks that have its other operators. */
+const SUBJECTS = [
+  trained("breast_cancer_mlp_int8_static", "breast_cancer"),
+  trained("digits_mlp_int8_static", "digits"),
+  trained("digits_cnn_int8_static", "digits_cnn"),
+  random("operators of integers", exactNetwork, false),
+  trained("breast_cancer_mlp_fp32", "breast_cancer"),
+  trained("digits_mlp_fp32", "digits"),
+  trained("digits_cnn_fp32", "digits_cnn"),
+  random("sums of float32", floatNetwork, false),
+  trained("breast_cancer_mlp_fp32", "breast_cancer", true),
+  trained("digits_mlp_fp32", "digits", true),
+  trained("digits_cnn_fp32", "digits_cnn", true),
+  random("sums of float32, any order", floatNetwork, true),
+  random("transformer block", transformerBlock, true),
+  random("transformer block, single operators", decomposedBlock, true),
+] as const;
+
+export const SUBJECT_NAMES: readonly string[] = SUBJECTS.map(({ name }) => name);
+
+/** Prepares one of them. */
+export async function subject(name: string): Promise<Subject> {
+  const found = SUBJECTS.find((each) => each.name === name);
+  if (!found) throw new Error(`there is no subject ${name}`);
+  await initHash();
+  return { name, ...(await found.prepare()) };
+}
