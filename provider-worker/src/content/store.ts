@@ -3,7 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:f
 import path from "node:path";
 import type { Readable } from "node:stream";
 
-import { unpackBundle } from "@assay/sdk";
+import type { BundleFile } from "@assay/sdk";
+import { TensorError, unpackBundle } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 
@@ -71,9 +72,21 @@ export class ContentStore {
 
   /** Keeps a bundle file under the commitment computed from it, which it returns. */
   async putTensors(bytes: Uint8Array): Promise<string> {
-    const { root } = unpackBundle(bytes, { maxBytes: bytes.length });
-    await this.#keep("tensors", root, bytes);
-    return root;
+    const bundle = unpackBundle(bytes, { maxBytes: bytes.length });
+    await this.putBundle(bundle);
+    return bundle.root;
+  }
+
+  /** Keeps what was packed or unpacked just now: its commitment is not computed again. */
+  putBundle({ root, bytes }: BundleFile): Promise<void> {
+    return this.#keep("tensors", root, bytes);
+  }
+
+  /** A bundle, unpacked once; undefined if it is not here or not what its name says. */
+  async getBundle(name: string): Promise<BundleFile | undefined> {
+    const bytes = await readFile(this.pathOf("tensors", name)).catch(() => undefined);
+    const bundle = bytes && unpacked(bytes);
+    return bundle?.root === name ? bundle : undefined;
   }
 
   /** Keeps a file under its sha-256, which it returns. */
@@ -131,7 +144,8 @@ export class ContentStore {
 
   #keep(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
     const kept = this.#tail.then(async () => {
-      if (await this.get(kind, name)) return;
+      const there = await readFile(this.pathOf(kind, name)).catch(() => undefined);
+      if (there && (there.equals(bytes) || isContent(kind, name, there))) return;
       const total = await this.#makeRoom(kind, bytes.length);
       await this.#write(kind, name, bytes);
       this.#bytes[kind] = total + bytes.length;
@@ -204,10 +218,14 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 function isContent(kind: ContentKind, name: string, bytes: Uint8Array): boolean {
-  if (kind === "files") return sha256(bytes) === name;
+  return name === (kind === "files" ? sha256(bytes) : unpacked(bytes)?.root);
+}
+
+function unpacked(bytes: Uint8Array): BundleFile | undefined {
   try {
-    return unpackBundle(bytes, { maxBytes: bytes.length }).root === name;
-  } catch {
-    return false;
+    return unpackBundle(bytes, { maxBytes: bytes.length });
+  } catch (error) {
+    if (error instanceof TensorError) return undefined;
+    throw error;
   }
 }

@@ -40,16 +40,16 @@ export class Executor {
       return packBundle(outputs, runner.outputs);
     };
     const packed = await this.models.use(terms.modelId, run, signal);
-    await this.store.putTensors(packed.bytes);
+    await this.store.putBundle(packed);
     return packed;
   }
 
   /** The input from here, or else from where it lies, which may be slow: others have the place meanwhile. */
   async input(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
-    const there = await this.#kept(terms);
+    const there = await this.store.getBundle(terms.inputCommitment);
     if (there) return there;
     await place.leaveFor(terms.client, () => this.#fetchInput(terms, inputUri, signal));
-    const fetched = await this.#kept(terms);
+    const fetched = await this.store.getBundle(terms.inputCommitment);
     if (!fetched) throw new WorkerError(`the input of job ${terms.id} was pushed out again`, true);
     return fetched;
   }
@@ -67,20 +67,12 @@ export class Executor {
     place: Place,
     signal: AbortSignal,
   ): Promise<BundleFile> {
-    const bytes = await place.leaveFor(terms.provider, () =>
-      this.#fetch(terms, commitment, uri, this.limits.outputBytes, signal),
-    );
-    return unpackBundle(bytes, { maxBytes: bytes.length });
-  }
-
-  async #kept({ inputCommitment }: JobTerms): Promise<BundleFile | undefined> {
-    const kept = await this.store.get("tensors", inputCommitment);
-    return kept && unpackBundle(kept, { maxBytes: kept.length });
+    return place.leaveFor(terms.provider, () => this.#fetch(terms, commitment, uri, this.limits.outputBytes, signal));
   }
 
   async #fetchInput(terms: JobTerms, inputUri: string, signal: AbortSignal): Promise<void> {
     const { inputCommitment } = terms;
-    await this.store.putTensors(await this.#fetch(terms, inputCommitment, inputUri, this.limits.inputBytes, signal));
+    await this.store.putBundle(await this.#fetch(terms, inputCommitment, inputUri, this.limits.inputBytes, signal));
   }
 
   /** Tensors from their URI, or else from the store of the job's provider, where an empty URI says they are. */
@@ -90,7 +82,7 @@ export class Executor {
     uri: string,
     maxBytes: number,
     signal: AbortSignal,
-  ): Promise<Uint8Array> {
+  ): Promise<BundleFile> {
     signal.throwIfAborted();
     const from = (source: string) => this.#fetchFrom(source, commitment, maxBytes, signal);
     const atProvider = async () => from(await this.#uriAtProvider(terms, commitment));
@@ -110,17 +102,16 @@ export class Executor {
   }
 
   /** The bundle at `uri`, if it is the one with this commitment. */
-  async #fetchFrom(uri: string, commitment: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.fetcher.fetch(uri, maxBytes, signal);
-    const root = rootOf(uri, bytes, maxBytes);
-    if (root !== commitment) throw new ContentError(`${uri} commits to ${root}, not ${commitment} as the job says`);
-    return bytes;
+  async #fetchFrom(uri: string, commitment: string, maxBytes: number, signal: AbortSignal): Promise<BundleFile> {
+    const bundle = unpack(uri, await this.fetcher.fetch(uri, maxBytes, signal), maxBytes);
+    if (bundle.root === commitment) return bundle;
+    throw new ContentError(`${uri} commits to ${bundle.root}, not ${commitment} as the job says`);
   }
 }
 
-function rootOf(uri: string, bytes: Uint8Array, maxBytes: number): string {
+function unpack(uri: string, bytes: Uint8Array, maxBytes: number): BundleFile {
   try {
-    return unpackBundle(bytes, { maxBytes }).root;
+    return unpackBundle(bytes, { maxBytes });
   } catch (error) {
     if (!(error instanceof TensorError)) throw error;
     throw new ContentError(`${uri} holds no bundle of tensors: ${error.message}`, { cause: error });

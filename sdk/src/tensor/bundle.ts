@@ -4,6 +4,9 @@ import { TensorError } from "./errors.js";
 import { keccak256, keccak256Text } from "./hash.js";
 import type { Tensor } from "./tensor.js";
 
+/** Tensors in one bundle: each costs its reader more than the bytes it may have. */
+export const MAX_BUNDLE_TENSORS = 256;
+
 export const BUNDLE_V1: Hex = keccak256Text("assay.bundle.v1");
 
 export interface NamedRoot {
@@ -32,7 +35,11 @@ export function bundleRoot(entries: readonly NamedRoot[]): Hex {
 
 /** `signature` lists the names in the model's order; `tensors` must hold exactly these. */
 export function commitBundle(tensors: ReadonlyMap<string, Tensor>, signature: readonly string[]): BundleCommitment {
-  const extra = [...tensors.keys()].filter((name) => !signature.includes(name));
+  if (signature.length > MAX_BUNDLE_TENSORS) {
+    throw new TensorError("TOO_LARGE", `${signature.length} tensors exceed the ${MAX_BUNDLE_TENSORS} of a bundle`);
+  }
+  const known = new Set(signature);
+  const extra = [...tensors.keys()].filter((name) => !known.has(name));
   if (extra.length > 0) throw new TensorError("BAD_NAME", `not in the signature: ${extra.join(", ")}`);
   const commitments = signature.map((name) => {
     const tensor = tensors.get(name);

@@ -1,5 +1,5 @@
 import type { Hex } from "./bytes.js";
-import { commitBundle } from "./bundle.js";
+import { commitBundle, MAX_BUNDLE_TENSORS } from "./bundle.js";
 import { TensorError } from "./errors.js";
 import type { SafetensorsLimits } from "./safetensors.js";
 import { parseSafetensors, serialiseSafetensors } from "./safetensors.js";
@@ -31,8 +31,8 @@ export function packBundle(tensors: ReadonlyMap<string, Tensor>, names: readonly
 }
 
 /** Reads such a file and computes its commitment anew; nothing in the file is believed. */
-export function unpackBundle(bytes: Uint8Array, limits?: SafetensorsLimits): BundleFile {
-  const { tensors, metadata } = parseSafetensors(bytes, limits);
+export function unpackBundle(bytes: Uint8Array, limits?: Omit<SafetensorsLimits, "maxTensors">): BundleFile {
+  const { tensors, metadata } = parseSafetensors(bytes, { ...limits, maxTensors: MAX_BUNDLE_TENSORS });
   const names = parseNames(metadata.get(SIGNATURE));
   if (names.length !== tensors.size) {
     throw new TensorError("BAD_FILE", `the signature names ${names.length} tensors, the file holds ${tensors.size}`);

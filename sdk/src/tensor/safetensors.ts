@@ -13,6 +13,8 @@ export interface SafetensorsLimits {
   /** Of the whole file. */
   readonly maxBytes?: number;
   readonly maxHeaderBytes?: number;
+  /** As many as the header has room for, unless told otherwise. */
+  readonly maxTensors?: number;
 }
 
 const MAX_BYTES = 100_000_000;
@@ -31,7 +33,7 @@ interface Entry {
  * names, holes, overlaps or bytes after the last tensor, so nothing can hide in it.
  */
 export function parseSafetensors(file: Uint8Array, limits: SafetensorsLimits = {}): SafetensorsFile {
-  const { maxBytes = MAX_BYTES, maxHeaderBytes = MAX_HEADER_BYTES } = limits;
+  const { maxBytes = MAX_BYTES, maxHeaderBytes = MAX_HEADER_BYTES, maxTensors = Infinity } = limits;
   if (file.length > maxBytes) throw new TensorError("TOO_LARGE", `${file.length} bytes exceed ${maxBytes}`);
   if (file.length < 8) throw bad("shorter than its length field");
   const headerBytes = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
@@ -44,6 +46,7 @@ export function parseSafetensors(file: Uint8Array, limits: SafetensorsLimits = {
   const header = parseHeader(file.subarray(8, dataAt));
   const metadata = parseMetadata(header.get(METADATA));
   header.delete(METADATA);
+  if (header.size > maxTensors) throw new TensorError("TOO_LARGE", `${header.size} tensors exceed ${maxTensors}`);
   const data = file.subarray(dataAt);
   const entries = [...header].map(([name, value]) => parseEntry(name, value, data));
   requireGapless(entries, data.length);
