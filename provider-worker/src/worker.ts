@@ -25,6 +25,7 @@ import { JournalError, WorkerError } from "./errors.js";
 import type { RunnerLimits } from "./inference/runner.js";
 import { Executor } from "./jobs/executor.js";
 import { Journal } from "./jobs/journal.js";
+import { neededTensors } from "./jobs/needed.js";
 import { Metrics, MetricsServer } from "./metrics.js";
 import type { StartRunner } from "./models/modelCache.js";
 import { ModelCache } from "./models/modelCache.js";
@@ -37,7 +38,6 @@ import { Prosecute } from "./roles/prosecute.js";
 import { Resolve } from "./roles/resolve.js";
 import { Reveal } from "./roles/reveal.js";
 import type { Role, RoleContext } from "./roles/role.js";
-import { requestOf } from "./roles/role.js";
 import { Rounds } from "./roles/rounds.js";
 import { Serve } from "./roles/serve.js";
 import { Settle } from "./roles/settle.js";
@@ -83,6 +83,8 @@ export class Worker {
   readonly #server: ContentServer;
   readonly #reader: LogReader;
   readonly #metrics = new Metrics();
+  /** The chain's clock, or this machine's where that is behind: a node may say that it is later than it is. */
+  #now = 0;
   /** When to look again for something to forget. */
   #pruneAt = 0;
   /** Undefined if the settings name no port. */
@@ -181,9 +183,10 @@ export class Worker {
     await this.#reader.poll();
     const block = await this.#provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
+    this.#now = Math.min(block.timestamp, Date.now() / 1000);
     for (const role of roles) await role.tick(block.timestamp);
     // After the roles: each has seen what is forgotten.
-    this.#prune(Math.min(block.timestamp, Date.now() / 1000));
+    this.#prune(this.#now);
     if (this.#metricsServer) await this.#measure(block.number);
   }
 
@@ -201,14 +204,10 @@ export class Worker {
     this.#metrics.balance.set(Number(await this.#provider.getBalance(this.#parts.wallet.address)));
   }
 
-  /** Inputs and outputs of jobs that are not settled: clients fetch them, and jurors and auditors may have to. */
   #neededTensors(): Set<string> {
-    const requested = this.#journal.openEvents("JobRequested").map(({ key }) => requestOf(this.#journal, key));
-    const submitted = this.#journal.openEvents("ResultSubmitted");
-    return new Set([
-      ...requested.map(({ terms }) => terms.inputCommitment),
-      ...submitted.map(({ args }) => String(args.outputCommitment)),
-    ]);
+    const { provider, roles } = this.#parts.settings;
+    const needs = { now: this.#now, prosecutes: roles.includes("audit") };
+    return neededTensors({ journal: this.#journal, provider }, needs);
   }
 
   async #requireChain(): Promise<void> {

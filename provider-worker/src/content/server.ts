@@ -188,7 +188,7 @@ export class ContentServer {
     } catch (error) {
       if (error instanceof TensorError) this.#refuse(response, 422, error.message);
       else if (error instanceof StoreFullError)
-        this.#refuse(response, 507, "the store is full of open jobs: try later");
+        this.#refuse(response, 507, "the store is full of what is needed: try later");
       else throw error;
     }
   }

@@ -29,7 +29,8 @@ export class StoreFullError extends WorkerError {
   override name = "StoreFullError";
 
   constructor(kind: ContentKind, limit: number) {
-    const what = kind === "tensors" ? "of open jobs: raise limits.storeBytes" : "of models: raise limits.fileBytes";
+    const what =
+      kind === "tensors" ? "that jobs and cases need: raise limits.storeBytes" : "of models: raise limits.fileBytes";
     super(`the content store holds ${limit} bytes ${what} or buy a larger disk`, true);
   }
 }
@@ -37,7 +38,7 @@ export class StoreFullError extends WorkerError {
 export interface ShelfOptions {
   /** Most bytes kept. */
   maxBytes: number;
-  /** Names of what must stay: of bundles those of jobs that are not settled, of files those of models in use. */
+  /** Names of what must stay: of bundles those that own jobs and cases need, of files those of models in use. */
   needed: () => ReadonlySet<string>;
 }
 

@@ -73,6 +73,6 @@ export function dueSettlements(context: RoleContext, now: number, limit: number)
     .slice(0, limit);
 }
 
-export function isOurs(context: RoleContext, event: ChainEvent): boolean {
+export function isOurs(context: Pick<RoleContext, "provider">, event: ChainEvent): boolean {
   return sameAddress(event.args.provider, context.provider);
 }
