@@ -38,10 +38,10 @@ export class InferenceError extends WorkerError {
 
   constructor(
     /**
-     * `external`: the model names files besides its own; `output`: it puts out too much; `changed`: its file is not the
+     * `external`: the model names files besides its own; `random`: it draws random numbers; `output`: it puts out too much; `changed`: its file is not the
      * one that was checked, and once it is fetched again may be.
      */
-    readonly reason: "timeout" | "crash" | "memory" | "rejected" | "external" | "output" | "changed",
+    readonly reason: "timeout" | "crash" | "memory" | "rejected" | "external" | "random" | "output" | "changed",
     message: string,
   ) {
     super(message, reason === "changed");

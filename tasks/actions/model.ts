@@ -1,5 +1,5 @@
 import { readGolden } from "@assay/provider-worker";
-import { contentHash } from "@assay/sdk";
+import { contentHash, findRandomOperator } from "@assay/sdk";
 import { ZeroAddress, ZeroHash } from "ethers";
 
 import { UserError } from "../support/errors.js";
@@ -88,6 +88,7 @@ export const setUris = action(async (session, { model, ...uris }: UriArguments) 
 
 async function specOf(given: RegisterArguments) {
   const file = readBytes("file", given.file);
+  requireDeterministic(file);
   const golden = readBytes("--golden", required("--golden", given.golden));
   const prepared = await maybe(given.manifest, async (manifest) => preparedModel(file, manifest, golden));
   const profile = profileOf(given.profile, prepared?.profile.kind);
@@ -119,6 +120,13 @@ function profileOf(given: string | undefined, prepared: string | undefined): num
   throw new UserError(
     `--profile is ${name}: ${reason}: give the --manifest that model:prepare writes for that profile`,
   );
+}
+
+/** No worker runs such a model, in any profile. */
+function requireDeterministic(file: Uint8Array): void {
+  const random = findRandomOperator(file);
+  if (random === undefined) return;
+  throw new UserError(`file has a ${random}: nobody can judge random results: make the numbers an input of the model`);
 }
 
 /** A worker refuses a model whose golden vectors do not fit, and what is registered cannot be mended. */

@@ -7,6 +7,7 @@ import path from "node:path";
 import { expect } from "chai";
 import { CONTRACT_NAMES, fromFloat32Array, fromNumbers, packBundle } from "@assay/sdk";
 
+import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import type { Chain } from "./support.js";
 import { json, MODEL_FILE, refusal, SAMPLE_FILE, startChain, startStore } from "./support.js";
 
@@ -50,6 +51,13 @@ describe("A task that cannot do what it is asked", function () {
 
   const OFFER = { model: MODEL, token: "pay", price: "2", stake: "10", maxDuration: "300" };
   const file = (name: string) => path.join(chain.folder, name);
+  const randomModel = () => {
+    const name = file("random.onnx");
+    const inputs = { x: ["float32", [1, 64]] } as const;
+    const nodes = [{ op: "RandomUniformLike", inputs: ["x"], outputs: ["y"] }];
+    writeFileSync(name, onnxFile({ nodes, inputs, outputs: { y: undefined } }));
+    return name;
+  };
   const job = () => ({
     model: MODEL,
     provider: chain.addressOf(PROVIDER),
@@ -246,6 +254,18 @@ describe("A task that cannot do what it is asked", function () {
       "model:register",
       () => ({ ...registration, golden: SAMPLE_FILE }),
       /^--golden holds no golden vectors: "x" is no name/,
+    ],
+    [
+      "a model whose results are random",
+      "model:register",
+      () => ({ ...registration, file: randomModel() }),
+      /^file has a RandomUniformLike: nobody can judge random results/,
+    ],
+    [
+      "a model that is no ONNX file",
+      "model:register",
+      () => ({ ...registration, file: SAMPLE_FILE }),
+      /^not an ONNX file/,
     ],
     [
       "a model that is no file",

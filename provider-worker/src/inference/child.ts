@@ -4,6 +4,7 @@ import { contentHash } from "@assay/sdk";
 import * as ort from "onnxruntime-node";
 
 import { InferenceError } from "../errors.js";
+import { requireDeterministic } from "./deterministic.js";
 import { bytesOf, fromOrt, toOrt } from "./ortTensors.js";
 import type { Request, Response } from "./protocol.js";
 import { requireSelfContained } from "./selfContained.js";
@@ -21,6 +22,7 @@ async function answer(request: Request): Promise<Response> {
       const sha256 = contentHash(model);
       requireSame(request, sha256);
       requireSelfContained(model);
+      requireDeterministic(model);
       session = await ort.InferenceSession.create(model, SESSION_OPTIONS);
       return { id, kind: "loaded", sha256, inputs: [...session.inputNames], outputs: [...session.outputNames] };
     }

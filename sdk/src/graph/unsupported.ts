@@ -1,4 +1,5 @@
 import { CANONICAL, EXACT, TOLERANCE } from "./lowering/index.js";
+import { RANDOM_OPERATORS } from "../onnx/random.js";
 import type { SumsProfile } from "./lower.js";
 import type { Problem } from "./problems.js";
 
@@ -31,7 +32,7 @@ const KINDS: readonly (Answer & { operators: readonly string[] })[] = [
   {
     reason: "its result is random",
     remedy: "Make the random numbers an input of the model",
-    operators: ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"],
+    operators: RANDOM_OPERATORS,
   },
   {
     reason: "it is control flow",

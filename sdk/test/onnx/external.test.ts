@@ -71,6 +71,10 @@ describe("A tensor outside of an ONNX file", () => {
     });
   }
 
+  it("is not looked for in onnxruntime's own format, although its head reads as an empty message", () => {
+    assert.throws(() => findExternalTensor(Uint8Array.of(8, 8, 0x12, 4, ...text("ORTM"))), /ORT format/);
+  });
+
   it("is not looked for in what is no ONNX file, or nested without end", () => {
     let graph = message([5, outside]);
     for (let i = 0; i < 50; i++) graph = withAttribute(6, graph);
