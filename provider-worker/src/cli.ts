@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
-import { AssayError, connect, loadDeployment } from "@assay/sdk";
+import { AssayError, decodeRevert, loadDeployment } from "@assay/sdk";
 import { Command, CommanderError } from "commander";
 
 import { diagnose } from "./doctor.js";
@@ -13,6 +13,7 @@ import type { Redact } from "./redact.js";
 import { redactor } from "./redact.js";
 import type { WorkerSettings } from "./settings.js";
 import { loadSettings } from "./settings.js";
+import { readStatus } from "./status.js";
 import { rpcProvider, Worker } from "./worker.js";
 
 /** Exit codes: fine, failed, misconfigured, try again later. */
@@ -108,23 +109,13 @@ program
 
 program
   .command("status")
-  .description("what the provider has and owes on chain")
+  .description("what the provider has and owes on chain; of an auditor alone, its operator")
   .option("--json", "for machines")
   .action(async ({ json }: { json?: true }) => {
     const settings = readSettings();
     const provider = rpcProvider(settings.rpcUrl, settings.chainId);
     try {
-      const { staking, providers } = connect(loadDeployment(settings.deployment), provider);
-      const record = await providers.providerOf(settings.provider);
-      const status = {
-        provider: settings.provider,
-        operator: record.operator,
-        draining: record.draining,
-        bonded: (await staking.bondedOf(settings.provider)).toString(),
-        unbonding: (await staking.unbondingOf(settings.provider)).toString(),
-        locked: (await staking.lockedOf(settings.provider)).toString(),
-        free: (await staking.freeOf(settings.provider)).toString(),
-      };
+      const status = await readStatus(settings, provider);
       if (json) say(JSON.stringify(status));
       else for (const [name, value] of Object.entries(status)) say(`${name.padEnd(10)} ${String(value)}`);
     } finally {
@@ -156,7 +147,8 @@ function exitCodeOf(error: unknown): number {
 
 try {
   await program.parseAsync();
-} catch (error) {
+} catch (thrown) {
+  const error = decodeRevert(thrown);
   // Commander says itself what it refuses.
   if (!(error instanceof CommanderError)) {
     console.error(redact(error instanceof Error ? error.message : String(error)));

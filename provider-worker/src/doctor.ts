@@ -5,6 +5,7 @@ import type { JsonRpcProvider } from "ethers";
 import { openKeystore, readPassword } from "./keystore.js";
 import { sameAddress } from "./roles/role.js";
 import type { WorkerSettings } from "./settings.js";
+import { needsProvider } from "./settings.js";
 
 /** One thing checked. */
 export interface Finding {
@@ -65,12 +66,14 @@ async function diagnoseChain(
   if (!deployed || operator === undefined) return findings;
   const contracts = connect(deployment, rpc);
   const { providers, staking, disputes, escrow } = contracts;
-  await check(`provider ${settings.provider} registered`, "register it: provider:register", async () => {
-    return (await providers.providerOf(settings.provider)).registeredAt > 0n;
-  });
-  await check(`operator key ${operator} works for the provider`, "set it with setOperator", async () => {
-    return sameAddress(await providers.operatorOf(settings.provider), operator);
-  });
+  if (needsProvider(settings)) {
+    await check(`provider ${settings.provider} registered`, "register it: provider:register", async () => {
+      return (await providers.providerOf(settings.provider)).registeredAt > 0n;
+    });
+    await check(`operator key ${operator} works for the provider`, "set it with setOperator", async () => {
+      return sameAddress(await providers.operatorOf(settings.provider), operator);
+    });
+  }
   await check("operator has gas", `send some to ${operator}`, async () => (await rpc.getBalance(operator)) > 0n);
   if (settings.roles.includes("serve")) {
     await check("provider has free stake", "deposit stake: stake:deposit", async () => {

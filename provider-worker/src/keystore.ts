@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 
-import { Wallet } from "ethers";
+import { getAddress, Wallet } from "ethers";
 
 import { WorkerError } from "./errors.js";
 
@@ -22,6 +22,16 @@ export async function openKeystore(file: string, password: string): Promise<Wall
   } catch {
     // The cause could hold the password.
     throw new WorkerError(`cannot open the keystore ${file}: wrong password, or no keystore`);
+  }
+}
+
+/** The address that a keystore says it has the key of; needs no password. */
+export function addressIn(file: string): string {
+  const json = readSecret(file, `cannot read the keystore ${file}: run assay-worker init`);
+  try {
+    return getAddress(String((JSON.parse(json) as { address?: unknown }).address));
+  } catch {
+    throw new WorkerError(`the keystore ${file} does not say its address: name another, or run assay-worker init`);
   }
 }
 

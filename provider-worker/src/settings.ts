@@ -101,6 +101,11 @@ export const settingsSchema = z.strictObject({
 
 export type WorkerSettings = z.infer<typeof settingsSchema>;
 
+/** Whether it works for a registered provider: an auditor that holds no tickets acts for its operator alone. */
+export function needsProvider({ roles, audit }: WorkerSettings): boolean {
+  return roles.some((role) => role !== "audit") || audit.tickets > 0;
+}
+
 /** Settings from the environment: what a service manager likes to set. They go before the file's. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
   ASSAY_RPC_URL: "rpcUrl",

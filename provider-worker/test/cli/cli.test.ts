@@ -7,8 +7,8 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import type { Addresses } from "@assay/sdk";
-import { CONTRACT_NAMES } from "@assay/sdk";
-import { encryptKeystoreJson, Wallet } from "ethers";
+import { connect, CONTRACT_NAMES } from "@assay/sdk";
+import { encryptKeystoreJson, getAddress, VoidSigner, Wallet, ZeroAddress } from "ethers";
 
 import { FakeRpc } from "../support/fakeRpc.js";
 import { address } from "../support/scene.js";
@@ -105,6 +105,7 @@ describe("assay-worker", () => {
     writeFileSync(path.join(home, "deployed.json"), JSON.stringify(DEPLOYMENT));
     settings();
     rpc.answers = { eth_chainId: "0x7a69", eth_getCode: "0x00", eth_getBalance: "0x1" };
+    rpc.reverts = {};
     rpc.calls = {
       "providers.providerOf": [[OPERATOR, 1, 5, false, PROVIDER, "http://127.0.0.1", "0x"]],
       "providers.operatorOf": [OPERATOR],
@@ -137,6 +138,13 @@ describe("assay-worker", () => {
     };
     writeFileSync(file, JSON.stringify(values));
   }
+  /** What the registry says of a provider it does not know. */
+  const notRegistered = () => ({
+    "providers.providerOf": connect(DEPLOYMENT, new VoidSigner(ZeroAddress)).providers.interface.encodeErrorResult(
+      "ProviderRegistry_NotRegistered",
+      [PROVIDER],
+    ),
+  });
   const worker = (...args: string[]) => run(["--settings", file, ...args], { ASSAY_PASSWORD: PASSWORD });
 
   describe("doctor", () => {
@@ -198,6 +206,20 @@ describe("assay-worker", () => {
       rpc.calls["audits.membershipOf"] = [[8, 0, 0]];
       rpc.calls["staking.freeOf"] = [0n];
       assert.match((await worker("doctor")).out, /ok {4}0 free stake for audit tickets/);
+    });
+
+    it("asks an auditor without tickets for gas and a bond, and no provider", async () => {
+      settings({ roles: ["audit"], provider: OPERATOR });
+      rpc.reverts = notRegistered();
+      rpc.calls["providers.operatorOf"] = [ZeroAddress];
+      const { code, out } = await worker("doctor");
+      assert.equal(code, 0, out);
+      assert.match(out, /ok {4}operator has gas\nok {4}operator has a bond in the escrow/);
+
+      for (const more of [{ roles: ["audit"], audit: { tickets: 1, models: [1] } }, { roles: ["audit", "juror"] }]) {
+        settings({ ...more, provider: OPERATOR });
+        assert.match((await worker("doctor")).out, /WRONG provider .* registered: register it/);
+      }
     });
 
     it("asks who only serves for stake, however little", async () => {
@@ -284,6 +306,28 @@ describe("assay-worker", () => {
       const { code, out } = await worker("status", "--json");
       assert.equal(code, 0);
       assert.deepEqual(JSON.parse(out), STATUS);
+    });
+
+    it("shows an auditor without tickets its operator's bond and gas; the keystore says whose", async () => {
+      settings({ roles: ["audit"], provider: OPERATOR });
+      rpc.reverts = notRegistered();
+      const { code, out, err } = await run(["-s", file, "status", "--json"]);
+      assert.equal(code, 0, err);
+      assert.deepEqual(JSON.parse(out), { operator: OPERATOR, bond: "7", gas: "1" });
+      writeFileSync(path.join(home, "key.json"), "{}", { mode: 0o600 });
+      const keyless = await worker("status");
+      assert.equal(keyless.code, 64);
+      assert.match(keyless.err, /key\.json does not say its address/);
+    });
+
+    it("says that a provider is not registered, and what to do", async () => {
+      rpc.reverts = notRegistered();
+      const { code, err } = await worker("status");
+      assert.equal(code, 64);
+      assert.equal(
+        err.trim(),
+        `ProviderRegistry_NotRegistered(provider ${getAddress(PROVIDER)}): register the provider first`,
+      );
     });
 
     it("needs no key", async () => {

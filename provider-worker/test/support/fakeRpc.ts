@@ -11,6 +11,8 @@ import { inTime } from "./eventually.js";
 export class FakeRpc {
   answers: Record<string, unknown> = {};
   calls: Record<string, unknown[]> = {};
+  /** What contract functions revert with, by `contract.function`. */
+  reverts: Record<string, string> = {};
   /** Methods that get no answer at all. */
   silent = new Set<string>();
   url = "";
@@ -27,9 +29,10 @@ export class FakeRpc {
       this.lastParams.set(method, params);
       for (const look of this.#watchers) look();
       if (this.silent.has(method)) return;
-      const result =
-        method === "eth_call" ? this.#call(params[0] as { to: string; data: string }) : this.answers[method];
-      const error = { code: -32601, message: `no answer to ${method}` };
+      const call = method === "eth_call" ? this.#call(params[0] as { to: string; data: string }) : {};
+      const { result = this.answers[method], data } = call;
+      const unknown = { code: -32601, message: `no answer to ${method}` };
+      const error = data === undefined ? unknown : { code: 3, message: "execution reverted", data };
       response.end(JSON.stringify({ jsonrpc: "2.0", id, ...(result === undefined ? { error } : { result }) }));
     });
   });
@@ -59,16 +62,19 @@ export class FakeRpc {
     });
   }
 
-  #call({ to, data }: { to: string; data: string }): string {
+  #call({ to, data }: { to: string; data: string }): { result?: string; data?: string } {
     const contracts = connect(this.deployment, new VoidSigner(ZeroAddress));
     for (const [name, contract] of Object.entries(contracts)) {
       if (this.deployment[name as ContractName].toLowerCase() !== to.toLowerCase()) continue;
       const called = contract.interface.parseTransaction({ data });
+      const revert = called && this.reverts[`${name}.${called.name}`];
+      if (revert) return { data: revert };
       const values = called && this.calls[`${name}.${called.name}`];
-      if (called && values) return contract.interface.encodeFunctionResult(called.fragment, values as never);
+      if (called && values)
+        return { result: contract.interface.encodeFunctionResult(called.fragment, values as never) };
     }
     // What a node gives for an address without a contract.
-    return "0x";
+    return { result: "0x" };
   }
 }
 
