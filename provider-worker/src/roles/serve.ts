@@ -2,6 +2,7 @@ import type { JobTerms } from "@assay/sdk";
 import { jobIdText, JobStatus } from "@assay/sdk";
 
 import { isDeclinable, isHopeless } from "../errors.js";
+import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
@@ -21,6 +22,7 @@ const OFFER = "offer ";
 export class Serve implements Role {
   readonly name = "serve";
   readonly #tasks: TaskPool;
+  readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
   /** Apart from the jobs, one model after another, except for what they download. */
   readonly #preparations: TaskPool;
@@ -46,7 +48,8 @@ export class Serve implements Role {
     for (const event of open.filter((each) => isOurs(this.context, each))) {
       const { terms } = requestOf(this.context.journal, event.key);
       const done = terms.executionDeadline < now || this.context.journal.note(noteOf(terms)) !== undefined;
-      if (!done) this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
+      if (!done && this.#backoff.isDue(event.key, now))
+        this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
     }
     for (const [model, offer] of this.#offers()) {
       if (this.#prepared.get(model) === offer) continue;
@@ -83,7 +86,7 @@ export class Serve implements Role {
     const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
     if (!(await wanted())) return;
 
-    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place));
+    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, now, place));
     const to = await contracts.market.getAddress();
     if (output === undefined) {
       if (terms.stake === 0n) {
@@ -107,16 +110,21 @@ export class Serve implements Role {
   }
 
   /** The output commitment, bound in the journal before anything is sent; undefined if the job cannot be done. */
-  async #execute(job: string, place: Place): Promise<string | undefined> {
+  async #execute(job: string, now: number, place: Place): Promise<string | undefined> {
     const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     try {
       const execute = (stop: AbortSignal) => executor.execute(terms, inputUri, place, stop);
       const { root } = await this.#deadlines.until(Number(terms.executionDeadline), execute);
       journal.bindResult(jobIdText(terms.id), root);
+      this.#backoff.succeeded(job);
       return root;
     } catch (error) {
-      if (signal.aborted || !isDeclinable(error)) throw error;
+      if (signal.aborted) throw error;
+      if (!isDeclinable(error)) {
+        this.#backoff.failed(job, now, Number(terms.executionDeadline));
+        throw error;
+      }
       log.warn({ job, err: error }, `job cannot be done: ${terms.stake === 0n ? "letting it expire" : "declining"}`);
       return undefined;
     }

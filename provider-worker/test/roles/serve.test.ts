@@ -74,15 +74,18 @@ describe("Serving", () => {
     ["might be there later", new WorkerError("cannot fetch", true)],
     ["fails for a reason unknown", new Error("socket hang up")],
   ] as const) {
-    it(`tries a job again whose input ${why}`, async () => {
+    it(`tries a job again whose input ${why}, after a pause each time`, async () => {
       scene.requested(7);
       scene.execute = () => Promise.reject(error);
       await tick();
-      await tick();
+      await tick(NOW + 4);
+      assert.deepEqual(scene.executed, ["7"]);
+      await tick(NOW + 5);
+      await tick(NOW + 14);
       assert.deepEqual(scene.executed, ["7", "7"]);
       assert.deepEqual(scene.sent, []);
       scene.execute = () => hash(9);
-      await tick();
+      await tick(NOW + 15);
       assert.equal(scene.calls("submit").length, 1);
     });
   }
