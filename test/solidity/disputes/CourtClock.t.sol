@@ -62,17 +62,17 @@ contract CourtClockTest is TestBase, OneNodeTrace {
 
     function test_everyOrderOfMovesInAShortWindow() external {
         _waits = [0, 1, 2, 3];
-        assertTrue(_explore(_open(0), DEPTH) > 100_000, "many orders");
+        assertTrue(_exploreAll(_open(0)) > 100_000, "many orders");
     }
 
     function test_everyOrderOfMovesInALongWindow() external {
         _waits = [1, 2, 3];
-        assertTrue(_explore(_open(6), DEPTH) > 30_000, "many orders");
+        assertTrue(_exploreAll(_open(6)) > 30_000, "many orders");
     }
 
     function test_everyOrderOfMovesAroundTheLastDemand() external {
         _waits = [0, 1, LONGEST - REPLY - CLAIM, LONGEST - REPLY - CLAIM + 1];
-        assertTrue(_explore(_open(0), DEPTH) > 1000, "many orders");
+        assertTrue(_exploreAll(_open(0)) > 1000, "many orders");
     }
 
     /// Tries a move at a time; what it leads to is tried too, and then all of it is taken back.
@@ -104,6 +104,11 @@ contract CourtClockTest is TestBase, OneNodeTrace {
         _windowEnd = START + window;
         _court.openCase(CASE, _facts(_windowEnd));
         (clock.openedAt, clock.windowEnd, clock.time) = (START, _windowEnd, START);
+    }
+
+    /// Few moves first: a failure is traced from the beginning, which takes memory for all that came before.
+    function _exploreAll(Clock memory clock) private returns (uint256 tried) {
+        for (uint256 depth = 0; depth <= DEPTH; ++depth) tried = _explore(clock, depth);
     }
 
     function _explore(Clock memory clock, uint256 depth) private returns (uint256 tried) {
