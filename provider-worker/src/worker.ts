@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -18,7 +19,7 @@ import { ContentStore } from "./content/store.js";
 import { CourtModels } from "./court/courtModels.js";
 import { Tracer } from "./court/courtRuns.js";
 import { readGraph } from "./court/readGraph.js";
-import type { StartRuntime } from "./court/runtime.js";
+import type { RuntimeLimits, StartRuntime } from "./court/runtime.js";
 import { ChildRuntime } from "./court/runtime.js";
 import { unlessAborted } from "./deadline.js";
 import { JournalError, WorkerError } from "./errors.js";
@@ -72,6 +73,8 @@ export function rpcProvider(url: string, chainId: number): JsonRpcProvider {
 /** Everything put together. The constructor builds, `run` acts until its signal stops it. */
 export class Worker {
   readonly #parts: WorkerParts;
+  /** Copies of models while they are worked on. */
+  readonly #scratch: string;
   readonly #provider: JsonRpcProvider;
   readonly #contracts: AssayContracts;
   readonly #journal: Journal;
@@ -93,6 +96,7 @@ export class Worker {
   constructor(parts: WorkerParts) {
     const { settings, deployment } = parts;
     this.#parts = parts;
+    this.#scratch = path.join(settings.dataDir, "scratch");
     this.#provider = rpcProvider(settings.rpcUrl, settings.chainId);
     this.#contracts = connect(deployment, this.#provider);
     this.#journal = new Journal(path.join(settings.dataDir, "journal.sqlite"));
@@ -102,8 +106,9 @@ export class Worker {
     });
     this.#fetcher = new Fetcher(settings.fetch);
     const limits: RunnerLimits = { timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb };
-    const graphLimits = { ...limits, timeoutMs: settings.limits.loadMs };
-    this.#startRuntime = parts.startRuntime ?? ((stop) => new ChildRuntime(limits, stop));
+    const runtimeLimits: RuntimeLimits = { ...limits, scratch: this.#scratch };
+    const graphLimits = { ...runtimeLimits, timeoutMs: settings.limits.loadMs };
+    this.#startRuntime = parts.startRuntime ?? ((stop) => new ChildRuntime(runtimeLimits, stop));
     this.#courtModels = new CourtModels(
       this.#contracts,
       (file, sums, signal) => readGraph(file, sums, graphLimits, signal),
@@ -158,6 +163,8 @@ export class Worker {
     try {
       await unlessAborted(signal, this.#requireChain());
       await this.#store.sweep();
+      // What a worker that was killed left; the journal is locked, so no other one is at work here.
+      await rm(this.#scratch, { recursive: true, force: true });
       const port = await this.#server.start();
       await this.#metricsServer?.start();
       const submitter = this.#submitter(signal);

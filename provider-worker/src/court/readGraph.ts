@@ -10,8 +10,8 @@ import { AssayError } from "@assay/sdk";
 import { within } from "../deadline.js";
 import { InferenceError } from "../errors.js";
 import { residentMb } from "../inference/memory.js";
-import type { RunnerLimits } from "../inference/runner.js";
 import { MEMORY_CHECK_MS } from "../inference/runner.js";
+import type { RuntimeLimits } from "./runtime.js";
 import { inFolder } from "./runtime.js";
 
 /** What the child found, without the file, which is here already. */
@@ -28,22 +28,31 @@ const CHILD = fileURLToPath(
 export async function readGraph(
   file: Uint8Array,
   sums: SumsProfile,
-  limits: RunnerLimits,
+  limits: RuntimeLimits,
   signal: AbortSignal,
 ): Promise<CourtModel> {
   const late = () => new InferenceError("timeout", `computing the graph took more than ${limits.timeoutMs} ms`);
-  return inFolder(async (folder) => {
+  return inFolder(limits.scratch, async (folder) => {
     const source = path.join(folder, "model.onnx");
     await writeFile(source, file);
-    const found = await within(limits.timeoutMs, late, signal, (stop) => ask([source, sums], limits.memoryMb, stop));
+    const found = await within(limits.timeoutMs, late, signal, (stop) =>
+      ask([source, sums], folder, limits.memoryMb, stop),
+    );
     if ("refusal" in found) throw new AssayError(found.refusal);
     return { ...found.model, file };
   });
 }
 
-async function ask(words: readonly string[], memoryMb: number, signal: AbortSignal): Promise<GraphAnswer> {
+/** What the child keeps meanwhile it keeps in `folder`: one that is killed takes nothing away. */
+async function ask(
+  words: readonly string[],
+  folder: string,
+  memoryMb: number,
+  signal: AbortSignal,
+): Promise<GraphAnswer> {
   signal.throwIfAborted();
-  const settings = { serialization: "advanced", env: {}, stdio: ["ignore", "ignore", "ignore", "ipc"] } as const;
+  const env = { TMPDIR: folder, TEMP: folder, TMP: folder };
+  const settings = { serialization: "advanced", env, stdio: ["ignore", "ignore", "ignore", "ipc"] } as const;
   const child = fork(CHILD, words, { ...settings, stdio: [...settings.stdio] });
   child.on("error", () => undefined);
   const over = new AbortController();

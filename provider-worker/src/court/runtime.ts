@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -21,6 +21,11 @@ const { version } = createRequire(import.meta.url)("onnxruntime-node/package.jso
 /** Which runtime and settings this worker computes with, as profiles state it. */
 export const RUNTIME = { name: "onnxruntime", version, settings: JSON.stringify(SESSION_OPTIONS) } as const;
 
+export interface RuntimeLimits extends RunnerLimits {
+  /** Folder for copies of models while they are worked on; the system's for temporary files if left out. */
+  scratch?: string;
+}
+
 /** A runtime whose processes die once the signal aborts. */
 export type StartRuntime = (signal: AbortSignal) => GraphRuntime;
 
@@ -31,12 +36,12 @@ export class ChildRuntime implements GraphRuntime {
   readonly settings = RUNTIME.settings;
 
   constructor(
-    private readonly limits: RunnerLimits,
+    private readonly limits: RuntimeLimits,
     private readonly signal?: AbortSignal,
   ) {}
 
   async optimise(model: Uint8Array): Promise<Uint8Array> {
-    return inFolder(async (folder) => {
+    return inFolder(this.limits.scratch, async (folder) => {
       const [source, target] = [path.join(folder, "model.onnx"), path.join(folder, "optimised.onnx")];
       await writeFile(source, model);
       await optimiseFile(source, target, this.limits.timeoutMs);
@@ -45,7 +50,7 @@ export class ChildRuntime implements GraphRuntime {
   }
 
   async load(model: Uint8Array): Promise<LoadedModel> {
-    return inFolder(async (folder) => {
+    return inFolder(this.limits.scratch, async (folder) => {
       const file = path.join(folder, "model.onnx");
       await writeFile(file, model);
       // The session holds the whole model: the file is not read again, unless the child is started anew.
@@ -71,12 +76,14 @@ async function optimiseFile(source: string, target: string, timeoutMs: number): 
   }
 }
 
-/** Uses a folder that is gone afterwards. */
-export async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(tmpdir(), "assay-model-"));
+/** Uses a folder below `parent` that is gone afterwards, unless this process is killed before. */
+export async function inFolder<T>(parent: string | undefined, use: (folder: string) => Promise<T>): Promise<T> {
+  if (parent !== undefined) await mkdir(parent, { recursive: true });
+  const folder = await mkdtemp(path.join(parent ?? tmpdir(), "assay-model-"));
   try {
     return await use(folder);
   } finally {
-    await rm(folder, { recursive: true });
+    // A child that was killed may write a last time.
+    await rm(folder, { recursive: true, maxRetries: 5 });
   }
 }

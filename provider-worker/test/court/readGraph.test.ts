@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type { TestContext } from "node:test";
 import { describe, it } from "node:test";
 
@@ -7,6 +9,7 @@ import { AssayError, initHash, makeTensor } from "@assay/sdk";
 
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { readGraph } from "../../src/court/readGraph.js";
+import type { RuntimeLimits } from "../../src/court/runtime.js";
 import { digitsCnn } from "../support/courtRuns.js";
 import { eventually } from "../support/eventually.js";
 
@@ -46,7 +49,7 @@ describe("The graph of a file", { skip: process.platform !== "linux" && "it read
   });
 
   /** Begins to read a graph that takes long; resolves once its child is at work. */
-  async function begin(test: TestContext, limits: typeof LIMITS) {
+  async function begin(test: TestContext, limits: RuntimeLimits) {
     const stop = new AbortController();
     test.after(() => {
       stop.abort();
@@ -72,6 +75,22 @@ describe("The graph of a file", { skip: process.platform !== "linux" && "it read
     const { reading, gone } = await begin(test, { ...LIMITS, timeoutMs: 3000 });
     await assert.rejects(reading, { reason: "timeout", message: "computing the graph took more than 3000 ms" });
     await gone();
+  });
+
+  it("keeps its files below the folder that is named for them, and leaves none when its child is killed", async (test) => {
+    const scratch = path.join(mkdtempSync(path.join(tmpdir(), "assay-scratch-")), "scratch");
+    test.after(() => {
+      rmSync(path.dirname(scratch), { recursive: true });
+    });
+    const { reading, stop, gone } = await begin(test, { ...LIMITS, scratch });
+    // The child's own file is below the one it was given: it asks its system where.
+    const files = () => readdirSync(scratch, { recursive: true }).map(String);
+    await eventually("both are at work", () => files().filter((each) => each.includes("assay-model-")).length >= 3);
+    assert.match(files().join("\n"), /assay-model-\w+\Wassay-model-/);
+    stop.abort(new Error("the worker stops"));
+    await assert.rejects(reading, /the worker stops/);
+    await gone();
+    assert.deepEqual(files(), []);
   });
 
   it("has a memory limit", async (test) => {

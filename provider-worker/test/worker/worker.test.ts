@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
@@ -129,6 +129,16 @@ describe("The worker", () => {
     const journal = new Journal(path.join(folder, "data", "journal.sqlite"));
     assert.equal(journal.checkpoint()?.block, HEAD);
     journal.close();
+  });
+
+  it("removes the copies of models that a worker left which was killed", async () => {
+    const left = path.join(folder, "data", "scratch", "assay-model-left");
+    mkdirSync(left, { recursive: true });
+    writeFileSync(path.join(left, "model.onnx"), "a whole model");
+    await live(() => {
+      assert.equal(existsSync(left), false);
+      return Promise.resolve();
+    });
   });
 
   it("does not show its metrics to those its content store is for", async () => {
