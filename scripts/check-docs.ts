@@ -1,6 +1,6 @@
 /**
  * The documentation keeps up with the code: settings and environment of the worker, contracts with their functions,
- * events and constants, dependencies. It sees what is missing or has another value, not whether a sentence is true.
+ * events and constants, dependencies; and each package has the licence. It sees what is missing or has another value, not whether a sentence is true.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -103,10 +103,18 @@ function checkDependencies(): void {
   }
 }
 
+// npm packs a LICENSE beside package.json whatever `files` says, and no other.
+function checkLicences(): void {
+  for (const folder of ["sdk", "provider-worker"]) {
+    require(read(`${folder}/LICENSE`) === read("LICENSE"), `${folder}/LICENSE is no copy of LICENSE`);
+  }
+}
+
 const contracts = filesBelow("contracts", ".sol").filter((file) => !/^contracts\/(interfaces|mocks)\//.test(file));
 checkSettings();
 for (const file of contracts) checkContract(file);
 checkDependencies();
+checkLicences();
 
 for (const line of missing) console.error(line);
 if (missing.length > 0) process.exitCode = 1;
