@@ -14,7 +14,7 @@ export interface FetcherOptions {
   fileRoots: readonly string[];
   /** Whether `http:` and addresses of this machine and private networks are allowed: for development only. */
   allowPrivate: boolean;
-  /** Milliseconds for one whole download. */
+  /** Milliseconds for a connection, and for one whole download unless its caller gives others. */
   timeoutMs: number;
 }
 
@@ -47,7 +47,12 @@ export class Fetcher {
    * The bytes at `uri`, at most `maxBytes`; ends with the signal's reason once that aborts. Throws `ContentError` where the
    * answer is that they are not to be had there.
    */
-  async fetch(uri: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async fetch(
+    uri: string,
+    maxBytes: number,
+    signal?: AbortSignal,
+    timeoutMs = this.options.timeoutMs,
+  ): Promise<Uint8Array> {
     let url: URL;
     try {
       url = new URL(uri);
@@ -56,7 +61,7 @@ export class Fetcher {
     }
     if (url.protocol === "file:") return this.#fromFile(url, maxBytes);
     if (url.protocol === "https:" || (url.protocol === "http:" && this.options.allowPrivate)) {
-      return this.#fromHttp(url, maxBytes, signal);
+      return this.#fromHttp(url, maxBytes, timeoutMs, signal);
     }
     throw new ContentError(`${url.protocol} URIs are not fetched: use https: or an allowed file:`);
   }
@@ -86,14 +91,14 @@ export class Fetcher {
     }
   }
 
-  async #fromHttp(url: URL, maxBytes: number, stop?: AbortSignal): Promise<Uint8Array> {
+  async #fromHttp(url: URL, maxBytes: number, timeoutMs: number, stop?: AbortSignal): Promise<Uint8Array> {
     // A literal address never reaches `lookup`.
     const literal = url.hostname.replace(/^\[|\]$/g, "");
     if (!this.options.allowPrivate && isIP(literal) !== 0 && isPrivateAddress(literal)) throw privateError(literal);
     const deadline = new AbortController();
     const timer = setTimeout(() => {
-      deadline.abort(new Error(`no answer within ${this.options.timeoutMs} ms`));
-    }, this.options.timeoutMs);
+      deadline.abort(new Error(`no answer within ${timeoutMs} ms`));
+    }, timeoutMs);
     try {
       const signal = stop ? AbortSignal.any([deadline.signal, stop]) : deadline.signal;
       const { statusCode, body } = await request(url, { dispatcher: this.#agent, signal });

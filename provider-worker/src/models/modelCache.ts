@@ -243,7 +243,8 @@ export class ModelCache {
   }
 
   async #download(hash: string, uri: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.fetcher.fetch(uri, Math.min(maxBytes, this.options.maxModelBytes), signal);
+    const { maxModelBytes, loadMs } = this.options;
+    const bytes = await this.fetcher.fetch(uri, Math.min(maxBytes, maxModelBytes), signal, loadMs);
     const found = sha256(bytes);
     if (found !== hash) throw new ContentError(`${uri} has sha-256 ${found}, not ${hash} as registered`);
     await this.store.putFile(bytes);

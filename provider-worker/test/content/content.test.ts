@@ -202,6 +202,7 @@ describe("The fetcher", () => {
     let base: string;
     const server = createServer((request, response) => {
       if (request.url === "/redirect") response.writeHead(302, { location: "/endless" }).end();
+      if (request.url === "/slow") setTimeout(() => response.end("slow"), 300);
       if (request.url !== "/endless" && request.url !== "/drip") return;
       const chunk = request.url === "/drip" ? "x" : "x".repeat(1000);
       const timer = setInterval(() => response.write(chunk), 1);
@@ -224,6 +225,11 @@ describe("The fetcher", () => {
 
     it("at redirects", async () => {
       await assert.rejects(fetcher([], true).fetch(`${base}/redirect`, 5000), /answered 302/);
+    });
+
+    it("not at its time limit where the caller gives more", async () => {
+      const bytes = await fetcher([], true, 100).fetch(`${base}/slow`, 100, undefined, PATIENCE_MS);
+      assert.equal(Buffer.from(bytes).toString(), "slow");
     });
 
     // The time is short, and however slow the machine is, these answers never end.

@@ -44,8 +44,10 @@ describe("The model cache", () => {
   let reached: ReturnType<typeof gate<undefined>>;
   /** The signals that it was given. */
   let hanging: AbortSignal[];
-  /** Limits of downloads. */
+  /** Limits of downloads, in bytes. */
   let limits: number[];
+  /** How long downloads may take. */
+  let times: (number | undefined)[];
   /** Milliseconds, as the cache sees them. */
   let clock: number;
   /** Whether other bytes than this machine's are explained. */
@@ -69,6 +71,7 @@ describe("The model cache", () => {
     hangs = new Set();
     reached = gate();
     limits = [];
+    times = [];
     hanging = [];
     clock = 0;
     explained = false;
@@ -82,9 +85,10 @@ describe("The model cache", () => {
     const spec = { profile, fileHash: sha256(MODEL), modelUri: "https://model", goldenHash: sha256(GOLDEN) };
     const specOf = (id: bigint) => Promise.resolve({ ...spec, goldenUri: "https://golden", ...others.get(id) });
     const contracts = { models: { specOf } } as unknown as AssayContracts;
-    const fetch = (uri: string, limit: number, signal: AbortSignal) => {
+    const fetch = (uri: string, limit: number, signal: AbortSignal, time?: number) => {
       fetched.push(uri);
       limits.push(limit);
+      times.push(time);
       if (hangs.has(uri)) return hang(signal);
       const bytes = web.get(uri);
       return bytes ? Promise.resolve(bytes) : Promise.reject(new WorkerError(`cannot fetch ${uri}`, true));
@@ -112,6 +116,11 @@ describe("The model cache", () => {
     runners.push(runner);
     return Promise.resolve(runner);
   }
+
+  it("gives every download the time of the whole load: a model may be large", async () => {
+    await runnerOf(cache);
+    assert.deepEqual(times, [OPTIONS.loadMs, OPTIONS.loadMs]);
+  });
 
   it("fetches, proves and starts a model once, for whoever asks", async () => {
     const [first, second] = await Promise.all([runnerOf(cache), runnerOf(cache)]);
