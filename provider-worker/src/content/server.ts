@@ -1,10 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { setImmediate as others } from "node:timers/promises";
 
 import type { SignedResult } from "@assay/sdk";
 import { TensorError } from "@assay/sdk";
 
+import { Turns } from "../jobs/turns.js";
 import { close, listen } from "../listen.js";
 import { originOf, originOfConnection } from "./origin.js";
 import type { Every } from "./pace.js";
@@ -35,6 +37,8 @@ const CONNECTIONS = { total: 256, perOrigin: 64 } as const;
 const DOWNLOADS = { total: 128, perOrigin: 32 } as const;
 /** Bytes of uploads in memory at once, in largest uploads. */
 const HELD_UPLOADS = { total: 4, perOrigin: 2 } as const;
+/** Uploads that came and wait to be checked. A check takes the worker's thread. */
+const CHECKS = { total: 32, perOrigin: 8 } as const;
 const PATH = /^\/(tensors|files|results)\/(0x[0-9a-f]{64})$/;
 
 /**
@@ -49,6 +53,8 @@ export class ContentServer {
   readonly #downloads: Shares;
   /** In bytes. */
   readonly #uploads: Shares;
+  readonly #checks = new Shares(CHECKS);
+  readonly #turns = new Turns({ limit: 1, limitOfGroup: 1 });
 
   constructor(
     private readonly store: ContentStore,
@@ -173,10 +179,26 @@ export class ContentServer {
         chunks.push(chunk);
       }
       pace.stop();
-      await this.#keep(response, name, Buffer.concat(chunks));
+      await this.#check(origin, response, () => this.#keep(response, name, Buffer.concat(chunks)));
     } finally {
       pace.stop();
       this.#uploads.give(origin, size);
+    }
+  }
+
+  /** One after another, and whatever else waits comes in between. */
+  async #check(origin: string, response: ServerResponse, check: () => Promise<void>): Promise<void> {
+    if (!this.#checks.take(origin)) {
+      this.#refuse(response, 503, "busy: try again");
+      return;
+    }
+    try {
+      await this.#turns.take(origin, async () => {
+        await others();
+        await check();
+      });
+    } finally {
+      this.#checks.give(origin);
     }
   }
 

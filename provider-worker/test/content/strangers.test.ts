@@ -142,4 +142,30 @@ describe("A content server among strangers", options, () => {
     const put = { method: "PUT", body: Buffer.alloc(9_000), headers: { "x-forwarded-for": "198.51.100.2" } };
     assert.equal((await fetch(`http://127.0.0.1:${port}${name}`, put)).status, 422);
   });
+
+  it("checks one upload at a time, and few that wait of one origin", async () => {
+    const held: (() => void)[] = [];
+    class HeldStore extends ContentStore {
+      override async putTensors(): Promise<string> {
+        await new Promise<void>((resolve) => held.push(resolve));
+        return sha256(SMALL);
+      }
+    }
+    const store = new HeldStore(folder, { tensors: shelf, files: shelf });
+    const onRefused = (status: number) => refused.push(status);
+    const slow = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 10_000, onRefused });
+    const uri = `http://127.0.0.1:${await slow.start()}/tensors/${sha256(SMALL)}`;
+    const put = async (from: string) =>
+      (await fetch(uri, { method: "PUT", body: Buffer.from(SMALL), headers: { "x-forwarded-for": from } })).status;
+    const statuses = Array.from({ length: 9 }, () => put("198.51.100.1"));
+    await eventually("one is too many", () => refused.length === 1);
+    statuses.push(put("198.51.100.2"));
+    for (let checked = 0; checked < 9; checked++) {
+      await eventually("the next is checked", () => held.length > 0);
+      assert.equal(held.length, 1);
+      held.pop()?.();
+    }
+    assert.deepEqual((await Promise.all(statuses)).sort(), [...Array<number>(9).fill(201), 503]);
+    await slow.stop();
+  });
 });
