@@ -31,6 +31,8 @@ export interface SubmitterOptions {
 }
 
 const GAS_MARGIN_PERCENT = 130n;
+/** EIP-7825: a transaction with a higher limit is refused, whatever it needs. */
+const MOST_GAS = 1n << 24n;
 /** What a replacement offers; nodes take it only for at least 10 % more. */
 const REPLACEMENT_PERCENT = 125n;
 const LEAST_REPLACEMENT_PERCENT = 110n;
@@ -96,7 +98,7 @@ export class Submitter {
       purpose: call.purpose,
       to: call.to,
       data: call.data,
-      gasLimit: (gas * GAS_MARGIN_PERCENT) / 100n,
+      gasLimit: withMargin(gas),
       nonce: await this.#nextNonce(),
       ...(await this.#fees()),
     });
@@ -212,4 +214,9 @@ export class Submitter {
       maxPriorityFeePerGas: tip < max ? tip : max,
     });
   }
+}
+
+function withMargin(gas: bigint): bigint {
+  const wanted = (gas * GAS_MARGIN_PERCENT) / 100n;
+  return gas < MOST_GAS && wanted > MOST_GAS ? MOST_GAS : wanted;
 }

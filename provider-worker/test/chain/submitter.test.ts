@@ -115,6 +115,21 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     assert.equal(outcomes.length, 20);
   });
 
+  it("leaves room for what the state may change, but never asks for more gas than a transaction may have", async () => {
+    const limitFor = async (estimate: bigint) => {
+      line.lie = (method) => (method === "eth_estimateGas" ? { answer: `0x${estimate.toString(16)}` } : undefined);
+      const sent = submitter.send(call(`proof ${estimate}`));
+      await ticker.until(1);
+      const { gasLimit } = opened(open()[0]);
+      await mine();
+      await sent;
+      return gasLimit;
+    };
+    assert.equal(await limitFor(100_000n), 130_000n);
+    assert.equal(await limitFor(14_500_000n), 1n << 24n);
+    assert.equal(await limitFor(1n << 24n), ((1n << 24n) * 130n) / 100n);
+  });
+
   it("has one call under way for each purpose, and then takes the next", async () => {
     const first = submitter.send(call("finalise"));
     const second = submitter.send(call("finalise"));
