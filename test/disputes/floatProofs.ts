@@ -2,8 +2,18 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import { expect } from "chai";
-import type { CourtModel, Tensor } from "@assay/sdk";
-import { fromFloat32Array, initHash, prepareModel } from "@assay/sdk";
+import type { CourtModel, Numeric, Part, Shown, Tensor, TensorCommitment, TraceCommitment } from "@assay/sdk";
+import {
+  answerDemand,
+  commitTrace,
+  evaluate,
+  fromFloat32Array,
+  initHash,
+  nextStep,
+  operandsOf,
+  prepareModel,
+  toHex,
+} from "@assay/sdk";
 
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { RULING } from "../support/assemble.js";
@@ -15,6 +25,24 @@ const MODELS = path.resolve(import.meta.dirname, "../../models");
 const CANONICAL = 2;
 /** EIP-7825. */
 const MOST_GAS = 1n << 24n;
+
+/** One term after the other, each product and each sum rounded. */
+const EXACT: Numeric = { mode: 0, fused: false, block: 0, biasFirst: false };
+
+/** What a provider that shows everything answers. */
+function shownBy({ tensors }: TraceCommitment): Shown {
+  const answerTo = (part: Part) => answerDemand(tensors[part.tensor] as TensorCommitment, part);
+  return {
+    children: (part) => {
+      const answer = answerTo(part);
+      return answer.kind === "leaf" ? undefined : answer.children;
+    },
+    leaf: (part) => {
+      const answer = answerTo(part);
+      return answer.kind === "leaf" ? toHex(answer.leaf) : undefined;
+    },
+  };
+}
 
 describe("ProofCourt, a float32 model", function () {
   this.timeout(300_000);
@@ -43,6 +71,30 @@ describe("ProofCourt, a float32 model", function () {
     const sent = await accuse(opened, caseId, accusation);
     return { ruling: await opened.court.rulingOf(caseId), challenger: opened.challenger, receipt: await sent.wait() };
   }
+
+  it("accuses a provider that adds in another order than the model says", async () => {
+    const honest = await runOf(model, sample);
+    const trace = honest.honest.tensors.map(({ tensor }) => tensor);
+    const inputs = model.inputNames.length;
+    const sums = [...model.nodes.keys()].filter((node) => {
+      const { mode, fused, block, biasFirst } = model.nodes[node]?.numeric ?? EXACT;
+      return [mode, fused, block, biasFirst].join() !== Object.values(EXACT).join();
+    });
+    let accused = 0;
+    for (const node of sums) {
+      const [tensor, instruction] = [inputs + node, model.instructions[node]];
+      const own = trace[tensor];
+      if (!instruction || !own) throw new Error("no such node");
+      const other = evaluate(instruction, operandsOf(model, trace, node), own, EXACT);
+      if (toHex(other.data) === toHex(own.data)) continue;
+      const posted = commitTrace(model, trace.with(tensor, other));
+      const roots = posted.tensors.map(({ header }) => header.merkleRoot);
+      const step = nextStep(model, honest.honest, roots, shownBy(posted));
+      expect(step.kind, `tensor ${tensor}`).to.equal("accuse");
+      accused++;
+    }
+    expect(accused).to.be.greaterThan(0);
+  });
 
   it("convicts a wrong bit in any tensor, in one transaction", async () => {
     for (let tensor = model.inputNames.length; tensor < model.tensors.length; tensor++) {

@@ -77,7 +77,8 @@ function firstConvicting(
   tensors[tensor] = expected;
   const operands = operandsOf(model, tensorsOf(tensors), node);
   const output = patch(expected, leaves);
-  const convicts = (element: number) => contradicts(instruction, operands, output, element);
+  const numeric = model.nodes[node]?.numeric;
+  const convicts = (element: number) => contradicts(instruction, operands, output, element, numeric);
   for (const leaf of leaves) {
     const posted = { model, honest: { ...honest, tensors }, roots, tensor };
     const own = proveLeaf(expected, leaf.index).leaf;
