@@ -1,3 +1,4 @@
+export { Checker } from "./content/checker.js";
 export { ContentServer } from "./content/server.js";
 export { ContentStore, sha256 } from "./content/store.js";
 export { goldenVectors } from "./court/goldenVectors.js";

@@ -12,6 +12,7 @@ import { AuditDesk } from "./audits/office.js";
 import { decodeEvent } from "./chain/events.js";
 import { LogReader } from "./chain/logReader.js";
 import { Submitter } from "./chain/submitter.js";
+import { Checker } from "./content/checker.js";
 import { Fetcher } from "./content/fetcher.js";
 import { ContentServer } from "./content/server.js";
 import { SignedResults } from "./content/signedResults.js";
@@ -82,6 +83,7 @@ export class Worker {
   readonly #startRuntime: StartRuntime;
   readonly #courtModels: CourtModels;
   readonly #models: ModelCache;
+  readonly #checker = new Checker();
   readonly #store: ContentStore;
   readonly #server: ContentServer;
   readonly #reader: LogReader;
@@ -100,10 +102,11 @@ export class Worker {
     this.#provider = rpcProvider(settings.rpcUrl, settings.chainId);
     this.#contracts = connect(deployment, this.#provider);
     this.#journal = new Journal(path.join(settings.dataDir, "journal.sqlite"));
-    this.#store = new ContentStore(path.join(settings.dataDir, "content"), {
+    const shelves = {
       tensors: { maxBytes: settings.limits.storeBytes, needed: () => this.#neededTensors() },
       files: { maxBytes: settings.limits.fileBytes, needed: () => this.#models.filesInUse() },
-    });
+    };
+    this.#store = new ContentStore(path.join(settings.dataDir, "content"), shelves, this.#checker);
     this.#fetcher = new Fetcher(settings.fetch);
     const limits: RunnerLimits = { timeoutMs: settings.limits.inferenceMs, memoryMb: settings.limits.inferenceMb };
     const runtimeLimits: RuntimeLimits = { ...limits, scratch: this.#scratch };
@@ -296,6 +299,7 @@ export class Worker {
       this.#metricsServer?.stop(),
       this.#fetcher.stop(),
       this.#models.stop(),
+      this.#checker.stop(),
     ]);
     await Promise.race([stopped, sleep(settings.shutdownMs, undefined, { ref: false })]);
     this.#provider.destroy();

@@ -69,10 +69,10 @@ describe("The tasks over the life of a market", function () {
   /** What a worker does: takes the input from its store, runs the model, keeps the output and delivers. */
   async function deliver(job: bigint): Promise<string> {
     const terms = await termsOf(job);
-    const kept = await store.store.get("tensors", terms.inputCommitment);
+    const kept = await store.store.getBundle(terms.inputCommitment);
     if (!kept) throw new Error("the input is not in the store");
-    const output = packBundle(await runner.run(unpackBundle(kept).tensors), runner.outputs);
-    await store.store.putTensors(output.bytes);
+    const output = packBundle(await runner.run(kept.tensors), runner.outputs);
+    await store.store.putBundle(output);
     await chain.contracts.market.connect(chain.signer(OPERATOR)).submit(terms, output.root, "");
     return output.root;
   }
@@ -207,7 +207,7 @@ describe("The tasks over the life of a market", function () {
       const requested = await request();
       const [job] = await textOf(1);
       expect(requested).to.include({ job, price: "2.0", stake: "10.0", protocolFee: "2.5" });
-      expect(await store.store.get("tensors", String(requested.inputCommitment))).not.to.equal(undefined);
+      expect(await store.store.getBundle(String(requested.inputCommitment))).not.to.equal(undefined);
       expect(await balanceOf(CLIENT, "pay")).to.equal("48.0");
       const shown = await json("job:show", { job: await nth(1) });
       expect(shown).to.include({ status: "Requested", outcome: null, outputCommitment: null, case: null });
@@ -228,7 +228,7 @@ describe("The tasks over the life of a market", function () {
       await request();
       const wrong = id("nothing in the store");
       const planted = packBundle(new Map([["label", fromNumbers("int64", [1], [7])]]), ["label"]);
-      await store.store.putTensors(planted.bytes);
+      await store.store.putBundle(planted);
       const market = chain.contracts.market.connect(chain.signer(OPERATOR));
       await market.submit(await termsOf(await nth(2)), wrong, `${store.endpoint}/tensors/${planted.root}`);
       expect(await refusal("job:result", { job: await nth(2) })).to.match(

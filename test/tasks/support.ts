@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import { ContentServer, ContentStore } from "@assay/provider-worker";
+import { Checker, ContentServer, ContentStore } from "@assay/provider-worker";
 import { connect, loadDeployment } from "@assay/sdk";
 import { config, network, tasks } from "hardhat";
 
@@ -76,13 +76,11 @@ export type Chain = Awaited<ReturnType<typeof startChain>>;
 /** A provider's content store, as its worker serves it. */
 export async function startStore(folder: string) {
   const shelf = { maxBytes: 10_000_000, needed: () => new Set<string>() };
-  const store = new ContentStore(path.join(folder, "content"), {
-    tensors: shelf,
-    files: shelf,
-  });
+  const checker = new Checker();
+  const store = new ContentStore(path.join(folder, "content"), { tensors: shelf, files: shelf }, checker);
   const server = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 1_000_000 });
   const endpoint = `http://127.0.0.1:${await server.start()}`;
-  return { store, endpoint, stop: () => server.stop() };
+  return { store, endpoint, stop: () => Promise.all([server.stop(), checker.stop()]) };
 }
 
 /** Runs a task in this process and returns what it printed. */

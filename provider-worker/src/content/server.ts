@@ -1,13 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { setImmediate as others } from "node:timers/promises";
 
 import type { SignedResult } from "@assay/sdk";
 import { TensorError } from "@assay/sdk";
 
 import { Turns } from "../jobs/turns.js";
 import { close, listen } from "../listen.js";
+import { CheckError } from "./checker.js";
 import { originOf, originOfConnection } from "./origin.js";
 import type { Every } from "./pace.js";
 import { everyInterval, Pace } from "./pace.js";
@@ -15,6 +15,7 @@ import type { ShareLimits } from "./shares.js";
 import { Shares } from "./shares.js";
 import type { ContentKind, ContentStore } from "./store.js";
 import { StoreFullError } from "./store.js";
+import type { Upload } from "./upload.js";
 
 export interface ContentServerOptions {
   host: string;
@@ -35,9 +36,9 @@ const TIMEOUT_MS = 30_000;
 const CONNECTIONS = { total: 256, perOrigin: 64 } as const;
 /** At once. One takes a few buffers of 64 KiB, whatever the size of its file. */
 const DOWNLOADS = { total: 128, perOrigin: 32 } as const;
-/** Bytes of uploads in memory at once, in largest uploads. */
+/** Bytes of uploads that are not checked yet, in largest uploads. */
 const HELD_UPLOADS = { total: 4, perOrigin: 2 } as const;
-/** Uploads that came and wait to be checked. A check takes the worker's thread. */
+/** Uploads that came and wait to be checked: the thread that does it has jobs' inputs to check as well. */
 const CHECKS = { total: 32, perOrigin: 8 } as const;
 const PATH = /^\/(tensors|files|results)\/(0x[0-9a-f]{64})$/;
 
@@ -156,7 +157,7 @@ export class ContentServer {
 
   async #receive(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
     const origin = originOf(request);
-    const chunks: Buffer[] = [];
+    const upload = await this.store.receive();
     let size = 0;
     const stop = (status: number, message: string) => {
       this.#refuse(response, status, message);
@@ -176,39 +177,37 @@ export class ContentServer {
           return;
         }
         size += chunk.length;
-        chunks.push(chunk);
+        await upload.write(chunk);
       }
       pace.stop();
-      await this.#check(origin, response, () => this.#keep(response, name, Buffer.concat(chunks)));
+      await this.#check(origin, response, () => this.#keep(response, name, upload));
     } finally {
       pace.stop();
+      await upload.end();
       this.#uploads.give(origin, size);
     }
   }
 
-  /** One after another, and whatever else waits comes in between. */
+  /** One after another: what jobs need is checked in between. */
   async #check(origin: string, response: ServerResponse, check: () => Promise<void>): Promise<void> {
     if (!this.#checks.take(origin)) {
       this.#refuse(response, 503, "busy: try again");
       return;
     }
     try {
-      await this.#turns.take(origin, async () => {
-        await others();
-        await check();
-      });
+      await this.#turns.take(origin, check);
     } finally {
       this.#checks.give(origin);
     }
   }
 
-  async #keep(response: ServerResponse, name: string, bytes: Buffer): Promise<void> {
+  async #keep(response: ServerResponse, name: string, upload: Upload): Promise<void> {
     try {
-      const root = await this.store.putTensors(bytes);
+      const root = await this.store.keepUpload(upload, name);
       if (root === name) reply(response, 201, "kept");
       else this.#refuse(response, 422, `the tensors commit to ${root}`);
     } catch (error) {
-      if (error instanceof TensorError) this.#refuse(response, 422, error.message);
+      if (error instanceof TensorError || error instanceof CheckError) this.#refuse(response, 422, error.message);
       else if (error instanceof StoreFullError)
         this.#refuse(response, 507, "the store is full of what is needed: try later");
       else throw error;

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 
 import type { BundleFile } from "@assay/sdk";
-import { TensorError, unpackBundle } from "@assay/sdk";
+import { TensorError } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
+import type { Checker, HashedFile } from "./checker.js";
+import { Upload } from "./upload.js";
 
 /** Share of the limit that old things are let go down to. */
 const AFTER_CLEANING = 0.9;
@@ -59,6 +61,8 @@ export class ContentStore {
   constructor(
     private readonly directory: string,
     private readonly options: ContentStoreOptions,
+    /** Does what takes long in a thread of its own. */
+    readonly checker: Checker,
   ) {}
 
   /** Removes what a process that was killed left half written. To be called before anything is kept. */
@@ -71,30 +75,33 @@ export class ContentStore {
     }
   }
 
-  /** Keeps a bundle file under the commitment computed from it, which it returns. */
-  async putTensors(bytes: Uint8Array): Promise<string> {
-    const bundle = unpackBundle(bytes, { maxBytes: bytes.length });
-    await this.putBundle(bundle);
-    return bundle.root;
+  /** Takes in what somebody sends, on disk from its first byte on. */
+  async receive(): Promise<Upload> {
+    return this.#begin(path.join(this.directory, "tensors", "upload"));
+  }
+
+  /** Keeps an upload if it is a bundle that commits to `name`. Returns what it commits to; throws `TensorError` if it is none. */
+  async keepUpload(upload: Upload, name: string): Promise<string> {
+    const root = await this.checker.rootAt(upload.path);
+    if (root === undefined) throw new WorkerError("the upload cannot be read again", true);
+    if (root === name) await this.#keep("tensors", name, upload.bytes, (target) => upload.keep(target));
+    return root;
   }
 
   /** Keeps what was packed or unpacked just now: its commitment is not computed again. */
-  putBundle({ root, bytes }: BundleFile): Promise<void> {
-    return this.#keep("tensors", root, bytes);
+  putBundle({ root, bytes }: Pick<BundleFile, "root" | "bytes">): Promise<void> {
+    return this.#put("tensors", root, bytes);
   }
 
   /** A bundle, unpacked once; undefined if it is not here or not what its name says. */
   async getBundle(name: string): Promise<BundleFile | undefined> {
-    const bytes = await readFile(this.pathOf("tensors", name)).catch(() => undefined);
-    const bundle = bytes && unpacked(bytes);
+    const bundle = await unlessRefused(this.checker.bundleAt(this.pathOf("tensors", name)));
     return bundle?.root === name ? bundle : undefined;
   }
 
-  /** Keeps a file under its sha-256, which it returns. */
-  async putFile(bytes: Uint8Array): Promise<string> {
-    const hash = sha256(bytes);
-    await this.#keep("files", hash, bytes);
-    return hash;
+  /** Keeps a file that was hashed just now. */
+  putFile({ sha256, bytes }: HashedFile): Promise<void> {
+    return this.#put("files", sha256, bytes);
   }
 
   /** Makes something the newest of its kind, the last to go. */
@@ -103,10 +110,16 @@ export class ContentStore {
     await utimes(this.pathOf(kind, name), now, now).catch(() => undefined);
   }
 
-  /** The bytes, or undefined if they are not here or not what their name says. */
-  async get(kind: ContentKind, name: string): Promise<Uint8Array | undefined> {
-    const bytes = await readFile(this.pathOf(kind, name)).catch(() => undefined);
-    return bytes && isContent(kind, name, bytes) ? bytes : undefined;
+  /** A file, undefined if it is not here or not what its name says. */
+  async getFile(name: string): Promise<Uint8Array | undefined> {
+    const file = await this.checker.fileAt(this.pathOf("files", name));
+    return file?.sha256 === name ? file.bytes : undefined;
+  }
+
+  /** Whether something is here, and what its name says. */
+  async has(kind: ContentKind, name: string): Promise<boolean> {
+    const file = this.pathOf(kind, name);
+    return name === (await unlessRefused(kind === "files" ? this.checker.sha256At(file) : this.checker.rootAt(file)));
   }
 
   /**
@@ -143,13 +156,29 @@ export class ContentStore {
     return path.join(this.directory, kind, name.slice(2));
   }
 
-  #keep(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
+  #put(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
+    return this.#keep(kind, name, bytes.length, async (target) => {
+      const upload = await this.#begin(target);
+      try {
+        await upload.write(bytes);
+        await upload.keep(target);
+      } finally {
+        await upload.end();
+      }
+    });
+  }
+
+  async #begin(target: string): Promise<Upload> {
+    await mkdir(path.dirname(target), { recursive: true });
+    return Upload.begin(`${target}.${process.pid}.${performance.now()}${PARTIAL}`);
+  }
+
+  #keep(kind: ContentKind, name: string, size: number, write: (target: string) => Promise<void>): Promise<void> {
     const kept = this.#tail.then(async () => {
-      const there = await readFile(this.pathOf(kind, name)).catch(() => undefined);
-      if (there && (there.equals(bytes) || isContent(kind, name, there))) return;
-      const total = await this.#makeRoom(kind, bytes.length);
-      await this.#write(kind, name, bytes);
-      this.#bytes[kind] = total + bytes.length;
+      if (await this.has(kind, name)) return;
+      const total = await this.#makeRoom(kind, size);
+      await write(this.pathOf(kind, name));
+      this.#bytes[kind] = total + size;
     });
     this.#tail = kept.catch(() => undefined);
     return kept;
@@ -188,25 +217,6 @@ export class ContentStore {
     );
     return entries.filter((entry) => entry !== undefined);
   }
-
-  async #write(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
-    const target = this.pathOf(kind, name);
-    await mkdir(path.dirname(target), { recursive: true });
-    const partial = `${target}.${process.pid}.${performance.now()}${PARTIAL}`;
-    try {
-      const file = await open(partial, "wx");
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(partial, target);
-    } catch (error) {
-      await rm(partial, { force: true });
-      throw error;
-    }
-  }
 }
 
 function sum(entries: readonly Entry[]): number {
@@ -218,13 +228,10 @@ export function sha256(bytes: Uint8Array): string {
   return `0x${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-function isContent(kind: ContentKind, name: string, bytes: Uint8Array): boolean {
-  return name === (kind === "files" ? sha256(bytes) : unpacked(bytes)?.root);
-}
-
-function unpacked(bytes: Uint8Array): BundleFile | undefined {
+/** What is no bundle is as good as absent. */
+async function unlessRefused<T>(found: Promise<T>): Promise<T | undefined> {
   try {
-    return unpackBundle(bytes, { maxBytes: bytes.length });
+    return await found;
   } catch (error) {
     if (error instanceof TensorError) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import type { AssayContracts, BundleFile, JobTerms } from "@assay/sdk";
-import { packBundle, TensorError, tensorsUri, unpackBundle } from "@assay/sdk";
+import { TensorError, tensorsUri } from "@assay/sdk";
 
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
@@ -37,7 +37,7 @@ export class Executor {
       const observe = this.metrics.inference.startTimer();
       const outputs = await runner.run(input.tensors, signal);
       observe();
-      return packBundle(outputs, runner.outputs);
+      return this.store.checker.pack(outputs, runner.outputs);
     };
     const packed = await this.models.use(terms.modelId, run, signal);
     await this.store.putBundle(packed);
@@ -103,17 +103,17 @@ export class Executor {
 
   /** The bundle at `uri`, if it is the one with this commitment. */
   async #fetchFrom(uri: string, commitment: string, maxBytes: number, signal: AbortSignal): Promise<BundleFile> {
-    const bundle = unpack(uri, await this.fetcher.fetch(uri, maxBytes, signal), maxBytes);
+    const bundle = await this.#unpack(uri, await this.fetcher.fetch(uri, maxBytes, signal));
     if (bundle.root === commitment) return bundle;
     throw new ContentError(`${uri} commits to ${bundle.root}, not ${commitment} as the job says`);
   }
-}
 
-function unpack(uri: string, bytes: Uint8Array, maxBytes: number): BundleFile {
-  try {
-    return unpackBundle(bytes, { maxBytes });
-  } catch (error) {
-    if (!(error instanceof TensorError)) throw error;
-    throw new ContentError(`${uri} holds no bundle of tensors: ${error.message}`, { cause: error });
+  async #unpack(uri: string, bytes: Uint8Array): Promise<BundleFile> {
+    try {
+      return await this.store.checker.unpack(bytes);
+    } catch (error) {
+      if (!(error instanceof TensorError)) throw error;
+      throw new ContentError(`${uri} holds no bundle of tensors: ${error.message}`, { cause: error });
+    }
   }
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from "@assay/sdk";
-import { commitBundle, parseSafetensors, serialiseSafetensors } from "@assay/sdk";
+import { parseSafetensors, serialiseSafetensors } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 import type { ModelRunner } from "../inference/runner.js";
@@ -49,6 +49,9 @@ export function readGolden(bytes: Uint8Array): GoldenVector[] {
   });
 }
 
+/** What tensors of these names, in this order, commit to. */
+export type RootOf = (tensors: ReadonlyMap<string, Tensor>, names: readonly string[]) => Promise<string>;
+
 /** Whether others may get this vector where the runner has other bytes. */
 export type Explains = (vector: GoldenVector) => Promise<boolean>;
 
@@ -60,12 +63,13 @@ export async function requireGolden(
   runner: ModelRunner,
   vectors: readonly GoldenVector[],
   signal: AbortSignal,
+  rootOf: RootOf,
   explains: Explains = () => Promise.resolve(false),
 ): Promise<void> {
   for (const [i, vector] of vectors.entries()) {
     const { inputs, outputs } = vector;
-    const expected = commitBundle(outputs, runner.outputs).root;
-    const found = commitBundle(await runner.run(inputs, signal), runner.outputs).root;
+    const expected = await rootOf(outputs, runner.outputs);
+    const found = await rootOf(await runner.run(inputs, signal), runner.outputs);
     if (found !== expected && !(await explains(vector))) {
       throw new WorkerError(
         `golden vector ${i} gives ${found}, not ${expected}: this machine must not serve the model`,

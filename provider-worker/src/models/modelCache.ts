@@ -5,12 +5,12 @@ import type { CourtModels } from "../court/courtModels.js";
 import { isProven } from "../court/courtModels.js";
 import type { Fetcher } from "../content/fetcher.js";
 import type { ContentStore } from "../content/store.js";
-import { sha256 } from "../content/store.js";
 import { unlessAborted, within } from "../deadline.js";
 import { ContentError, InferenceError, isHopeless, WorkerError } from "../errors.js";
 import type { ModelRunner, RunnerLimits } from "../inference/runner.js";
 import { ChildRunner } from "../inference/runner.js";
 import { Shared } from "../shared.js";
+import type { Explains, RootOf } from "./golden.js";
 import { MAX_GOLDEN_BYTES, readGolden, requireGolden } from "./golden.js";
 
 export interface ModelCacheOptions extends RunnerLimits {
@@ -83,7 +83,7 @@ export class ModelCache {
   async isHere(modelId: bigint): Promise<boolean> {
     if (this.#kept.has(modelId.toString()) || this.#refusalOf(modelId.toString())) return true;
     const { fileHash, goldenHash } = await this.contracts.models.specOf(modelId);
-    for (const hash of [fileHash, goldenHash]) if (!(await this.store.get("files", hash))) return false;
+    for (const hash of [fileHash, goldenHash]) if (!(await this.store.has("files", hash))) return false;
     return true;
   }
 
@@ -209,9 +209,10 @@ export class ModelCache {
     const runner = await this.startRunner(this.store.pathOf("files", fileHash), this.options, fileHash, signal);
     try {
       signal.throwIfAborted();
-      await requireGolden(runner, vectors, signal, async ({ inputs, outputs }) =>
-        model ? this.courtModels.explains(model, inputs, outputs, signal) : false,
-      );
+      const explains: Explains = async ({ inputs, outputs }) =>
+        model ? this.courtModels.explains(model, inputs, outputs, signal) : false;
+      const rootOf: RootOf = async (tensors, names) => (await this.store.checker.pack(tensors, names)).root;
+      await requireGolden(runner, vectors, signal, rootOf, explains);
     } catch (error) {
       runner.stop();
       throw error;
@@ -233,7 +234,7 @@ export class ModelCache {
     maxBytes = this.options.maxModelBytes,
   ): Promise<Uint8Array> {
     signal.throwIfAborted();
-    const kept = await this.store.get("files", hash);
+    const kept = await this.store.getFile(hash);
     if (kept) {
       await this.store.touch("files", hash);
       return kept;
@@ -244,11 +245,11 @@ export class ModelCache {
 
   async #download(hash: string, uri: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     const { maxModelBytes, loadMs } = this.options;
-    const bytes = await this.fetcher.fetch(uri, Math.min(maxBytes, maxModelBytes), signal, loadMs);
-    const found = sha256(bytes);
-    if (found !== hash) throw new ContentError(`${uri} has sha-256 ${found}, not ${hash} as registered`);
-    await this.store.putFile(bytes);
-    return bytes;
+    const fetched = await this.fetcher.fetch(uri, Math.min(maxBytes, maxModelBytes), signal, loadMs);
+    const file = await this.store.checker.hash(fetched);
+    if (file.sha256 !== hash) throw new ContentError(`${uri} has sha-256 ${file.sha256}, not ${hash} as registered`);
+    await this.store.putFile(file);
+    return file.bytes;
   }
 }
 

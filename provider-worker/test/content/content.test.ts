@@ -11,9 +11,10 @@ import { downloadResult, fromFloat32Array, jobIdText, packBundle } from "@assay/
 
 import { Fetcher } from "../../src/content/fetcher.js";
 import { ContentServer } from "../../src/content/server.js";
-import { ContentStore, sha256, StoreFullError } from "../../src/content/store.js";
+import type { ContentStore } from "../../src/content/store.js";
+import { sha256, StoreFullError } from "../../src/content/store.js";
 import { PATIENCE_MS } from "../support/eventually.js";
-import { ROOMY } from "../support/shelves.js";
+import { hashedFile, newStore, ROOMY } from "../support/shelves.js";
 
 const bundle = packBundle(new Map([["x", fromFloat32Array(new Float32Array([1, 2, 3]))]]), ["x"]);
 let directory: string;
@@ -24,18 +25,29 @@ after(() => rm(directory, { recursive: true }));
 
 describe("The content store", () => {
   it("keeps tensors by their commitment and files by their hash", async () => {
-    const store = new ContentStore(directory, ROOMY);
-    assert.equal(await store.putTensors(bundle.bytes), bundle.root);
-    assert.deepEqual(new Uint8Array((await store.get("tensors", bundle.root)) ?? []), bundle.bytes);
-    const hash = await store.putFile(new Uint8Array([7]));
-    assert.deepEqual(new Uint8Array((await store.get("files", hash)) ?? []), new Uint8Array([7]));
+    const store = newStore(directory);
+    await store.putBundle(bundle);
+    assert.deepEqual(await store.getBundle(bundle.root), bundle);
+    const file = hashedFile(new Uint8Array([7]));
+    await store.putFile(file);
+    assert.deepEqual(await store.getFile(file.sha256), file.bytes);
+    assert.ok((await store.has("tensors", bundle.root)) && (await store.has("files", file.sha256)));
   });
 
   it("does not hand out a damaged file", async () => {
-    const store = new ContentStore(directory, ROOMY);
-    const hash = await store.putFile(new Uint8Array([8]));
-    await writeFile(store.pathOf("files", hash), new Uint8Array([9]));
-    assert.equal(await store.get("files", hash), undefined);
+    const store = newStore(directory);
+    const file = hashedFile(new Uint8Array([8]));
+    await store.putFile(file);
+    await store.putBundle(bundle);
+    for (const damage of [new Uint8Array([9]), packBundle(new Map(), []).bytes]) {
+      await writeFile(store.pathOf("files", file.sha256), damage);
+      await writeFile(store.pathOf("tensors", bundle.root), damage);
+      assert.equal(await store.getFile(file.sha256), undefined);
+      assert.equal(await store.getBundle(bundle.root), undefined);
+      assert.ok(!(await store.has("files", file.sha256)) && !(await store.has("tensors", bundle.root)));
+    }
+    await store.putFile(file);
+    assert.deepEqual(await store.getFile(file.sha256), file.bytes);
   });
 
   it("lets the oldest bundles go that no open job needs, and never grows beyond its limit", async () => {
@@ -47,15 +59,15 @@ describe("The content store", () => {
     const needed = new Set([bundles[0]?.root ?? ""]);
     const limits = { ...ROOMY, tensors: { maxBytes: 5 * size, needed: () => needed } };
     const kept = async (store: ContentStore) => {
-      const found = await Promise.all(bundles.map(({ root }) => store.get("tensors", root)));
+      const found = await Promise.all(bundles.map(({ root }) => store.getBundle(root)));
       return found.flatMap((bytes, i) => (bytes ? [i] : []));
     };
-    let store = new ContentStore(folder, limits);
-    for (const [i, { bytes, root }] of bundles.entries()) {
-      if (i === 6) store = new ContentStore(folder, limits);
-      await store.putTensors(bytes);
+    let store = newStore(folder, limits);
+    for (const [i, each] of bundles.entries()) {
+      if (i === 6) store = newStore(folder, limits);
+      await store.putBundle(each);
       // The clock of the disk is coarse: ages are set, not waited for.
-      await utimes(store.pathOf("tensors", root), 1000 + i, 1000 + i);
+      await utimes(store.pathOf("tensors", each.root), 1000 + i, 1000 + i);
       assert.ok((await kept(store)).length <= 5);
     }
     assert.deepEqual((await kept(store)).slice(0, 1), [0]);
@@ -67,7 +79,7 @@ describe("The content store", () => {
     );
     for (const { root } of more) needed.add(root);
     await assert.rejects(async () => {
-      for (const { bytes } of more) await store.putTensors(bytes);
+      for (const each of more) await store.putBundle(each);
     }, StoreFullError);
   });
 
@@ -75,32 +87,37 @@ describe("The content store", () => {
     const folder = path.join(directory, "models");
     const inUse = new Set<string>();
     const limits = { ...ROOMY, files: { maxBytes: 500, needed: () => inUse } };
-    const store = new ContentStore(folder, limits);
-    const files = Array.from({ length: 8 }, (_, i) => new Uint8Array(100).fill(i));
+    const store = newStore(folder, limits);
+    const files = Array.from({ length: 8 }, (_, i) => hashedFile(new Uint8Array(100).fill(i)));
     const there = async () => {
-      const found = await Promise.all(files.map((bytes) => store.get("files", sha256(bytes))));
+      const found = await Promise.all(files.map((file) => store.getFile(file.sha256)));
       return found.flatMap((bytes, i) => (bytes ? [i] : []));
     };
-    for (const [i, bytes] of files.slice(0, 5).entries()) {
-      await utimes(store.pathOf("files", await store.putFile(bytes)), 1000 + i, 1000 + i);
+    const put = async (i: number) => store.putFile(files[i] ?? assert.fail());
+    const nameOf = (i: number) => files[i]?.sha256 ?? assert.fail();
+    for (let i = 0; i < 5; i++) {
+      await put(i);
+      await utimes(store.pathOf("files", nameOf(i)), 1000 + i, 1000 + i);
     }
     assert.deepEqual(await there(), [0, 1, 2, 3, 4]);
-    inUse.add(sha256(files[0] ?? new Uint8Array()));
-    await store.touch("files", sha256(files[1] ?? new Uint8Array()));
-    await store.putFile(files[5] ?? new Uint8Array());
+    inUse.add(nameOf(0));
+    await store.touch("files", nameOf(1));
+    await put(5);
     assert.deepEqual(await there(), [0, 1, 4, 5]);
 
-    for (const bytes of files) inUse.add(sha256(bytes));
-    await store.putFile(files[6] ?? new Uint8Array());
-    await assert.rejects(store.putFile(files[7] ?? new Uint8Array()), StoreFullError);
+    for (const file of files) inUse.add(file.sha256);
+    await put(6);
+    await assert.rejects(put(7), StoreFullError);
     assert.deepEqual(await there(), [0, 1, 4, 5, 6]);
   });
 
   it("removes what a process that was killed left half written, and nothing else", async () => {
     const folder = path.join(directory, "swept");
-    const store = new ContentStore(folder, ROOMY);
-    const file = await store.putFile(new Uint8Array([7]));
-    const root = await store.putTensors(bundle.bytes);
+    const store = newStore(folder);
+    const { sha256: file, bytes } = hashedFile(new Uint8Array([7]));
+    await store.putFile({ sha256: file, bytes });
+    const { root } = bundle;
+    await store.putBundle(bundle);
     for (const [kind, name] of [
       ["files", file],
       ["tensors", root],
@@ -110,11 +127,11 @@ describe("The content store", () => {
     await store.sweep();
     assert.deepEqual(await readdir(path.join(folder, "files")), [file.slice(2)]);
     assert.deepEqual(await readdir(path.join(folder, "tensors")), [root.slice(2)]);
-    await new ContentStore(path.join(directory, "nothing yet"), ROOMY).sweep();
+    await newStore(path.join(directory, "nothing yet")).sweep();
   });
 
   it("refuses names that are no hashes", async () => {
-    await assert.rejects(new ContentStore(directory, ROOMY).get("files", "../../etc/passwd"), /no 32-byte hash/);
+    await assert.rejects(newStore(directory).getFile("../../etc/passwd"), /no 32-byte hash/);
   });
 });
 
@@ -124,7 +141,7 @@ describe("The content server", () => {
   const refused: number[] = [];
   const signed = { jobId: 7n, outputCommitment: bundle.root, signature: "0x1234" };
   before(async () => {
-    server = new ContentServer(new ContentStore(directory, ROOMY), {
+    server = new ContentServer(newStore(directory), {
       host: "127.0.0.1",
       port: 0,
       maxUploadBytes: 10_000,

@@ -12,6 +12,7 @@ import { ContentServer } from "../../src/content/server.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { Periods } from "../support/periods.js";
+import { CHECKER, hashedFile, newStore } from "../support/shelves.js";
 
 /** More than the system takes for a reader that does not read. */
 const LARGE = new Uint8Array(24_000_000);
@@ -29,8 +30,8 @@ describe("A content server among strangers", options, () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), "assay-strangers-"));
-    const store = new ContentStore(folder, { tensors: shelf, files: shelf });
-    for (const file of [LARGE, SMALL]) await store.putFile(file);
+    const store = newStore(folder, { tensors: shelf, files: shelf });
+    for (const file of [LARGE, SMALL]) await store.putFile(hashedFile(file));
     periods = new Periods();
     sockets = [];
     refused = [];
@@ -146,12 +147,12 @@ describe("A content server among strangers", options, () => {
   it("checks one upload at a time, and few that wait of one origin", async () => {
     const held: (() => void)[] = [];
     class HeldStore extends ContentStore {
-      override async putTensors(): Promise<string> {
+      override async keepUpload(): Promise<string> {
         await new Promise<void>((resolve) => held.push(resolve));
         return sha256(SMALL);
       }
     }
-    const store = new HeldStore(folder, { tensors: shelf, files: shelf });
+    const store = new HeldStore(folder, { tensors: shelf, files: shelf }, CHECKER);
     const onRefused = (status: number) => refused.push(status);
     const slow = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 10_000, onRefused });
     const uri = `http://127.0.0.1:${await slow.start()}/tensors/${sha256(SMALL)}`;

@@ -5,6 +5,7 @@ import { before, describe, it } from "node:test";
 import type { Manifest, PreparedModel, PrepareOptions } from "@assay/sdk";
 import {
   AssayError,
+  commitBundle,
   commitTrace,
   initHash,
   makeManifest,
@@ -121,6 +122,7 @@ describe("A manifest", () => {
       { inputs: inputNames, outputs: outputNames, run, stop: () => undefined },
       vectors,
       new AbortController().signal,
+      (tensors, names) => Promise.resolve(commitBundle(tensors, names).root),
     );
     runner.stop();
   });

@@ -8,7 +8,7 @@ import type { AssayContracts } from "@assay/sdk";
 import { packBundle } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
-import { ContentStore } from "../../src/content/store.js";
+import type { ContentStore } from "../../src/content/store.js";
 import { ContentError } from "../../src/errors.js";
 import { Executor } from "../../src/jobs/executor.js";
 import type { Place } from "../../src/jobs/taskPool.js";
@@ -16,7 +16,7 @@ import { Metrics } from "../../src/metrics.js";
 import type { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { Scene } from "../support/scene.js";
-import { ROOMY } from "../support/shelves.js";
+import { newStore } from "../support/shelves.js";
 
 const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const OUTPUT = packBundle(new Map([["y", floats(2, 3)]]), ["y"]);
@@ -49,7 +49,7 @@ describe("The executor", () => {
   beforeEach(() => {
     away = [];
     folder = mkdtempSync(path.join(tmpdir(), "assay-executor-"));
-    store = new ContentStore(folder, ROOMY);
+    store = newStore(folder);
     metrics = new Metrics();
     fetched = [];
     answer = INPUT.bytes;
@@ -61,7 +61,7 @@ describe("The executor", () => {
         fetched.push([uri, limit]);
         onFetch();
         const bytes = elsewhere.has(uri) ? elsewhere.get(uri) : answer;
-        return bytes ? Promise.resolve(bytes) : Promise.reject(new ContentError(`${uri} is not there`));
+        return bytes ? Promise.resolve(bytes.slice()) : Promise.reject(new ContentError(`${uri} is not there`));
       },
     } as unknown as Fetcher;
     const providerOf = () => Promise.resolve({ endpoint: "https://provider.example.org" });
@@ -105,8 +105,8 @@ describe("The executor", () => {
     assert.equal(root, OUTPUT.root);
     assert.deepEqual(fetched, [["https://input", LIMIT]]);
     assert.deepEqual(away, [terms.client]);
-    assert.ok(await store.get("tensors", INPUT.root));
-    assert.ok(await store.get("tensors", OUTPUT.root));
+    assert.ok(await store.getBundle(INPUT.root));
+    assert.ok(await store.getBundle(OUTPUT.root));
     const { values } = await metrics.inference.get();
     assert.equal(values.find(({ metricName }) => metricName === "assay_inference_seconds_count")?.value, 1);
   });
@@ -145,7 +145,7 @@ describe("The executor", () => {
   });
 
   it("fetches nothing where the client brought the input to this store", async () => {
-    await store.putTensors(INPUT.bytes);
+    await store.putBundle(INPUT);
     assert.equal((await executor.execute(terms, "https://input", place, NEVER)).root, OUTPUT.root);
     assert.deepEqual([fetched, away], [[], []]);
   });
@@ -161,7 +161,7 @@ describe("The executor", () => {
       name: "ContentError",
       message: /commits to 0x/,
     });
-    assert.equal(await store.get("tensors", OUTPUT.root), undefined);
+    assert.equal(await store.getBundle(OUTPUT.root), undefined);
   });
 
   it("runs nothing on what is no input at all", async () => {

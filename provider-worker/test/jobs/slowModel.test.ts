@@ -8,7 +8,7 @@ import type { AssayContracts } from "@assay/sdk";
 import { packBundle } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
-import { ContentStore, sha256 } from "../../src/content/store.js";
+import { sha256 } from "../../src/content/store.js";
 import { Executor } from "../../src/jobs/executor.js";
 import { TaskPool } from "../../src/jobs/taskPool.js";
 import { Metrics } from "../../src/metrics.js";
@@ -17,7 +17,7 @@ import { ModelCache } from "../../src/models/modelCache.js";
 import { eventually } from "../support/eventually.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { calm, gate, Scene } from "../support/scene.js";
-import { ROOMY } from "../support/shelves.js";
+import { newStore } from "../support/shelves.js";
 
 const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const GOLDEN = writeGolden([{ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }]);
@@ -37,8 +37,8 @@ describe("A model behind a slow URI", () => {
 
   beforeEach(async () => {
     folder = mkdtempSync(path.join(tmpdir(), "assay-slow-"));
-    const store = new ContentStore(folder, ROOMY);
-    await store.putTensors(INPUT.bytes);
+    const store = newStore(folder);
+    await store.putBundle(INPUT);
     slow = gate();
     downloads = [];
     errors = [];
@@ -46,7 +46,7 @@ describe("A model behind a slow URI", () => {
       fetch: (uri: string) => {
         downloads.push(uri);
         if (uri === `https://model/${SLOW}`) return slow.promise;
-        return Promise.resolve(uri === "https://golden" ? GOLDEN : modelBytes(QUICK));
+        return Promise.resolve(uri === "https://golden" ? GOLDEN.slice() : modelBytes(QUICK));
       },
     } as unknown as Fetcher;
     const spec = { profile: 4n, goldenHash: sha256(GOLDEN), goldenUri: "https://golden" };

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import type { Tensor } from "@assay/sdk";
-import { makeTensor, serialiseSafetensors, TensorError } from "@assay/sdk";
+import { commitBundle, makeTensor, serialiseSafetensors, TensorError } from "@assay/sdk";
 
-import type { GoldenVector } from "../../src/models/golden.js";
+import type { GoldenVector, RootOf } from "../../src/models/golden.js";
 import {
   MAX_GOLDEN_BYTES,
   MAX_GOLDEN_VECTORS,
@@ -15,6 +15,7 @@ import {
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 
 const NEVER = new AbortController().signal;
+const rootOf: RootOf = (tensors, names) => Promise.resolve(commitBundle(tensors, names).root);
 const VECTORS: GoldenVector[] = [
   { inputs: new Map([["x", floats(1, 2)]]), outputs: new Map([["y", floats(2, 3)]]) },
   { inputs: new Map([["x", floats(5)]]), outputs: new Map([["y", floats(6)]]) },
@@ -35,7 +36,7 @@ describe("Golden vectors", () => {
 
   it("are reproduced by an honest runner", async () => {
     const runner = new FakeRunner();
-    await requireGolden(runner, VECTORS, NEVER);
+    await requireGolden(runner, VECTORS, NEVER, rootOf);
     assert.equal(runner.runs, 2);
   });
 
@@ -46,18 +47,18 @@ describe("Golden vectors", () => {
       asked.push(vector);
       return Promise.resolve(vector === VECTORS[0]);
     };
-    await assert.rejects(requireGolden(almost, VECTORS, NEVER, explains), /golden vector 1 gives/);
+    await assert.rejects(requireGolden(almost, VECTORS, NEVER, rootOf, explains), /golden vector 1 gives/);
     assert.deepEqual(asked, VECTORS);
   });
 
   it("tell which vector a machine does not reproduce, to the last bit", async () => {
     const almost = new FakeRunner((x) => (x === 5 ? 6.0000005 : x + 1));
     await assert.rejects(
-      requireGolden(almost, VECTORS, NEVER),
+      requireGolden(almost, VECTORS, NEVER, rootOf),
       /golden vector 1 gives 0x[0-9a-f]{64}, not 0x[0-9a-f]{64}/,
     );
     const zero = [{ inputs: new Map([["x", floats(-0)]]), outputs: new Map([["y", floats(0)]]) }];
-    await assert.rejects(requireGolden(new FakeRunner((x) => x), zero, NEVER), /golden vector 0/);
+    await assert.rejects(requireGolden(new FakeRunner((x) => x), zero, NEVER, rootOf), /golden vector 0/);
   });
 
   for (const [what, tensors] of [

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { AssayContracts, CourtModel } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
-import { ContentStore, sha256 } from "../../src/content/store.js";
+import type { ContentStore } from "../../src/content/store.js";
+import { sha256 } from "../../src/content/store.js";
 import { InferenceError, WorkerError } from "../../src/errors.js";
 import type { RunnerLimits } from "../../src/inference/runner.js";
 import { MAX_GOLDEN_BYTES, writeGolden } from "../../src/models/golden.js";
@@ -15,7 +16,7 @@ import type { StartRunner } from "../../src/models/modelCache.js";
 import { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { calm, gate } from "../support/scene.js";
-import { ROOMY } from "../support/shelves.js";
+import { newStore } from "../support/shelves.js";
 
 const MODEL = new TextEncoder().encode("the bytes of a model");
 const GOLDEN = writeGolden([{ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }]);
@@ -55,7 +56,7 @@ describe("The model cache", () => {
 
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "assay-models-"));
-    store = new ContentStore(folder, ROOMY);
+    store = newStore(folder);
     web = new Map([
       ["https://model", MODEL],
       ["https://golden", GOLDEN],
@@ -91,7 +92,7 @@ describe("The model cache", () => {
       times.push(time);
       if (hangs.has(uri)) return hang(signal);
       const bytes = web.get(uri);
-      return bytes ? Promise.resolve(bytes) : Promise.reject(new WorkerError(`cannot fetch ${uri}`, true));
+      return bytes ? Promise.resolve(bytes.slice()) : Promise.reject(new WorkerError(`cannot fetch ${uri}`, true));
     };
     const courtModels = {
       read: (modelId: bigint, file: Uint8Array, signal: AbortSignal) => {

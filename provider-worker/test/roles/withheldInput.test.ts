@@ -10,7 +10,6 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { packBundle } from "@assay/sdk";
 
 import { Fetcher } from "../../src/content/fetcher.js";
-import { ContentStore } from "../../src/content/store.js";
 import { Executor } from "../../src/jobs/executor.js";
 import type { ModelCache } from "../../src/models/modelCache.js";
 import { Audit } from "../../src/roles/audit.js";
@@ -19,7 +18,7 @@ import type { Role, RoleContext } from "../../src/roles/role.js";
 import { eventually } from "../support/eventually.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
-import { ROOMY } from "../support/shelves.js";
+import { newStore } from "../support/shelves.js";
 
 const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const RIGHT = packBundle(new Map([["y", floats(2, 3)]]), ["y"]).root;
@@ -59,7 +58,7 @@ describe("A provider that withholds the input for a moment", () => {
       isHere: () => Promise.resolve(true),
       use: (_id: bigint, act: (model: FakeRunner) => unknown) => act(new FakeRunner()),
     };
-    const store = new ContentStore(folder, ROOMY);
+    const store = newStore(folder);
     const limits = { inputBytes: 5000, outputBytes: 5000 };
     const executor = new Executor(
       { providers },

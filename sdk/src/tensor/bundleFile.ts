@@ -18,16 +18,14 @@ export interface BundleFile {
 
 /** Packs a job's inputs or outputs into one safetensors file that says in what order they were committed. */
 export function packBundle(tensors: ReadonlyMap<string, Tensor>, names: readonly string[]): BundleFile {
-  const ordered = new Map(
-    names.map((name) => {
-      const tensor = tensors.get(name);
-      if (!tensor) throw new TensorError("BAD_NAME", `no tensor is named ${JSON.stringify(name)}`);
-      return [name, tensor] as const;
-    }),
-  );
+  const ordered = inOrder(tensors, names);
   const { root } = commitBundle(ordered, names);
-  const bytes = serialiseSafetensors(ordered, new Map([[SIGNATURE, JSON.stringify(names)]]));
-  return { names: [...names], tensors: ordered, root, bytes };
+  return { names: [...names], tensors: ordered, root, bytes: serialise(ordered, names) };
+}
+
+/** The file alone: `unpackBundle` computes its commitment, maybe in another thread. */
+export function serialiseBundle(tensors: ReadonlyMap<string, Tensor>, names: readonly string[]): Uint8Array {
+  return serialise(inOrder(tensors, names), names);
 }
 
 /** Reads such a file and computes its commitment anew; nothing in the file is believed. */
@@ -38,6 +36,20 @@ export function unpackBundle(bytes: Uint8Array, limits?: Omit<SafetensorsLimits,
     throw new TensorError("BAD_FILE", `the signature names ${names.length} tensors, the file holds ${tensors.size}`);
   }
   return { names, tensors: new Map(tensors), root: commitBundle(tensors, names).root, bytes };
+}
+
+function inOrder(tensors: ReadonlyMap<string, Tensor>, names: readonly string[]): Map<string, Tensor> {
+  return new Map(
+    names.map((name) => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new TensorError("BAD_NAME", `no tensor is named ${JSON.stringify(name)}`);
+      return [name, tensor] as const;
+    }),
+  );
+}
+
+function serialise(ordered: ReadonlyMap<string, Tensor>, names: readonly string[]): Uint8Array {
+  return serialiseSafetensors(ordered, new Map([[SIGNATURE, JSON.stringify(names)]]));
 }
 
 function parseNames(text: string | undefined): string[] {

@@ -7,6 +7,7 @@ import {
   makeTensor,
   MAX_BUNDLE_TENSORS,
   packBundle,
+  serialiseBundle,
   serialiseSafetensors,
   unpackBundle,
 } from "../../src/index.js";
@@ -23,6 +24,7 @@ describe("The file of a bundle", () => {
     const { bytes, root } = packBundle(emptyTensors(names), names);
     assert.deepEqual(unpackBundle(bytes).names, names);
     assert.equal(unpackBundle(bytes).root, root);
+    assert.deepEqual(serialiseBundle(emptyTensors(names), names), bytes);
   });
 
   it("is refused for one tensor more, whether packed or unpacked", () => {
