@@ -235,6 +235,10 @@ function noOrder({ name, output, opType }: OnnxNode, { variants, instruction }: 
     const reason = "what onnxruntime computes here is no order of the sum that the court knows";
     return { ...place, reason, remedy: "Use other attributes, such as a pooling without ceil_mode" };
   }
+  if (opType === "Reciprocal") {
+    const reason = "this processor takes reciprocals from an estimate, not to the bit";
+    return { ...place, reason, remedy: "Divide 1 by the operand instead" };
+  }
   return {
     ...place,
     reason: `none of the ${variants?.length ?? 0} orders of summation that the court knows gives what onnxruntime computes here`,

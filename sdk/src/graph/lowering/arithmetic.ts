@@ -2,6 +2,7 @@ import { elementCount, fromNumbers, toFloat32Array, toTypedArray } from "../../t
 import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
 import { broadcastStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
+import { EXACT } from "../types.js";
 import { comparable } from "./selection.js";
 
 type Operator = "Add" | "Sub" | "Mul" | "Div";
@@ -46,7 +47,11 @@ export const sqrt: Lowering = (node) => {
 /** x * -1, of which the bits are those of -x. */
 export const neg: Lowering = (node) => [arithmetic("Mul", float(node), scalar(-1), node.output())];
 
-export const reciprocal: Lowering = (node) => [arithmetic("Div", scalar(1), float(node), node.output())];
+/** 1 / x, where a trial finds that onnxruntime divides: on ARM64 it takes an estimate that may be a unit off. */
+export const reciprocal: Lowering = (node) => {
+  const draft = arithmetic("Div", scalar(1), float(node), node.output());
+  return [{ ...draft, variants: [{ instruction: draft.instruction, numeric: EXACT }] }];
+};
 
 /** Squares and cubes, which onnxruntime multiplies out. */
 export const pow: Lowering = (node) => {
