@@ -69,8 +69,22 @@ interface IProofCourt is IArbiter {
         bytes32[][] traceProofs;
     }
 
+    /// @notice A long sum, of which the steps before `next` were added up to `state`. It begins with zero and nothing.
+    struct PartialSum {
+        uint256 next;
+        bytes state;
+    }
+
     /// @notice A case began: the provider has to post its trace.
     event CourtCaseOpened(uint256 indexed caseId, address indexed provider, CaseFacts facts, uint48 replyBy);
+    /// @notice A prover added some steps of a long sum. What it has now is what it continues with.
+    event SumAccumulated(
+        uint256 indexed caseId,
+        address indexed prover,
+        uint32 nodeIndex,
+        uint256 element,
+        PartialSum sum
+    );
     /// @notice The provider committed to its whole run.
     event TracePosted(uint256 indexed caseId, bytes32 traceRoot, bytes32[] roots);
     /// @notice Somebody wants to see a part of a tensor.
@@ -127,6 +141,7 @@ interface IProofCourt is IArbiter {
     error ProofCourt_WrongChildren(uint256 given, uint256 expected);
     error ProofCourt_NotOverdue(uint256 caseId, Part part, uint256 deadline);
     error ProofCourt_NoContradiction(uint256 caseId);
+    error ProofCourt_OtherSum(bytes32 given, bytes32 kept);
     error ProofCourt_AlreadyPaid(uint256 caseId);
 
     /// @notice Posts the Merkle roots of all tensors of the run. Only the provider or its operator: a wrong trace convicts.
@@ -174,6 +189,25 @@ interface IProofCourt is IArbiter {
     /// @notice Convicts: an element of a node's output contradicts the node's operands.
     function proveFraud(uint256 caseId, Claim calldata claim, Provenance calldata provenance) external;
 
+    /// @notice Adds steps `before.next` to `to` - 1 of a sum that is too long for one transaction. Everyone has a sum of their
+    /// own for each element, may begin it again at any time, and continues it where it is. It gives nobody more time.
+    /// @param claim Its openings are those that the steps read, as `IPartialVerifier` says.
+    function accumulate(
+        uint256 caseId,
+        Claim calldata claim,
+        Provenance calldata provenance,
+        PartialSum calldata before,
+        uint256 to
+    ) external;
+
+    /// @notice Convicts as `proveFraud`, by the rest of a sum that the caller accumulated.
+    function proveFraudOfSum(
+        uint256 caseId,
+        Claim calldata claim,
+        Provenance calldata provenance,
+        PartialSum calldata before
+    ) external;
+
     /// @notice Convicts: a leaf of a node's output has padding, a NaN or a bool that no honest party commits to. The
     /// claim has the output's leaf as its only opening.
     function proveMalformedLeaf(uint256 caseId, Claim calldata claim, Provenance calldata provenance) external;
@@ -192,6 +226,9 @@ interface IProofCourt is IArbiter {
 
     /// @notice One case.
     function courtCaseOf(uint256 caseId) external view returns (CourtCase memory);
+
+    /// @notice keccak256(abi.encode(PartialSum)) of what somebody accumulated for an element; zero for nothing.
+    function sumOf(uint256 caseId, address prover, uint32 nodeIndex, uint256 element) external view returns (bytes32);
 
     /// @notice One demand.
     function demandOf(uint256 caseId, Part calldata part) external view returns (Demand memory);

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Claims} from "./Claims.sol";
 import {DataTypes} from "./DataTypes.sol";
 import {DotShapes} from "./DotShapes.sol";
+import {Steps} from "./Steps.sol";
 import {TensorLayout} from "./TensorLayout.sol";
 import {Windows} from "./Windows.sol";
 import {F32} from "../disputes/verifiers/SoftFloat32.sol";
@@ -16,7 +17,7 @@ library FloatOperands {
     struct Patch {
         /// Where the filter begins in the calldata: place by place, the channels of each.
         uint256 filter;
-        /// Of each place of the kernel, where the channels of its pixel begin; zero outside of x.
+        /// Of each place of the kernel, where the channels of its pixel begin; zero outside of x and of the steps.
         uint256[] pixels;
         uint256 channels;
     }
@@ -68,12 +69,14 @@ library FloatOperands {
         inB = Claims.leaf(reading, 1, column, ELEMENT_BYTES * length);
     }
 
-    /// @notice Opens the filter, operand 1, then the pixels of operand 0 that it covers, in the order of the window.
+    /// @notice Opens the filter, operand 1, then the pixels of operand 0 that it covers, in the order of the window: of the
+    /// places of the kernel that the steps name.
     function patchAndFilter(
         Claim calldata claim,
         Claims.Reading memory reading,
         DotShapes.Convolution memory convolution,
-        uint256[8] memory index
+        uint256[8] memory index,
+        Steps memory steps
     ) internal pure returns (Patch memory patch) {
         Claims.Tensor memory x = tensorIn(claim, 0, TensorLayout.PIXELS);
         Claims.Tensor memory w = tensorIn(claim, 1, TensorLayout.FILTERS);
@@ -82,7 +85,8 @@ library FloatOperands {
             DotShapes.windowOf(convolution),
             x.header,
             reading.output.header,
-            index
+            index,
+            steps
         );
         uint256 channels = w.along.length;
         uint256[] memory pixels = new uint256[](w.along.inner);

@@ -22,8 +22,8 @@ library FloatSums {
         Columns
     }
 
-    /// @notice What the blocks' sums begin with, and the sum of all blocks.
-    struct Start {
+    /// @notice A sum in blocks: that of the terms since the last whole block, and that of all whole blocks.
+    struct Blocks {
         F32 block;
         F32 total;
     }
@@ -32,6 +32,7 @@ library FloatSums {
     uint256 private constant LANES = 4;
 
     error FloatSums_OutOfRange(uint256 term, uint256 terms);
+    error FloatSums_WithinBlock(uint256 term, uint256 blockLength);
 
     /// @notice The terms of a plain sum have this factor.
     function term(uint256 bits) internal pure returns (uint256) {
@@ -72,19 +73,23 @@ library FloatSums {
         }
     }
 
-    /// @notice The sum of all products, block by block.
-    function inBlocks(
+    /// @notice Adds products, block by block, each of which begins with `start`. They are the terms from `first` on of
+    /// `length`; unless all terms are one block, they begin with a block.
+    function addInBlocks(
+        Blocks memory sum,
         uint256[] memory terms,
+        uint256 first,
+        uint256 length,
         Numeric memory numeric,
-        Start memory start
-    ) internal pure returns (F32 total) {
-        total = start.total;
+        F32 start
+    ) internal pure {
+        if (numeric.block != 0 && first % numeric.block != 0) revert FloatSums_WithinBlock(first, numeric.block);
         uint256 end;
         for (uint256 from; from < terms.length; from = end) {
-            end = _endOfBlock(from, terms.length, numeric.block);
-            total = total.add(
-                numeric.fused ? _fused(terms, from, end, start.block) : _separate(terms, from, end, start.block)
-            );
+            uint256 endOfBlock = _endOfBlock(first + from, length, numeric.block) - first;
+            end = endOfBlock < terms.length ? endOfBlock : terms.length;
+            sum.block = numeric.fused ? _fused(terms, from, end, sum.block) : _separate(terms, from, end, sum.block);
+            if (end == endOfBlock) (sum.total, sum.block) = (sum.total.add(sum.block), start);
         }
     }
 

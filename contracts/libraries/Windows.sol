@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {StepRanges, Steps} from "./Steps.sol";
 import {TensorHeader} from "../types/TensorTypes.sol";
 
 /// @title The places of an image that a pooling or convolution window covers
@@ -29,9 +30,20 @@ library Windows {
         TensorHeader memory output,
         uint256[8] memory index
     ) internal pure returns (uint256[] memory inImage, uint256[] memory inKernel) {
-        uint256 size = _requireFits(window, x, output);
-        inImage = new uint256[](size);
-        inKernel = new uint256[](size);
+        return places(window, x, output, index, Steps(0, StepRanges.END));
+    }
+
+    /// @notice As above, of some places of the kernel.
+    function places(
+        Window memory window,
+        TensorHeader memory x,
+        TensorHeader memory output,
+        uint256[8] memory index,
+        Steps memory steps
+    ) internal pure returns (uint256[] memory inImage, uint256[] memory inKernel) {
+        (uint256 from, uint256 to) = steps.within(_requireFits(window, x, output));
+        inImage = new uint256[](to - from);
+        inKernel = new uint256[](to - from);
 
         uint256 last = window.kernel.length - 1;
         uint256 width = window.kernel[last];
@@ -39,17 +51,20 @@ library Windows {
         uint256 count;
         // Coordinates and strides are below 2^32 and there are at most 2^16 places: nothing can overflow.
         unchecked {
+            int256 step = int256(uint256(window.dilations[last]));
             int256 start = _start(window, index, last);
-            for (uint256 row; row < size; row += width) {
-                (bool isInside, uint256 rowStart) = _row(window, x, index, row / width);
+            for (uint256 rowEnd; from < to; from = rowEnd) {
+                rowEnd = from - (from % width) + width;
+                (bool isInside, uint256 rowStart) = _row(window, x, index, from / width);
                 if (!isInside) continue;
-                int256 at = start;
-                for (uint256 i; i < width; ++i) {
+                int256 at = start + int256(from % width) * step;
+                uint256 end = rowEnd < to ? rowEnd : to;
+                for (; from < end; ++from) {
                     if (uint256(at) < imageWidth) {
                         inImage[count] = rowStart + uint256(at);
-                        inKernel[count++] = row + i;
+                        inKernel[count++] = from;
                     }
-                    at += int256(uint256(window.dilations[last]));
+                    at += step;
                 }
             }
         }

@@ -5,6 +5,7 @@ import {IAuditOffice} from "../../interfaces/IAuditOffice.sol";
 import {IDisputeManager} from "../../interfaces/IDisputeManager.sol";
 import {IModelRegistry} from "../../interfaces/IModelRegistry.sol";
 import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
+import {IPartialVerifier} from "../../interfaces/IPartialVerifier.sol";
 import {IPaymentEscrow} from "../../interfaces/IPaymentEscrow.sol";
 import {IProofCourt} from "../../interfaces/IProofCourt.sol";
 import {IProviderRegistry} from "../../interfaces/IProviderRegistry.sol";
@@ -27,6 +28,7 @@ contract ProofCourt is TraceDemands {
     /// @inheritdoc IProofCourt
     mapping(uint8 family => IOperatorVerifier) public verifierOf;
     mapping(uint256 caseId => bool) private _forwarded;
+    mapping(bytes32 key => bytes32 hash) private _sums;
 
     constructor(
         IDisputeManager disputes,
@@ -77,13 +79,47 @@ contract ProofCourt is TraceDemands {
         Provenance calldata provenance
     ) external whileOpen(caseId) {
         _requireProven(caseId, claim, provenance);
-        IOperatorVerifier verifier = verifierOf[Operators.family(claim.node.operator)];
-        if (address(verifier) == address(0)) revert ProofCourt_NoVerifier(claim.node.operator);
-        if (!verifier.contradicts(claim)) revert ProofCourt_NoContradiction(caseId);
+        if (!_verifier(claim).contradicts(claim)) revert ProofCourt_NoContradiction(caseId);
 
-        (_cases[caseId].finder, _cases[caseId].disproven) = (msg.sender, true);
+        _convict(caseId, claim, provenance);
+    }
 
-        emit FraudProven(caseId, msg.sender, provenance.nodeIndex, claim.node.operator, claim.element);
+    /// @inheritdoc IProofCourt
+    function accumulate(
+        uint256 caseId,
+        Claim calldata claim,
+        Provenance calldata provenance,
+        PartialSum calldata before,
+        uint256 to
+    ) external whileOpen(caseId) {
+        _requireProven(caseId, claim, provenance);
+        bytes32 key = _requireSum(caseId, claim, provenance, before);
+        bytes memory state = IPartialVerifier(address(_verifier(claim))).accumulate(
+            claim,
+            before.next,
+            to,
+            before.state
+        );
+
+        PartialSum memory sum = PartialSum(to, state);
+        _sums[key] = keccak256(abi.encode(sum));
+
+        emit SumAccumulated(caseId, msg.sender, provenance.nodeIndex, claim.element, sum);
+    }
+
+    /// @inheritdoc IProofCourt
+    function proveFraudOfSum(
+        uint256 caseId,
+        Claim calldata claim,
+        Provenance calldata provenance,
+        PartialSum calldata before
+    ) external whileOpen(caseId) {
+        _requireProven(caseId, claim, provenance);
+        _requireSum(caseId, claim, provenance, before);
+        IPartialVerifier verifier = IPartialVerifier(address(_verifier(claim)));
+        if (!verifier.contradictsAfter(claim, before.next, before.state)) revert ProofCourt_NoContradiction(caseId);
+
+        _convict(caseId, claim, provenance);
     }
 
     /// @inheritdoc IProofCourt
@@ -118,6 +154,17 @@ contract ProofCourt is TraceDemands {
         emit RewardForwarded(caseId, to, case_.arbiterReward);
 
         ESCROW.transfer(STAKE_TOKEN, to, case_.arbiterReward);
+    }
+
+    /// @inheritdoc IProofCourt
+    function sumOf(uint256 caseId, address prover, uint32 nodeIndex, uint256 element) external view returns (bytes32) {
+        return _sums[_sumKey(caseId, prover, nodeIndex, element)];
+    }
+
+    function _convict(uint256 caseId, Claim calldata claim, Provenance calldata provenance) private {
+        (_cases[caseId].finder, _cases[caseId].disproven) = (msg.sender, true);
+
+        emit FraudProven(caseId, msg.sender, provenance.nodeIndex, claim.node.operator, claim.element);
     }
 
     /// @dev At deployment only: whoever names a verifier could convict anybody.
@@ -176,6 +223,29 @@ contract ProofCourt is TraceDemands {
             }
         }
         _requireOpenings(claim, count);
+    }
+
+    /// @dev Checks that the sum is where the caller left it, or at its beginning. Node and headers are the same in all its
+    /// parts: each part proves them against roots of the case that never change.
+    function _requireSum(
+        uint256 caseId,
+        Claim calldata claim,
+        Provenance calldata provenance,
+        PartialSum calldata before
+    ) private view returns (bytes32 key) {
+        key = _sumKey(caseId, msg.sender, provenance.nodeIndex, claim.element);
+        if (before.next == 0 && before.state.length == 0) return key;
+        bytes32 given = keccak256(abi.encode(before));
+        if (given != _sums[key]) revert ProofCourt_OtherSum(given, _sums[key]);
+    }
+
+    function _verifier(Claim calldata claim) private view returns (IOperatorVerifier verifier) {
+        verifier = verifierOf[Operators.family(claim.node.operator)];
+        if (address(verifier) == address(0)) revert ProofCourt_NoVerifier(claim.node.operator);
+    }
+
+    function _sumKey(uint256 caseId, address prover, uint32 nodeIndex, uint256 element) private pure returns (bytes32) {
+        return keccak256(abi.encode(caseId, prover, nodeIndex, element));
     }
 
     function _requireOpenings(Claim calldata claim, uint256 output) private pure {

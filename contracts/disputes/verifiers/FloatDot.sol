@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {F32, SoftFloat32} from "./SoftFloat32.sol";
 import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
+import {IPartialVerifier} from "../../interfaces/IPartialVerifier.sol";
 import {Claims} from "../../libraries/Claims.sol";
 import {DataTypes} from "../../libraries/DataTypes.sol";
 import {DotShapes} from "../../libraries/DotShapes.sol";
@@ -10,6 +11,7 @@ import {FloatOperands} from "../../libraries/FloatOperands.sol";
 import {FloatSums} from "../../libraries/FloatSums.sol";
 import {MultiIndex} from "../../libraries/MultiIndex.sol";
 import {Operators} from "../../libraries/Operators.sol";
+import {StepRanges, Steps} from "../../libraries/Steps.sol";
 import {Windows} from "../../libraries/Windows.sol";
 import {Claim} from "../../types/CourtTypes.sol";
 import {Numeric} from "../../types/GraphTypes.sol";
@@ -18,61 +20,108 @@ import {TensorHeader} from "../../types/TensorTypes.sol";
 /// @title Sums of float32, bit for bit
 /// @notice `MATMUL`, `CONV`, `AVERAGE_POOL`, `REDUCE_SUM`, `REDUCE_MEAN` and `BATCH_NORMALIZATION` as in
 /// `docs/verifiers/FLOAT.md`, in the order that the node's numeric says. Matrix products read a, b, c; convolutions
-/// read w, then x in the order of the window, then the bias.
-contract FloatDot is IOperatorVerifier {
+/// read w, then x in the order of the window, then the bias. Steps: products of a row and a column, channels of a
+/// convolution, elements of a reduction in sequence; each call opens the whole claim, and begins with a block.
+contract FloatDot is IPartialVerifier {
+    /// @dev Terms of a sum of `length`, from its term `first` on.
+    struct Terms {
+        uint256[] factors;
+        uint256 first;
+        uint256 length;
+    }
+
     uint8 private constant BIT_FOR_BIT = 0;
 
     error FloatDot_WrongMode(uint8 mode);
 
     /// @inheritdoc IOperatorVerifier
     function contradicts(Claim calldata claim) external pure returns (bool) {
+        FloatSums.Blocks memory sum;
+        return _contradicts(claim, Steps(0, StepRanges.END), sum);
+    }
+
+    /// @inheritdoc IPartialVerifier
+    function accumulate(
+        Claim calldata claim,
+        uint256 from,
+        uint256 to,
+        bytes calldata sum
+    ) external pure returns (bytes memory) {
+        FloatSums.Blocks memory blocks = _resumed(from, sum);
         Claims.Reading memory reading = Claims.open(claim);
+        _evaluate(claim, reading, Steps(from, to), blocks);
+        Claims.close(reading);
+        return abi.encode(blocks);
+    }
+
+    /// @inheritdoc IPartialVerifier
+    function contradictsAfter(Claim calldata claim, uint256 from, bytes calldata sum) external pure returns (bool) {
+        return _contradicts(claim, Steps(from, StepRanges.END), _resumed(from, sum));
+    }
+
+    function _contradicts(
+        Claim calldata claim,
+        Steps memory steps,
+        FloatSums.Blocks memory sum
+    ) private pure returns (bool) {
+        Claims.Reading memory reading = Claims.open(claim);
+        return Claims.differs(reading, F32.unwrap(_evaluate(claim, reading, steps, sum)));
+    }
+
+    /// @dev Adds the steps. The result is the element if they are the last ones, else it means nothing.
+    function _evaluate(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        FloatSums.Blocks memory sum
+    ) private pure returns (F32) {
         Claims.requireDtype(reading.output, DataTypes.FLOAT);
         Numeric memory numeric = claim.node.numeric;
         if (numeric.mode != BIT_FOR_BIT) revert FloatDot_WrongMode(numeric.mode);
         uint16 operator = claim.node.operator;
-        F32 expected;
-        if (operator == Operators.MATMUL) expected = _matMul(claim, reading, numeric);
-        else if (operator == Operators.CONV) expected = _conv(claim, reading, numeric);
-        else if (operator == Operators.AVERAGE_POOL) expected = _averagePool(claim, reading, numeric);
-        else if (operator == Operators.REDUCE_SUM) (expected, ) = _reduce(claim, reading, numeric);
-        else if (operator == Operators.REDUCE_MEAN) expected = _reduceMean(claim, reading, numeric);
-        else if (operator == Operators.BATCH_NORMALIZATION) expected = _batchNormalization(claim, reading, numeric);
-        else revert Claims.Claims_WrongOperator(operator);
-        return Claims.differs(reading, F32.unwrap(expected));
+        if (operator == Operators.MATMUL) return _matMul(claim, reading, steps, sum);
+        if (operator == Operators.CONV) return _conv(claim, reading, steps, sum);
+        if (operator == Operators.REDUCE_SUM) return _reduceSum(claim, reading, steps, sum);
+        if (operator == Operators.REDUCE_MEAN) return _reduceMean(claim, reading, steps, sum);
+        steps.requireAll();
+        if (operator == Operators.AVERAGE_POOL) return _averagePool(claim, reading, numeric);
+        if (operator == Operators.BATCH_NORMALIZATION) return _batchNormalization(claim, reading, numeric);
+        revert Claims.Claims_WrongOperator(operator);
     }
 
     function _matMul(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Numeric memory numeric
+        Steps memory steps,
+        FloatSums.Blocks memory sum
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 3);
-        uint256[] memory terms = _matMulTerms(claim, reading);
+        Terms memory terms = _matMulTerms(claim, reading, steps);
         TensorHeader memory output = reading.output.header;
         bool hasC = !Claims.isAbsent(claim, 2);
         Claims.requireAttributes(claim, 2 + (hasC ? uint256(output.rank) : 0));
         int64[] memory strides = abi.decode(claim.node.attributes, (int64[]));
         if (strides.length != (hasC ? output.rank : 0)) revert Claims.Claims_WrongAttributes();
-        if (!hasC) return _dot(terms, numeric, false, SoftFloat32.ZERO);
+        if (!hasC) return _dot(claim, terms, sum, false, SoftFloat32.ZERO);
         Claims.Tensor memory c = FloatOperands.tensor(claim, 2);
         int256 at = MultiIndex.strided(output, claim.element, 0, strides);
-        return _dot(terms, numeric, true, F32.wrap(uint32(Claims.readSigned(reading, c, at))));
+        return _dot(claim, terms, sum, true, F32.wrap(uint32(Claims.readSigned(reading, c, at))));
     }
 
     function _conv(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Numeric memory numeric
+        Steps memory steps,
+        FloatSums.Blocks memory sum
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 3);
         DotShapes.Convolution memory convolution = abi.decode(claim.node.attributes, (DotShapes.Convolution));
         Claims.requireAttributes(claim, 10 + 4 * convolution.kernel.length);
         TensorHeader memory output = reading.output.header;
         uint256[8] memory index = MultiIndex.unravel(output, claim.element);
-        uint256[] memory terms = _convTerms(claim, reading, convolution, index);
-        if (Claims.isAbsent(claim, 2)) return _dot(terms, numeric, false, SoftFloat32.ZERO);
-        return _dot(terms, numeric, true, FloatOperands.ofChannel(claim, reading, 2, index[1]));
+        Terms memory terms = _convTerms(claim, reading, convolution, index, steps);
+        if (Claims.isAbsent(claim, 2)) return _dot(claim, terms, sum, false, SoftFloat32.ZERO);
+        return _dot(claim, terms, sum, true, FloatOperands.ofChannel(claim, reading, 2, index[1]));
     }
 
     function _averagePool(
@@ -94,26 +143,37 @@ contract FloatDot is IOperatorVerifier {
         F32 sum;
         if (order == FloatSums.Order.Columns) {
             sum = FloatSums.inColumns(places, taps, window.kernel[window.kernel.length - 1]);
-        } else {
-            sum = _sum(places, order, numeric, FloatSums.Start(SoftFloat32.ZERO, FloatSums.MINUS_ZERO), first);
-        }
+        } else if (order == FloatSums.Order.Lanes) sum = FloatSums.inLanes(places);
+        else if (order == FloatSums.Order.Packets) sum = FloatSums.inPackets(places, first);
+        else sum = _inSequence(places, numeric);
         return sum.div(SoftFloat32.fromUint(divisor == 0 ? places.length : divisor));
+    }
+
+    function _reduceSum(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        FloatSums.Blocks memory sum
+    ) private pure returns (F32 total) {
+        (total, ) = _reduce(claim, reading, steps, sum);
     }
 
     function _reduceMean(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Numeric memory numeric
+        Steps memory steps,
+        FloatSums.Blocks memory sum
     ) private pure returns (F32) {
-        (F32 sum, uint256 length) = _reduce(claim, reading, numeric);
-        return sum.div(SoftFloat32.fromUint(length));
+        (F32 total, uint256 length) = _reduce(claim, reading, steps, sum);
+        return total.div(SoftFloat32.fromUint(length));
     }
 
     function _reduce(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Numeric memory numeric
-    ) private pure returns (F32 sum, uint256 length) {
+        Steps memory steps,
+        FloatSums.Blocks memory sum
+    ) private pure returns (F32 total, uint256 length) {
         Claims.requireOperands(claim, 1);
         Claims.requireAttributes(claim, 4);
         Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
@@ -126,11 +186,18 @@ contract FloatDot is IOperatorVerifier {
         }
         // A row has no columns.
         if (order == FloatSums.Order.Columns) revert Claims.Claims_WrongAttributes();
+        if (order != FloatSums.Order.Sequence) steps.requireAll();
 
         uint256 first = (claim.element / inner) * length * inner + (claim.element % inner);
-        uint256[] memory terms = new uint256[](length);
-        for (uint256 i; i < length; ++i) terms[i] = FloatSums.term(Claims.read(reading, x, first + i * inner));
-        return (_sum(terms, order, numeric, _startOfReduction(numeric), first), length);
+        (uint256 from, uint256 to) = steps.within(length);
+        uint256[] memory terms = new uint256[](to - from);
+        for (uint256 i; i < terms.length; ++i) {
+            terms[i] = FloatSums.term(Claims.read(reading, x, first + (from + i) * inner));
+        }
+        if (order == FloatSums.Order.Lanes) return (FloatSums.inLanes(terms), length);
+        if (order == FloatSums.Order.Packets) return (FloatSums.inPackets(terms, first), length);
+        FloatSums.Blocks memory start = _startOfReduction(claim.node.numeric);
+        return (_added(claim, Terms(terms, from, length), sum, start), length);
     }
 
     function _batchNormalization(
@@ -154,11 +221,15 @@ contract FloatDot is IOperatorVerifier {
     /// @dev The factors of a row and a column.
     function _matMulTerms(
         Claim calldata claim,
-        Claims.Reading memory reading
-    ) private pure returns (uint256[] memory terms) {
+        Claims.Reading memory reading,
+        Steps memory steps
+    ) private pure returns (Terms memory) {
         (uint256 inA, uint256 inB, uint256 length) = FloatOperands.rowAndColumn(claim, reading);
-        terms = new uint256[](length);
-        FloatSums.fill(terms, 0, 1, inA, inB, length);
+        (uint256 from, uint256 to) = steps.within(length);
+        uint256[] memory factors = new uint256[](to - from);
+        uint256 offset = FloatOperands.ELEMENT_BYTES * from;
+        FloatSums.fill(factors, 0, 1, inA + offset, inB + offset, to - from);
+        return Terms(factors, from, length);
     }
 
     /// @dev Channel by channel, the factors of all places of the window. Places outside of x are zeros, which take part:
@@ -167,56 +238,69 @@ contract FloatDot is IOperatorVerifier {
         Claim calldata claim,
         Claims.Reading memory reading,
         DotShapes.Convolution memory convolution,
-        uint256[8] memory index
-    ) private pure returns (uint256[] memory terms) {
-        FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index);
-        (uint256 channels, uint256 places) = (patch.channels, patch.pixels.length);
-        terms = new uint256[](channels * places);
+        uint256[8] memory index,
+        Steps memory steps
+    ) private pure returns (Terms memory) {
+        Steps memory all = Steps(0, StepRanges.END);
+        FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index, all);
+        uint256 places = patch.pixels.length;
+        (uint256 from, uint256 to) = steps.within(patch.channels);
+        uint256[] memory factors = new uint256[]((to - from) * places);
+        uint256 offset = FloatOperands.ELEMENT_BYTES * from;
         for (uint256 place; place < places; ++place) {
-            uint256 pixel = patch.pixels[place] == 0 ? msg.data.length : patch.pixels[place];
-            FloatSums.fill(
-                terms,
-                place,
-                places,
-                pixel,
-                patch.filter + FloatOperands.ELEMENT_BYTES * channels * place,
-                channels
-            );
+            uint256 pixel = patch.pixels[place] == 0 ? msg.data.length : patch.pixels[place] + offset;
+            uint256 filter = patch.filter + FloatOperands.ELEMENT_BYTES * patch.channels * place + offset;
+            FloatSums.fill(factors, place, places, pixel, filter, to - from);
         }
+        return Terms(factors, from * places, patch.channels * places);
     }
 
     /// @dev A sum of products with what is added to it.
     function _dot(
-        uint256[] memory terms,
-        Numeric memory numeric,
+        Claim calldata claim,
+        Terms memory terms,
+        FloatSums.Blocks memory sum,
         bool hasBias,
         F32 bias
-    ) private pure returns (F32 sum) {
-        bool isFirst = hasBias && numeric.biasFirst;
+    ) private pure returns (F32 total) {
+        bool fused = claim.node.numeric.fused;
+        bool isFirst = hasBias && claim.node.numeric.biasFirst;
         // Kernels without fused operations begin a block with its first product, and the whole with zero.
-        F32 block_ = numeric.fused ? SoftFloat32.ZERO : FloatSums.MINUS_ZERO;
-        F32 total = numeric.fused ? FloatSums.MINUS_ZERO : SoftFloat32.ZERO;
-        sum = FloatSums.inBlocks(terms, numeric, FloatSums.Start(block_, isFirst ? bias : total));
-        if (hasBias && !isFirst) sum = sum.add(bias);
+        FloatSums.Blocks memory start =
+            fused
+                ? FloatSums.Blocks(SoftFloat32.ZERO, FloatSums.MINUS_ZERO)
+                : FloatSums.Blocks(FloatSums.MINUS_ZERO, SoftFloat32.ZERO);
+        if (isFirst) start.total = bias;
+        total = _added(claim, terms, sum, start);
+        if (hasBias && !isFirst) total = total.add(bias);
     }
 
-    /// @dev A plain sum; `first` is the place of its first term in the operand.
-    function _sum(
-        uint256[] memory terms,
-        FloatSums.Order order,
-        Numeric memory numeric,
-        FloatSums.Start memory start,
-        uint256 first
+    /// @dev The first terms begin the sum.
+    function _added(
+        Claim calldata claim,
+        Terms memory terms,
+        FloatSums.Blocks memory sum,
+        FloatSums.Blocks memory start
     ) private pure returns (F32) {
-        if (order == FloatSums.Order.Lanes) return FloatSums.inLanes(terms);
-        if (order == FloatSums.Order.Packets) return FloatSums.inPackets(terms, first);
-        return FloatSums.inBlocks(terms, numeric, start);
+        if (terms.first == 0) (sum.block, sum.total) = (start.block, start.total);
+        FloatSums.addInBlocks(sum, terms.factors, terms.first, terms.length, claim.node.numeric, start.block);
+        return sum.total;
+    }
+
+    function _inSequence(uint256[] memory terms, Numeric memory numeric) private pure returns (F32) {
+        FloatSums.Blocks memory sum = FloatSums.Blocks(SoftFloat32.ZERO, FloatSums.MINUS_ZERO);
+        FloatSums.addInBlocks(sum, terms, 0, terms.length, numeric, SoftFloat32.ZERO);
+        return sum.total;
     }
 
     /// @dev Fused: from zero. A sum in blocks is computed as a product with ones.
-    function _startOfReduction(Numeric memory numeric) private pure returns (FloatSums.Start memory) {
-        if (numeric.fused) return FloatSums.Start(SoftFloat32.ZERO, FloatSums.MINUS_ZERO);
-        return FloatSums.Start(FloatSums.MINUS_ZERO, numeric.block == 0 ? FloatSums.MINUS_ZERO : SoftFloat32.ZERO);
+    function _startOfReduction(Numeric memory numeric) private pure returns (FloatSums.Blocks memory) {
+        if (numeric.fused) return FloatSums.Blocks(SoftFloat32.ZERO, FloatSums.MINUS_ZERO);
+        return FloatSums.Blocks(FloatSums.MINUS_ZERO, numeric.block == 0 ? FloatSums.MINUS_ZERO : SoftFloat32.ZERO);
+    }
+
+    function _resumed(uint256 from, bytes calldata sum) private pure returns (FloatSums.Blocks memory blocks) {
+        if (from != 0) blocks = abi.decode(sum, (FloatSums.Blocks));
     }
 
     function _pool(

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {F32, SoftFloat32} from "./SoftFloat32.sol";
 import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
+import {IPartialVerifier} from "../../interfaces/IPartialVerifier.sol";
 import {ByteDot} from "../../libraries/ByteDot.sol";
 import {Claims} from "../../libraries/Claims.sol";
 import {DataTypes} from "../../libraries/DataTypes.sol";
@@ -10,6 +11,7 @@ import {DotShapes} from "../../libraries/DotShapes.sol";
 import {MultiIndex} from "../../libraries/MultiIndex.sol";
 import {Operators} from "../../libraries/Operators.sol";
 import {Saturation} from "../../libraries/Saturation.sol";
+import {StepRanges, Steps} from "../../libraries/Steps.sol";
 import {TensorLayout} from "../../libraries/TensorLayout.sol";
 import {Windows} from "../../libraries/Windows.sol";
 import {Claim} from "../../types/CourtTypes.sol";
@@ -18,8 +20,8 @@ import {TensorHeader} from "../../types/TensorTypes.sol";
 /// @title Matrix products and convolutions of bytes
 /// @notice `MATMUL_INTEGER`, `QLINEAR_MATMUL`, `CONV_INTEGER` and `QLINEAR_CONV` as in `docs/verifiers/EXACT.md`.
 /// Matrix products read a, b, the multiplier; convolutions read w, then x in the order of the window, then the
-/// multiplier and the bias.
-contract IntegerDot is IOperatorVerifier {
+/// multiplier and the bias. Steps: products of a row and a column, places of a kernel.
+contract IntegerDot is IPartialVerifier {
     struct ZeroPoints {
         int32 a;
         int32 b;
@@ -27,72 +29,135 @@ contract IntegerDot is IOperatorVerifier {
     }
 
     error IntegerDot_BadMultiplier(F32 multiplier);
+    error IntegerDot_WithinWord(uint256 from);
 
     /// @inheritdoc IOperatorVerifier
     function contradicts(Claim calldata claim) external pure returns (bool) {
-        Claims.Reading memory reading = Claims.open(claim);
-        uint16 operator = claim.node.operator;
-        uint256 expected;
-        if (operator == Operators.MATMUL_INTEGER) expected = _matMulInteger(claim, reading);
-        else if (operator == Operators.QLINEAR_MATMUL) expected = _qLinearMatMul(claim, reading);
-        else if (operator == Operators.CONV_INTEGER) expected = _convInteger(claim, reading);
-        else if (operator == Operators.QLINEAR_CONV) expected = _qLinearConv(claim, reading);
-        else revert Claims.Claims_WrongOperator(operator);
-        return Claims.differs(reading, expected);
+        ByteDot.Sums memory sums;
+        return _contradicts(claim, Steps(0, StepRanges.END), sums);
     }
 
-    function _matMulInteger(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+    /// @inheritdoc IPartialVerifier
+    function accumulate(
+        Claim calldata claim,
+        uint256 from,
+        uint256 to,
+        bytes calldata sum
+    ) external pure returns (bytes memory) {
+        ByteDot.Sums memory sums = _resumed(from, sum);
+        Claims.Reading memory reading = Claims.open(claim);
+        _evaluate(claim, reading, Steps(from, to), sums);
+        Claims.close(reading);
+        return abi.encode(sums);
+    }
+
+    /// @inheritdoc IPartialVerifier
+    function contradictsAfter(Claim calldata claim, uint256 from, bytes calldata sum) external pure returns (bool) {
+        return _contradicts(claim, Steps(from, StepRanges.END), _resumed(from, sum));
+    }
+
+    function _contradicts(
+        Claim calldata claim,
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure returns (bool) {
+        Claims.Reading memory reading = Claims.open(claim);
+        return Claims.differs(reading, _evaluate(claim, reading, steps, sums));
+    }
+
+    /// @dev Adds the steps, and computes the element if they are the last ones.
+    function _evaluate(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure returns (uint256) {
+        uint16 operator = claim.node.operator;
+        if (operator == Operators.MATMUL_INTEGER) return _matMulInteger(claim, reading, steps, sums);
+        if (operator == Operators.QLINEAR_MATMUL) return _qLinearMatMul(claim, reading, steps, sums);
+        if (operator == Operators.CONV_INTEGER) return _convInteger(claim, reading, steps, sums);
+        if (operator == Operators.QLINEAR_CONV) return _qLinearConv(claim, reading, steps, sums);
+        revert Claims.Claims_WrongOperator(operator);
+    }
+
+    function _matMulInteger(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure returns (uint256) {
         Claims.requireOperands(claim, 2);
         Claims.requireAttributes(claim, 2);
         Claims.requireDtype(reading.output, DataTypes.INT32);
         ZeroPoints memory zeros;
         (zeros.a, zeros.b) = abi.decode(claim.node.attributes, (int32, int32));
-        return _wrapped(_matMul(claim, reading, zeros));
+        _matMul(claim, reading, steps, sums);
+        return _wrapped(_centred(claim, sums, zeros));
     }
 
-    function _qLinearMatMul(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+    function _qLinearMatMul(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure returns (uint256) {
         Claims.requireOperands(claim, 3);
         Claims.requireAttributes(claim, 3);
         ZeroPoints memory zeros = abi.decode(claim.node.attributes, (ZeroPoints));
-        int256 sum = _matMul(claim, reading, zeros);
+        _matMul(claim, reading, steps, sums);
+        if (!steps.areLast()) return 0;
         TensorHeader memory output = reading.output.header;
         uint256 columns = output.dims[output.rank - 1];
         F32 multiplier = _multiplier(claim, reading, claim.element % columns, columns);
-        return _requantized(reading, sum, multiplier, zeros.y);
+        return _requantized(reading, _centred(claim, sums, zeros), multiplier, zeros.y);
     }
 
-    function _convInteger(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+    function _convInteger(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure returns (uint256) {
         Claims.requireOperands(claim, 2);
         Claims.requireDtype(reading.output, DataTypes.INT32);
         ZeroPoints memory zeros;
         DotShapes.Convolution memory convolution;
         (convolution, zeros.a, zeros.b) = abi.decode(claim.node.attributes, (DotShapes.Convolution, int32, int32));
         Claims.requireAttributes(claim, 12 + 4 * convolution.kernel.length);
-        uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
-        return _wrapped(_convolve(claim, reading, convolution, zeros, index));
+        _convolve(claim, reading, convolution, steps, sums);
+        return _wrapped(_centred(claim, sums, zeros));
     }
 
-    function _qLinearConv(Claim calldata claim, Claims.Reading memory reading) private pure returns (uint256) {
+    function _qLinearConv(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure returns (uint256) {
         Claims.requireOperands(claim, 4);
-        (DotShapes.Convolution memory convolution, int32 zeroX, int32 zeroW, int32 zeroY) = abi.decode(
+        ZeroPoints memory zeros;
+        DotShapes.Convolution memory convolution;
+        (convolution, zeros.a, zeros.b, zeros.y) = abi.decode(
             claim.node.attributes,
             (DotShapes.Convolution, int32, int32, int32)
         );
         Claims.requireAttributes(claim, 13 + 4 * convolution.kernel.length);
-        TensorHeader memory output = reading.output.header;
-        uint256[8] memory index = MultiIndex.unravel(output, claim.element);
-        int256 sum = _convolve(claim, reading, convolution, ZeroPoints(zeroX, zeroW, zeroY), index);
-        F32 multiplier = _multiplier(claim, reading, index[1], output.dims[1]);
-        if (!Claims.isAbsent(claim, 3)) sum += _bias(claim, reading, index[1], output.dims[1]);
-        return _requantized(reading, sum, multiplier, zeroY);
+        uint256 channel = _convolve(claim, reading, convolution, steps, sums);
+        if (!steps.areLast()) return 0;
+        uint256 channels = reading.output.header.dims[1];
+        int256 sum = _centred(claim, sums, zeros);
+        F32 multiplier = _multiplier(claim, reading, channel, channels);
+        if (!Claims.isAbsent(claim, 3)) sum += _bias(claim, reading, channel, channels);
+        return _requantized(reading, sum, multiplier, zeros.y);
     }
 
     /// @dev Leading axes are broadcast as in numpy.
     function _matMul(
         Claim calldata claim,
         Claims.Reading memory reading,
-        ZeroPoints memory zeros
-    ) private pure returns (int256) {
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure {
         Claims.Tensor memory a = Claims.tensor(claim, 0);
         Claims.Tensor memory b = Claims.tensor(claim, 1);
         if (a.header.layout != TensorLayout.ROWS) revert Claims.Claims_WrongLayout(0, a.header.layout);
@@ -105,24 +170,26 @@ contract IntegerDot is IOperatorVerifier {
             claim.element
         );
         if (b.along.length != length) revert Claims.Claims_WrongShape();
+        (uint256 from, uint256 to) = steps.within(length);
+        // Within a word of reversed groups, what follows a byte is not behind it.
+        if (isReversed && from % 32 != 0) revert IntegerDot_WithinWord(from);
 
         uint256 bytesOfB = isReversed ? (length + 31) & ~uint256(31) : length;
 
-        ByteDot.Sums memory sums;
-        ByteDot.Run memory runA = _run(Claims.leaf(reading, 0, row, length), a, false);
-        ByteDot.Run memory runB = _run(Claims.leaf(reading, 1, column, bytesOfB), b, isReversed);
-        ByteDot.add(sums, runA, runB, length);
-        return ByteDot.centred(sums, _zeroPoint(a, zeros.a), _zeroPoint(b, zeros.b));
+        ByteDot.Run memory runA = _run(Claims.leaf(reading, 0, row, length) + from, a, false);
+        ByteDot.Run memory runB = _run(Claims.leaf(reading, 1, column, bytesOfB) + from, b, isReversed);
+        ByteDot.add(sums, runA, runB, to - from);
     }
 
-    /// @dev Places outside of x count as its zero point, and add nothing.
+    /// @dev Places outside of x count as its zero point, and add nothing. Returns the filter, which is the output's channel.
     function _convolve(
         Claim calldata claim,
         Claims.Reading memory reading,
         DotShapes.Convolution memory convolution,
-        ZeroPoints memory zeros,
-        uint256[8] memory index
-    ) private pure returns (int256) {
+        Steps memory steps,
+        ByteDot.Sums memory sums
+    ) private pure returns (uint256) {
+        uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
         Claims.Tensor memory x = Claims.tensor(claim, 0);
         Claims.Tensor memory w = Claims.tensor(claim, 1);
         if (x.header.layout != TensorLayout.PIXELS) revert Claims.Claims_WrongLayout(0, x.header.layout);
@@ -132,10 +199,10 @@ contract IntegerDot is IOperatorVerifier {
             DotShapes.windowOf(convolution),
             x.header,
             reading.output.header,
-            index
+            index,
+            steps
         );
 
-        ByteDot.Sums memory sums;
         uint256 length = w.along.length;
         // Places of the filter are filled up to whole words where they are reversed.
         uint256 stride = isReversed ? (length + 31) & ~uint256(31) : length;
@@ -149,7 +216,18 @@ contract IntegerDot is IOperatorVerifier {
             filter.start = filterStart + inKernel[i] * stride;
             ByteDot.add(sums, pixel, filter, length);
         }
-        return ByteDot.centred(sums, _zeroPoint(x, zeros.a), _zeroPoint(w, zeros.b));
+        return index[1];
+    }
+
+    /// @dev The sum without the zero points of both factors.
+    function _centred(
+        Claim calldata claim,
+        ByteDot.Sums memory sums,
+        ZeroPoints memory zeros
+    ) private pure returns (int256) {
+        Claims.Tensor memory a = Claims.tensor(claim, 0);
+        Claims.Tensor memory b = Claims.tensor(claim, 1);
+        return ByteDot.centred(sums, _zeroPoint(a, zeros.a), _zeroPoint(b, zeros.b));
     }
 
     /// @dev Bytes of a tensor that begin at `start` in the calldata.
@@ -217,6 +295,10 @@ contract IntegerDot is IOperatorVerifier {
         _zeroPoint(reading.output, zero);
         F32 exact = SoftFloat32.fromInt(DataTypes.toInt(DataTypes.INT32, 4, _wrapped(sum)));
         return Saturation.quantise(exact.mul(multiplier), zero, dtype, 1);
+    }
+
+    function _resumed(uint256 from, bytes calldata sum) private pure returns (ByteDot.Sums memory sums) {
+        if (from != 0) sums = abi.decode(sum, (ByteDot.Sums));
     }
 
     /// @dev Sums are int32 in two's complement.

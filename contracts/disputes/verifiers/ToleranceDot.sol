@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Accumulator, Rounding} from "./ExactAccumulator.sol";
 import {F32, SoftFloat32} from "./SoftFloat32.sol";
 import {IOperatorVerifier} from "../../interfaces/IOperatorVerifier.sol";
+import {IPartialVerifier} from "../../interfaces/IPartialVerifier.sol";
 import {Claims} from "../../libraries/Claims.sol";
 import {DataTypes} from "../../libraries/DataTypes.sol";
 import {DotShapes} from "../../libraries/DotShapes.sol";
@@ -11,6 +12,7 @@ import {FloatOperands} from "../../libraries/FloatOperands.sol";
 import {FloatRuns} from "../../libraries/FloatRuns.sol";
 import {MultiIndex} from "../../libraries/MultiIndex.sol";
 import {Operators} from "../../libraries/Operators.sol";
+import {StepRanges, Steps} from "../../libraries/Steps.sol";
 import {Windows} from "../../libraries/Windows.sol";
 import {Claim} from "../../types/CourtTypes.sol";
 import {TensorHeader} from "../../types/TensorTypes.sol";
@@ -19,8 +21,14 @@ import {TensorHeader} from "../../types/TensorTypes.sol";
 /// @notice `TOLERANCE_MATMUL`, `TOLERANCE_CONV`, `TOLERANCE_AVERAGE_POOL`, `TOLERANCE_REDUCE_SUM`,
 /// `TOLERANCE_REDUCE_MEAN` and `TOLERANCE_BATCH_NORMALIZATION` as in `docs/verifiers/TOLERANCE.md`: an element
 /// contradicts its operands if no order of summation, with multiply-add fused or not, can have given it. Operands are
-/// read as by `FloatDot`.
-contract ToleranceDot is IOperatorVerifier {
+/// read as by `FloatDot`. Steps: products of a row and a column, places of a kernel, elements of a row.
+contract ToleranceDot is IPartialVerifier {
+    /// @dev What was added up so far: the sum itself, and how many terms it has, zeros that only fill up words left out.
+    struct Sum {
+        Accumulator exact;
+        uint256 terms;
+    }
+
     uint8 private constant ANY_ORDER = 1;
     /// @dev At most four in the committed scale, six in that of another runtime, three in what is done with it.
     uint256 private constant NORMALIZATION_ROUNDINGS = 13;
@@ -29,96 +37,138 @@ contract ToleranceDot is IOperatorVerifier {
 
     /// @inheritdoc IOperatorVerifier
     function contradicts(Claim calldata claim) external pure returns (bool) {
+        Sum memory sum;
+        return _contradicts(claim, Steps(0, StepRanges.END), sum);
+    }
+
+    /// @inheritdoc IPartialVerifier
+    function accumulate(
+        Claim calldata claim,
+        uint256 from,
+        uint256 to,
+        bytes calldata sum
+    ) external pure returns (bytes memory) {
+        Sum memory total = _resumed(from, sum);
+        _add(claim, Claims.open(claim), Steps(from, to), total);
+        return abi.encode(total);
+    }
+
+    /// @inheritdoc IPartialVerifier
+    function contradictsAfter(Claim calldata claim, uint256 from, bytes calldata sum) external pure returns (bool) {
+        return _contradicts(claim, Steps(from, StepRanges.END), _resumed(from, sum));
+    }
+
+    function _contradicts(Claim calldata claim, Steps memory steps, Sum memory sum) private pure returns (bool) {
         Claims.Reading memory reading = Claims.open(claim);
+        Rounding memory rounding = _add(claim, reading, steps, sum);
+        return !sum.exact.within(_claimed(reading), rounding);
+    }
+
+    /// @dev Adds what the steps read. What rounding may have done is only told with the last ones.
+    function _add(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Steps memory steps,
+        Sum memory sum
+    ) private pure returns (Rounding memory rounding) {
         Claims.requireDtype(reading.output, DataTypes.FLOAT);
         uint8 mode = claim.node.numeric.mode;
         if (mode != ANY_ORDER) revert ToleranceDot_WrongMode(mode);
         uint16 operator = claim.node.operator;
-        Accumulator memory sum;
-        Rounding memory rounding;
-        if (operator == Operators.TOLERANCE_MATMUL) rounding = _matMul(claim, reading, sum);
-        else if (operator == Operators.TOLERANCE_CONV) rounding = _conv(claim, reading, sum);
-        else if (operator == Operators.TOLERANCE_AVERAGE_POOL) rounding = _averagePool(claim, reading, sum);
-        else if (operator == Operators.TOLERANCE_REDUCE_SUM) rounding = _reduceSum(claim, reading, sum);
-        else if (operator == Operators.TOLERANCE_REDUCE_MEAN) rounding = _reduceMean(claim, reading, sum);
+        if (operator == Operators.TOLERANCE_MATMUL) rounding = _matMul(claim, reading, steps, sum);
+        else if (operator == Operators.TOLERANCE_CONV) rounding = _conv(claim, reading, steps, sum);
+        else if (operator == Operators.TOLERANCE_AVERAGE_POOL) rounding = _averagePool(claim, reading, steps, sum);
+        else if (operator == Operators.TOLERANCE_REDUCE_SUM) rounding = _reduceSum(claim, reading, steps, sum);
+        else if (operator == Operators.TOLERANCE_REDUCE_MEAN) rounding = _reduceMean(claim, reading, steps, sum);
         else if (operator == Operators.TOLERANCE_BATCH_NORMALIZATION) {
-            rounding = _batchNormalization(claim, reading, sum);
+            steps.requireAll();
+            rounding = _batchNormalization(claim, reading, sum.exact);
         } else revert Claims.Claims_WrongOperator(operator);
         Claims.close(reading);
-        return !sum.within(_claimed(reading), rounding);
     }
 
     function _matMul(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Accumulator memory sum
-    ) private pure returns (Rounding memory) {
+        Steps memory steps,
+        Sum memory sum
+    ) private pure returns (Rounding memory rounding) {
         Claims.requireOperands(claim, 3);
         (uint256 inA, uint256 inB, uint256 length) = FloatOperands.rowAndColumn(claim, reading);
-        FloatRuns.addProducts(sum, inA, inB, length);
+        (uint256 from, uint256 to) = steps.within(length);
+        uint256 offset = FloatOperands.ELEMENT_BYTES * from;
+        FloatRuns.addProducts(sum.exact, inA + offset, inB + offset, to - from);
+        sum.terms += to - from;
+        if (!steps.areLast()) return rounding;
         TensorHeader memory output = reading.output.header;
         bool hasC = !Claims.isAbsent(claim, 2);
         Claims.requireAttributes(claim, 2 + (hasC ? uint256(output.rank) : 0));
         int64[] memory strides = abi.decode(claim.node.attributes, (int64[]));
         if (strides.length != (hasC ? output.rank : 0)) revert Claims.Claims_WrongAttributes();
-        if (!hasC) return _ofProducts(length);
+        if (!hasC) return _ofProducts(sum);
         Claims.Tensor memory c = FloatOperands.tensor(claim, 2);
         int256 at = MultiIndex.strided(output, claim.element, 0, strides);
-        sum.addProduct(F32.wrap(uint32(Claims.readSigned(reading, c, at))), SoftFloat32.ONE);
-        return _ofProducts(length + 1);
+        _addNumber(sum, F32.wrap(uint32(Claims.readSigned(reading, c, at))));
+        return _ofProducts(sum);
     }
 
     function _conv(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Accumulator memory sum
-    ) private pure returns (Rounding memory) {
+        Steps memory steps,
+        Sum memory sum
+    ) private pure returns (Rounding memory rounding) {
         Claims.requireOperands(claim, 3);
         DotShapes.Convolution memory convolution = abi.decode(claim.node.attributes, (DotShapes.Convolution));
         Claims.requireAttributes(claim, 10 + 4 * convolution.kernel.length);
         uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
-        FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index);
-        uint256 terms = _addPatch(patch, sum, _claimed(reading).isNaN());
-        if (Claims.isAbsent(claim, 2)) return _ofProducts(terms);
-        sum.addProduct(FloatOperands.ofChannel(claim, reading, 2, index[1]), SoftFloat32.ONE);
-        return _ofProducts(terms + 1);
+        FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index, steps);
+        _addPatch(patch, steps, sum, _claimed(reading).isNaN());
+        if (!steps.areLast()) return rounding;
+        if (!Claims.isAbsent(claim, 2)) _addNumber(sum, FloatOperands.ofChannel(claim, reading, 2, index[1]));
+        return _ofProducts(sum);
     }
 
     function _averagePool(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Accumulator memory sum
-    ) private pure returns (Rounding memory) {
+        Steps memory steps,
+        Sum memory sum
+    ) private pure returns (Rounding memory rounding) {
         Claims.requireOperands(claim, 1);
         Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
         (Windows.Window memory window, uint32 divisor) = _pool(claim, x.header.rank);
         TensorHeader memory output = reading.output.header;
         uint256[8] memory index = MultiIndex.unravel(output, claim.element);
-        (uint256[] memory places, ) = Windows.places(window, x.header, output, index);
-        if (x.header.dims[1] != output.dims[1] || places.length == 0) revert Claims.Claims_WrongShape();
+        (uint256[] memory places, ) = Windows.places(window, x.header, output, index, steps);
+        sum.terms += places.length;
+        bool isEmpty = steps.areLast() && sum.terms == 0;
+        if (x.header.dims[1] != output.dims[1] || isEmpty) revert Claims.Claims_WrongShape();
 
         // Row-major elements of the image and channel that come before its places.
         uint256 first = (index[0] * x.header.dims[1] + index[1]) * Windows.placesOf(x.header);
         for (uint256 i; i < places.length; ++i) places[i] = Claims.read(reading, x, first + places[i]);
-        FloatRuns.addNumbers(sum, places);
-        return _ofMean(places.length, divisor == 0 ? places.length : divisor);
+        FloatRuns.addNumbers(sum.exact, places);
+        if (steps.areLast()) rounding = _ofMean(sum.terms, divisor == 0 ? sum.terms : divisor);
     }
 
     function _reduceSum(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Accumulator memory sum
+        Steps memory steps,
+        Sum memory sum
     ) private pure returns (Rounding memory) {
         // Nothing is multiplied: there are only additions, and a sum that is subnormal is exact.
-        return Rounding(_addRow(claim, reading, sum) - 1, 0, SoftFloat32.ONE);
+        return Rounding(_addRow(claim, reading, steps, sum) - 1, 0, SoftFloat32.ONE);
     }
 
     function _reduceMean(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Accumulator memory sum
+        Steps memory steps,
+        Sum memory sum
     ) private pure returns (Rounding memory) {
-        uint256 length = _addRow(claim, reading, sum);
+        uint256 length = _addRow(claim, reading, steps, sum);
         return _ofMean(length, length);
     }
 
@@ -145,44 +195,49 @@ contract ToleranceDot is IOperatorVerifier {
 
     /// @dev Adds the products of all places inside of x; those outside are zeros, of which a runtime may leave out the
     /// products. Where that makes a difference, because the filter has an infinity or NaN there, a NaN is right too.
-    function _addPatch(
-        FloatOperands.Patch memory patch,
-        Accumulator memory sum,
-        bool isNaN
-    ) private pure returns (uint256 terms) {
-        uint256 filter = patch.filter;
+    function _addPatch(FloatOperands.Patch memory patch, Steps memory steps, Sum memory sum, bool isNaN) private pure {
         uint256 channels = patch.channels;
-        for (uint256 place; place < patch.pixels.length; ++place) {
+        (uint256 from, uint256 to) = steps.within(patch.pixels.length);
+        uint256 filter = patch.filter + FloatOperands.ELEMENT_BYTES * channels * from;
+        for (uint256 place = from; place < to; ++place) {
             uint256 pixel = patch.pixels[place];
             if (pixel != 0) {
-                FloatRuns.addProducts(sum, pixel, filter, channels);
-                terms += channels;
+                FloatRuns.addProducts(sum.exact, pixel, filter, channels);
+                sum.terms += channels;
             } else if (isNaN) {
                 // Behind the calldata there are zeros.
-                FloatRuns.addProducts(sum, msg.data.length, filter, channels);
+                FloatRuns.addProducts(sum.exact, msg.data.length, filter, channels);
             }
             filter += FloatOperands.ELEMENT_BYTES * channels;
         }
     }
 
-    /// @dev Adds up a row.
+    function _addNumber(Sum memory sum, F32 number) private pure {
+        sum.exact.addProduct(number, SoftFloat32.ONE);
+        ++sum.terms;
+    }
+
+    /// @dev Adds what the steps have of a row, and returns its length.
     function _addRow(
         Claim calldata claim,
         Claims.Reading memory reading,
-        Accumulator memory sum
-    ) private pure returns (uint256) {
+        Steps memory steps,
+        Sum memory sum
+    ) private pure returns (uint256 length) {
         Claims.requireOperands(claim, 1);
         Claims.requireAttributes(claim, 3);
         Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
-        (uint256 outer, uint256 length, uint256 inner) = abi.decode(claim.node.attributes, (uint32, uint32, uint32));
+        uint256 outer;
+        uint256 inner;
+        (outer, length, inner) = abi.decode(claim.node.attributes, (uint32, uint32, uint32));
         if (outer * length * inner != x.count || outer * inner != reading.output.count) {
             revert Claims.Claims_WrongShape();
         }
         uint256 first = (claim.element / inner) * length * inner + (claim.element % inner);
-        uint256[] memory row = new uint256[](length);
-        for (uint256 i; i < length; ++i) row[i] = Claims.read(reading, x, first + i * inner);
-        FloatRuns.addNumbers(sum, row);
-        return length;
+        (uint256 from, uint256 to) = steps.within(length);
+        uint256[] memory row = new uint256[](to - from);
+        for (uint256 i; i < row.length; ++i) row[i] = Claims.read(reading, x, first + (from + i) * inner);
+        FloatRuns.addNumbers(sum.exact, row);
     }
 
     function _pool(
@@ -197,13 +252,17 @@ contract ToleranceDot is IOperatorVerifier {
         );
     }
 
-    function _ofProducts(uint256 terms) private pure returns (Rounding memory) {
-        return Rounding(terms, terms, SoftFloat32.ONE);
+    function _ofProducts(Sum memory sum) private pure returns (Rounding memory) {
+        return Rounding(sum.terms, sum.terms, SoftFloat32.ONE);
     }
 
     /// @dev terms - 1 roundings of sums, and two if the sum, or each term, is multiplied by the rounded reciprocal.
     function _ofMean(uint256 terms, uint256 divisor) private pure returns (Rounding memory) {
         return Rounding(terms + 1, terms * divisor, SoftFloat32.fromUint(divisor));
+    }
+
+    function _resumed(uint256 from, bytes calldata sum) private pure returns (Sum memory total) {
+        if (from != 0) total = abi.decode(sum, (Sum));
     }
 
     function _claimed(Claims.Reading memory reading) private pure returns (F32) {
