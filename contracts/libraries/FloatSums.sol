@@ -32,7 +32,6 @@ library FloatSums {
     uint256 private constant LANES = 4;
 
     error FloatSums_OutOfRange(uint256 term, uint256 terms);
-    error FloatSums_WithinBlock(uint256 term, uint256 blockLength);
 
     /// @notice The terms of a plain sum have this factor.
     function term(uint256 bits) internal pure returns (uint256) {
@@ -74,7 +73,7 @@ library FloatSums {
     }
 
     /// @notice Adds products, block by block, each of which begins with `start`. They are the terms from `first` on of
-    /// `length`; unless all terms are one block, they begin with a block.
+    /// `length`.
     function addInBlocks(
         Blocks memory sum,
         uint256[] memory terms,
@@ -83,7 +82,6 @@ library FloatSums {
         Numeric memory numeric,
         F32 start
     ) internal pure {
-        if (numeric.block != 0 && first % numeric.block != 0) revert FloatSums_WithinBlock(first, numeric.block);
         uint256 end;
         for (uint256 from; from < terms.length; from = end) {
             uint256 endOfBlock = _endOfBlock(first + from, length, numeric.block) - first;
@@ -134,13 +132,16 @@ library FloatSums {
         for (uint256 column; column < width; ++column) total = total.add(columns[column]);
     }
 
-    /// @dev Three that remain of blocks of four are a pair and a single one: so the kernel for one row has it.
-    function _endOfBlock(uint256 from, uint256 length, uint256 block_) private pure returns (uint256) {
+    /// @dev Of the block in which a term lies. Three that remain of blocks of four are a pair and a single one: so the
+    /// kernel for one row has it.
+    function _endOfBlock(uint256 term_, uint256 length, uint256 block_) private pure returns (uint256 end) {
+        if (block_ == 0) return length;
         unchecked {
-            uint256 rest = length - from;
-            if (block_ == 0) return length;
-            if (block_ == LANES && rest == LANES - 1) return from + 2;
-            return rest < block_ ? length : from + block_;
+            uint256 start = term_ - (term_ % block_);
+            uint256 rest = length - start;
+            if (block_ == LANES && rest == LANES - 1) end = start + 2;
+            else end = rest < block_ ? length : start + block_;
+            if (end <= term_) end = length;
         }
     }
 

@@ -2,13 +2,12 @@ import { ChildRuntime } from "@assay/provider-worker";
 import type { Accusation, CourtModel, Part, Shown, TraceCommitment } from "@assay/sdk";
 import {
   answerDemand,
-  ContractRevertError,
-  decodeRevert,
   firstDivergent,
   MerkleTree,
   metaHeader,
   nextStep,
   nodesTree,
+  proofCalls,
   runTrace,
 } from "@assay/sdk";
 
@@ -165,26 +164,20 @@ async function sendDemand(session: Session, found: CourtCase, model: CourtModel,
 async function accuse(session: Session, caseId: bigint, accusation: Accusation): Promise<Fields> {
   const { court } = session.contracts;
   const { kind, claim, provenance } = accusation;
-  const prove = kind === "fraud" ? court.proveFraud : court.proveMalformedLeaf;
-  const words = [caseId, claim as never, provenance as never] as const;
-  if (!(await convicts(() => prove.staticCall(...words)))) throw new UserError(nothingContradicts(caseId));
-  const receipt = await session.send(() => prove(...words));
-  return { proven: true, kind, node: provenance.nodeIndex, element: claim.element, transaction: receipt.hash };
+  const prover = await session.signer.getAddress();
+  const calls = await proofCalls(court, caseId, prover, accusation);
+  if (!calls) throw new UserError(nothingContradicts(caseId));
+  const to = await court.getAddress();
+  const transactions: string[] = [];
+  for (const { data } of calls) {
+    transactions.push((await session.send(() => session.signer.sendTransaction({ to, data }))).hash);
+  }
+  const transaction = transactions.at(-1) ?? "";
+  return { proven: true, kind, node: provenance.nodeIndex, element: claim.element, calls: calls.length, transaction };
 }
 
 const nothingContradicts = (caseId: bigint): string =>
   `no element of what was shown in case ${caseId} contradicts its operands`;
-
-async function convicts(call: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await call();
-    return true;
-  } catch (error) {
-    const decoded = decodeRevert(error);
-    if (decoded instanceof ContractRevertError && decoded.error === "ProofCourt_NoContradiction") return false;
-    throw decoded;
-  }
-}
 
 function shownIn({ demands }: CourtCase): Shown {
   const answers = new Map(demands.map(({ part, answer }) => [partKey(part), answer]));

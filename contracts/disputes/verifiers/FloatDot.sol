@@ -21,7 +21,7 @@ import {TensorHeader} from "../../types/TensorTypes.sol";
 /// @notice `MATMUL`, `CONV`, `AVERAGE_POOL`, `REDUCE_SUM`, `REDUCE_MEAN` and `BATCH_NORMALIZATION` as in
 /// `docs/verifiers/FLOAT.md`, in the order that the node's numeric says. Matrix products read a, b, c; convolutions
 /// read w, then x in the order of the window, then the bias. Steps: products of a row and a column, channels of a
-/// convolution, elements of a reduction in sequence; each call opens the whole claim, and begins with a block.
+/// convolution, elements of a reduction in sequence; each call opens the whole claim.
 contract FloatDot is IPartialVerifier {
     /// @dev Terms of a sum of `length`, from its term `first` on.
     struct Terms {

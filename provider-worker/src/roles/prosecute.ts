@@ -1,6 +1,7 @@
 import type { Accusation, Part, Shown } from "@assay/sdk";
-import { ContractRevertError, decodeRevert, metaHeader, nextStep, nodesTree, Ruling } from "@assay/sdk";
+import { metaHeader, nextStep, nodesTree, proofCalls, Ruling } from "@assay/sdk";
 
+import type { Outcome } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases, partKey } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
@@ -113,30 +114,33 @@ export class Prosecute implements Role {
   }
 
   /** False if the court sees no contradiction: this machine and the verifier do not compute the same. */
-  async #accuse({ id }: CourtCase, { kind, claim, provenance }: Accusation): Promise<boolean> {
-    const { court } = this.context.contracts;
+  async #accuse({ id }: CourtCase, accusation: Accusation): Promise<boolean> {
+    const { contracts, operator } = this.context;
     const stillWanted = async () => !(await this.#isOver(id));
     if (!(await stillWanted())) return true;
-    const prove = kind === "fraud" ? court.proveFraud : court.proveMalformedLeaf;
-    const words = [id, claim as never, provenance as never] as const;
-    if (!(await convicts(() => prove.staticCall(...words)))) return false;
-    const name = kind === "fraud" ? "proveFraud" : "proveMalformedLeaf";
-    const data = court.interface.encodeFunctionData(name as "proveFraud", [...words]);
-    await this.#move("proof", id, `prove ${id}`, data, stillWanted);
+    const calls = await proofCalls(contracts.court, id, operator, accusation);
+    if (!calls) return false;
+    // A long sum takes several calls. What stops here goes on from what the chain has by then.
+    for (const { name, data } of calls) {
+      const [move, purpose] =
+        name === "accumulate" ? (["sum", `sum ${id}`] as const) : (["proof", `prove ${id}`] as const);
+      if ((await this.#move(move, id, purpose, data, stillWanted)) !== "mined") return true;
+    }
     return true;
   }
 
   async #move(
-    move: "demand" | "silence" | "proof",
+    move: "demand" | "silence" | "sum" | "proof",
     id: string,
     purpose: string,
     data: string,
     stillWanted: () => Promise<boolean>,
-  ): Promise<void> {
+  ): Promise<Outcome> {
     const { contracts, submitter, metrics, log } = this.context;
     const outcome = await submitter.send({ purpose, to: await contracts.court.getAddress(), data, stillWanted });
     if (outcome === "mined") metrics.courtMoves.inc({ move });
     log.info({ case: id, purpose, outcome }, "prosecuted");
+    return outcome;
   }
 
   async #isOver(caseId: string): Promise<boolean> {
@@ -176,15 +180,4 @@ function shownIn({ demands }: CourtCase): Shown {
     children: (part) => answers.get(partKey(part))?.children,
     leaf: (part) => answers.get(partKey(part))?.leaf,
   };
-}
-
-async function convicts(call: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await call();
-    return true;
-  } catch (error) {
-    const decoded = decodeRevert(error);
-    if (decoded instanceof ContractRevertError && decoded.error === "ProofCourt_NoContradiction") return false;
-    throw decoded;
-  }
 }

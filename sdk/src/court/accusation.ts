@@ -2,7 +2,7 @@ import { AssayError } from "../errors.js";
 import { nodesTree } from "../graph/encode.js";
 import type { CourtModel } from "../graph/prepare.js";
 import type { TraceCommitment } from "../graph/trace.js";
-import { Source, type Operand } from "../graph/types.js";
+import { Source, type GraphNode, type Operand } from "../graph/types.js";
 import { toHex, type Hex } from "../tensor/bytes.js";
 import {
   commitTensor,
@@ -16,9 +16,10 @@ import { dtypeFromOnnx, dtypeSize } from "../tensor/dtype.js";
 import { Layout } from "../tensor/layout.js";
 import { MerkleTree } from "../tensor/merkle.js";
 import { elementCount } from "../tensor/tensor.js";
-import { buildClaim } from "./claim.js";
+import { buildClaim, headersOf } from "./claim.js";
 import type { DifferingLeaf } from "./evidence.js";
-import type { Claim, Opening } from "./types.js";
+import { partsOfSum } from "./sums.js";
+import { ALL_STEPS, type Claim, type Opening, type Steps } from "./types.js";
 
 /** What proves a claim's node and headers (`IProofCourt.Provenance`). */
 export interface Provenance {
@@ -27,11 +28,20 @@ export interface Provenance {
   readonly traceProofs: readonly (readonly Hex[])[];
 }
 
-/** All that `ProofCourt.proveFraud` or `proveMalformedLeaf` takes. */
+/** All that `ProofCourt.proveFraud` or `proveMalformedLeaf` takes, or `proveFraudOfSum` once its parts are added up. */
 export interface Accusation {
   readonly kind: "fraud" | "malformedLeaf";
   readonly claim: Claim;
   readonly provenance: Provenance;
+  /** What has to be added up before, in order, where one transaction cannot judge the sum; the claim is about the rest. */
+  readonly parts: readonly SumPart[];
+}
+
+/** What `ProofCourt.accumulate` takes. */
+export interface SumPart {
+  readonly claim: Claim;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** A posted trace whose tensor `tensor` is the first that differs from an honest run. */
@@ -57,7 +67,8 @@ export function* accusations(
   const committed = honest.tensors[tensor];
   if (!committed) throw new AssayError(`there is no tensor ${tensor}`);
   if (!isCanonicalLeaf(committed.header, found.leaf, found.index)) {
-    yield { kind: "malformedLeaf", ...accuse(posted, found, firstElement(committed, found.index)) };
+    const { claim, provenance } = accuse(posted, found, firstElement(committed, found.index));
+    yield { kind: "malformedLeaf", claim, provenance, parts: [] };
     return;
   }
   for (const element of differingElements(committed, found, honestLeaf)) {
@@ -80,27 +91,49 @@ export function accusationAgainst(posted: PostedTrace, element: number): Accusat
 }
 
 /** A claim about one element of a tensor of a trace, against the trace's own operands. */
-export function claimAbout(model: CourtModel, trace: TraceCommitment, tensor: number, element: number): Claim {
+export function claimAbout(
+  model: CourtModel,
+  trace: TraceCommitment,
+  tensor: number,
+  element: number,
+  steps: Steps = ALL_STEPS,
+): Claim {
+  const [node, tensors] = readBy(model, trace, tensor);
+  return buildClaim(node, tensors, element, steps);
+}
+
+/** A node, its operands and its output. */
+function readBy(
+  model: CourtModel,
+  trace: TraceCommitment,
+  tensor: number,
+): [node: GraphNode, tensors: readonly (TensorCommitment | undefined)[]] {
   const node = model.nodes[tensor - model.inputNames.length];
   const output = trace.tensors[tensor];
   if (!node || !output) throw new AssayError(`tensor ${tensor} is an input, which nobody computed`);
-  return buildClaim(node, [...node.operands.map((operand) => commitmentOf(model, trace, operand)), output], element);
+  return [node, [...node.operands.map((operand) => commitmentOf(model, trace, operand)), output]];
 }
 
 function accuse({ model, honest, roots, tensor }: PostedTrace, found: DifferingLeaf, element: number) {
   const nodeIndex = tensor - model.inputNames.length;
-  const claim = claimAbout(model, honest, tensor, element);
-  const { operands } = claim.node;
+  const [node, tensors] = readBy(model, honest, tensor);
+  const { operands } = node;
   const merkleRoot = roots[tensor] as Hex;
   const opening: Opening = { operand: operands.length, leaf: found.index, data: toHex(found.leaf), proof: found.proof };
   const tree = MerkleTree.fromHashes(roots);
   const traced = operands.filter(({ source }) => source === Source.Trace).map((operand) => operand.tensor);
-  return {
-    claim: {
+  const claimOf = (steps: Steps): Claim => {
+    const claim = buildClaim(node, tensors, element, steps);
+    return {
       ...claim,
       headers: [...claim.headers.slice(0, -1), { ...(claim.headers.at(-1) as TensorHeader), merkleRoot }],
       openings: [opening, ...claim.openings.slice(1)],
-    },
+    };
+  };
+  const steps = partsOfSum(node, headersOf(tensors), element);
+  return {
+    claim: claimOf(steps.at(-1) ?? ALL_STEPS),
+    parts: steps.flatMap(({ from, to }) => (to === undefined ? [] : [{ claim: claimOf({ from, to }), from, to }])),
     provenance: {
       nodeIndex,
       nodeProof: nodesTree(model.nodes).proof(nodeIndex),

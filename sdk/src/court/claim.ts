@@ -6,7 +6,7 @@ import { toHex, type Hex } from "../tensor/bytes.js";
 import { proveLeaf, type TensorCommitment, type TensorHeader } from "../tensor/commitment.js";
 import { MAX_RANK, toTypedArray } from "../tensor/tensor.js";
 import { claimFor } from "./reading.js";
-import type { Claim, LeafOfOperand, Opening } from "./types.js";
+import { ALL_STEPS, type Claim, type LeafOfOperand, type Opening, type Steps } from "./types.js";
 
 /** Stands for the header of an absent operand. */
 export const ABSENT_HEADER: TensorHeader = {
@@ -19,15 +19,23 @@ export const ABSENT_HEADER: TensorHeader = {
   merkleRoot: ZeroHash as Hex,
 };
 
-/** A claim about an output element. `tensors`: of each operand, undefined if it is absent, then the output. */
+/**
+ * A claim about an output element. `tensors`: of each operand, undefined if it is absent, then the output. `steps`: those
+ * that it takes of a sum.
+ */
 export function buildClaim(
   node: GraphNode,
   tensors: readonly (TensorCommitment | undefined)[],
   element: number,
+  steps: Steps = ALL_STEPS,
 ): Claim {
-  const headers = tensors.map((tensor) => tensor?.header ?? ABSENT_HEADER);
-  const plan = claimFor(node, headers, element, (operand, index) => integerAt(tensors[operand], index));
+  const headers = headersOf(tensors);
+  const plan = claimFor(node, headers, element, (operand, index) => integerAt(tensors[operand], index), steps);
   return { node, headers, element, openings: plan.map((leaf) => openLeaf(tensors, leaf)) };
+}
+
+export function headersOf(tensors: readonly (TensorCommitment | undefined)[]): TensorHeader[] {
+  return tensors.map((tensor) => tensor?.header ?? ABSENT_HEADER);
 }
 
 function openLeaf(tensors: readonly (TensorCommitment | undefined)[], { operand, leaf }: LeafOfOperand): Opening {

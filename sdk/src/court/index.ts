@@ -5,6 +5,8 @@ export * from "./accusation.js";
 export * from "./evidence.js";
 export * from "./explain.js";
 export * from "./part.js";
+export * from "./proof.js";
+export * from "./sums.js";
 export * from "./search.js";
 export type { Shown, Step } from "./shown.js";
 export * from "./contradiction.js";

@@ -1,34 +1,49 @@
 import { AssayError } from "../errors.js";
 import { placeInRows } from "../graph/functions.js";
 import { broadcastStrides, rowMajorStrides, toIndex } from "../graph/indices.js";
-import { decodeInstruction, type Convolution, type InstructionOf, type Window } from "../graph/instruction.js";
+import {
+  decodeInstruction,
+  type Convolution,
+  type InstructionOf,
+  type Rows,
+  type Window,
+} from "../graph/instruction.js";
 import { Source, type GraphNode } from "../graph/types.js";
 import type { TensorHeader } from "../tensor/commitment.js";
 import { elementCount } from "../tensor/tensor.js";
 import { Leaves } from "./leaves.js";
-import type { LeafOfOperand, ReadInteger } from "./types.js";
+import { ALL_STEPS, type LeafOfOperand, type ReadInteger, type Steps } from "./types.js";
 import { placesInWindow } from "./windows.js";
 
 /**
  * The leaves a claim about an output element has to open, in the order of the node's verifier: the output's leaf, then
  * what the element is computed from. `headers` of each operand, then of the output; `read` is only asked for the index
- * of a `GATHER`.
+ * of a `GATHER`. `steps`: those that the claim takes of a sum; what is not a sum is read with the last ones.
  */
 export function claimFor(
   node: GraphNode,
   headers: readonly TensorHeader[],
   element: number,
   read: ReadInteger,
+  steps: Steps = ALL_STEPS,
 ): readonly LeafOfOperand[] {
   const leaves = new Leaves(headers);
   const output = node.operands.length;
   leaves.addElement(output, element);
-  addOperands(node, leaves, element, toIndex(element, leaves.dims(output)), read);
+  addOperands(node, leaves, element, toIndex(element, leaves.dims(output)), read, steps);
   return leaves.list;
 }
 
-function addOperands(node: GraphNode, leaves: Leaves, element: number, index: number[], read: ReadInteger): void {
+function addOperands(
+  node: GraphNode,
+  leaves: Leaves,
+  element: number,
+  index: number[],
+  read: ReadInteger,
+  steps: Steps,
+): void {
   const instruction = decodeInstruction(node);
+  const isLast = steps.to === undefined;
   switch (instruction.operator) {
     case "View":
       return leaves.addElement(0, strided(instruction.base, instruction.strides, index));
@@ -53,7 +68,7 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
     case "Log":
       return leaves.addElement(0, element);
     case "MaxPool":
-      return addPool(instruction, leaves, index);
+      return addPool(instruction, leaves, index, ALL_STEPS);
     case "ArgMax":
       return addArgMax(instruction, leaves, element);
     case "Add":
@@ -66,32 +81,39 @@ function addOperands(node: GraphNode, leaves: Leaves, element: number, index: nu
       return addMatMul(leaves, index, 2);
     case "QLinearMatMul":
       addMatMul(leaves, index, 3);
-      return addChannel(leaves, 2, index.at(-1) ?? 0);
+      if (isLast) addChannel(leaves, 2, index.at(-1) ?? 0);
+      return;
     case "ConvInteger":
-      return addConvolution(instruction.convolution, leaves, index);
+      return addConvolution(instruction.convolution, leaves, index, steps);
     case "QLinearConv":
-      addConvolution(instruction.convolution, leaves, index);
+      addConvolution(instruction.convolution, leaves, index, steps);
+      if (!isLast) return;
       addChannel(leaves, 2, index[1] ?? 0);
       if (isThere(node, 3)) leaves.addElement(3, index[1] ?? 0);
       return;
     case "MatMul":
     case "ToleranceMatMul":
       addMatMul(leaves, index, 3);
-      if (isThere(node, 2)) leaves.addElement(2, strided(0, instruction.strides, index));
+      if (isThere(node, 2) && (isLast || instruction.operator === "MatMul"))
+        leaves.addElement(2, strided(0, instruction.strides, index));
       return;
     case "Conv":
-    case "ToleranceConv":
-      addConvolution(instruction.convolution, leaves, index);
+      // A part of it reads some channels of all places.
+      addConvolution(instruction.convolution, leaves, index, ALL_STEPS);
       if (isThere(node, 2)) leaves.addElement(2, index[1] ?? 0);
+      return;
+    case "ToleranceConv":
+      addConvolution(instruction.convolution, leaves, index, steps);
+      if (isLast && isThere(node, 2)) leaves.addElement(2, index[1] ?? 0);
       return;
     case "AveragePool":
     case "ToleranceAveragePool":
-      return addPool(instruction, leaves, index);
+      return addPool(instruction, leaves, index, steps);
     case "ReduceSum":
     case "ReduceMean":
     case "ToleranceReduceSum":
     case "ToleranceReduceMean":
-      return addRow(leaves, element, instruction.length, instruction.inner);
+      return addRow(leaves, element, instruction, steps);
     case "Softmax":
       return addOfRow(leaves, element, instruction.inner, node);
     case "LayerNormalization":
@@ -144,22 +166,27 @@ function addGather({ axis }: InstructionOf<"Gather">, leaves: Leaves, element: n
   leaves.addElement(0, (outer * length + (at < 0 ? at + length : at)) * inner + (element % inner));
 }
 
-function addPool(window: Window, leaves: Leaves, [image = 0, channel = 0, ...at]: number[]): void {
+function addPool(window: Window, leaves: Leaves, [image = 0, channel = 0, ...at]: number[], steps: Steps): void {
   const [, channels = 0, ...spatial] = leaves.dims(0);
   const first = (image * channels + channel) * elementCount(spatial);
-  for (const place of placesInWindow(window, spatial, at)) leaves.addElement(0, first + place);
+  for (const place of placesInWindow(window, spatial, at, steps)) leaves.addElement(0, first + place);
 }
 
 function addArgMax({ axis }: InstructionOf<"ArgMax">, leaves: Leaves, element: number): void {
   const dims = leaves.dims(0);
   const length = dims[axis] ?? 0;
-  addRow(leaves, element, length, elementCount(dims.slice(axis + 1)));
+  addRow(leaves, element, { length, inner: elementCount(dims.slice(axis + 1)) }, ALL_STEPS);
 }
 
-/** `length` elements of x, `inner` apart. */
-function addRow(leaves: Leaves, element: number, length: number, inner: number): void {
+/** Of `length` elements of x, `inner` apart, those of the steps. */
+function addRow(
+  leaves: Leaves,
+  element: number,
+  { length, inner }: Pick<Rows, "length" | "inner">,
+  { from, to = length }: Steps,
+): void {
   const first = Math.floor(element / inner) * length * inner + (element % inner);
-  for (let i = 0; i < length; i++) leaves.addElement(0, first + i * inner);
+  for (let i = from; i < to; i++) leaves.addElement(0, first + i * inner);
 }
 
 /** The row of the element, then what belongs to its place in the row. */
@@ -182,10 +209,16 @@ function addMatMul(leaves: Leaves, index: readonly number[], output: number): vo
 }
 
 /** The filter, then the pixels in the order of the window. */
-function addConvolution(convolution: Convolution, leaves: Leaves, [image = 0, channel = 0, ...at]: number[]): void {
+function addConvolution(
+  convolution: Convolution,
+  leaves: Leaves,
+  [image = 0, channel = 0, ...at]: number[],
+  steps: Steps,
+): void {
   const spatial = leaves.dims(0).slice(2);
   leaves.add(1, channel);
-  for (const place of placesInWindow(convolution, spatial, at)) leaves.add(0, image * elementCount(spatial) + place);
+  const first = image * elementCount(spatial);
+  for (const place of placesInWindow(convolution, spatial, at, steps)) leaves.add(0, first + place);
 }
 
 /** What there is once, or once for each channel. */

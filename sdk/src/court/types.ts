@@ -23,6 +23,15 @@ export interface Claim {
   readonly openings: readonly Opening[];
 }
 
+/** The steps of a sum that one claim reads: from `from` to before `to`, or to the end (`IPartialVerifier`). */
+export interface Steps {
+  readonly from: number;
+  readonly to?: number;
+}
+
+/** A claim in one transaction. */
+export const ALL_STEPS: Steps = { from: 0 };
+
 /** A leaf that a verifier reads. */
 export type LeafOfOperand = Pick<Opening, "operand" | "leaf">;
 

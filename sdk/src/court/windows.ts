@@ -1,13 +1,20 @@
 import type { Window } from "../graph/instruction.js";
 import { elementCount } from "../tensor/tensor.js";
+import { ALL_STEPS, type Steps } from "./types.js";
 
 /**
  * Row-major numbers of the spatial places of an image [N, C, ...] that a window covers, in the order of the window;
- * what is outside of the image is left out. `at`: the output's coordinates along the spatial axes.
+ * what is outside of the image is left out. `at`: the output's coordinates along the spatial axes. `steps`: places of the
+ * kernel.
  */
-export function placesInWindow(window: Window, spatial: readonly number[], at: readonly number[]): number[] {
+export function placesInWindow(
+  window: Window,
+  spatial: readonly number[],
+  at: readonly number[],
+  { from, to = elementCount(window.kernel) }: Steps = ALL_STEPS,
+): number[] {
   const places: number[] = [];
-  for (let place = 0; place < elementCount(window.kernel); place++) {
+  for (let place = from; place < to; place++) {
     const inImage = placeInImage(window, spatial, at, place);
     if (inImage !== undefined) places.push(inImage);
   }

@@ -8,7 +8,17 @@ const [BYTE_GAS, FLOOR_GAS] = [16, 40];
 const [OPENING_BYTES, OPENING_GAS] = [760, 13_000];
 
 /** Gas of a term at its worst: numbers that are subnormal or infinite cost most. */
-export const TERM_GAS = { fused: 1_700, separate: 2_200, read: 3_000, exact: 700 } as const;
+export const TERM_GAS = {
+  fused: 1_700,
+  separate: 2_200,
+  read: 3_000,
+  exact: 700,
+  exactRead: 2_000,
+  integer: 20,
+} as const;
+
+/** Transactions that a sum may take: each has to be mined before the next, within a court's claim period. */
+export const MAX_PARTS = 8;
 
 /** What a claim about one element reads. */
 export interface Work {
@@ -18,6 +28,12 @@ export interface Work {
   readonly bytes: number;
 }
 
+/** Of a work that is done in parts, the openings and bytes that each part needs. */
+export type Shared = Omit<Work, "terms">;
+
+/** Whether a sum of elements that are read on their own can be judged. */
+export type Capacity = (work: Work) => boolean;
+
 /** Whether one transaction can judge it, whatever the numbers are. */
 export function fits({ terms, openings, bytes }: Work, termGas: number): boolean {
   const calldata = bytes + OPENING_BYTES * openings;
@@ -25,9 +41,20 @@ export function fits({ terms, openings, bytes }: Work, termGas: number): boolean
   return Math.max(execution + BYTE_GAS * calldata, FLOOR_GAS * calldata) <= TRANSACTION_GAS;
 }
 
-export function tooLarge({ terms, openings }: Work): Refusal {
+/** Whether `MAX_PARTS` transactions can. */
+export function fitsInParts(work: Work, termGas: number, shared: Shared): boolean {
+  const each = (whole: number, common: number) => common + Math.ceil((whole - common) / MAX_PARTS);
+  const part = {
+    terms: each(work.terms, 0),
+    openings: each(work.openings, shared.openings),
+    bytes: each(work.bytes, shared.bytes),
+  };
+  return fits(part, termGas);
+}
+
+export function tooLarge({ terms, openings }: Pick<Work, "terms" | "openings">): Refusal {
   return new Refusal(
-    `an element of it is a sum of ${terms} terms out of ${openings} leaves, more than one transaction can judge`,
+    `an element of it is a sum of ${terms} terms out of ${openings} leaves, more than ${MAX_PARTS} transactions can judge`,
     "Split it into sums that are added up",
   );
 }

@@ -14,12 +14,12 @@ import { broadcastStrides, rowMajorStrides } from "../indices.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import type { Numeric } from "../types.js";
-import { fits, TERM_GAS, tooLarge, type Work } from "./budget.js";
+import { fitsInParts, TERM_GAS, tooLarge, type Shared, type Work } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { view } from "./views.js";
 
-/** The orders in which a sum may be taken; throws a `Refusal` if one transaction cannot judge it. */
-export type Orders = (work: Work, hasBias: boolean) => readonly Numeric[];
+/** The orders in which a sum may be taken; throws a `Refusal` if the court cannot judge it. `shared`: by parts of its window. */
+export type Orders = (work: Work, hasBias: boolean, shared: Shared) => readonly Numeric[];
 
 /** MatMul, Gemm and Conv, in one of these orders. */
 export function floatDots(orders: Orders): Readonly<Record<"MatMul" | "Gemm" | "Conv", Lowering>> {
@@ -46,7 +46,8 @@ function conv(node: NodeView, orders: Orders): Draft[] {
   // A leaf of x holds the channels of all groups.
   const work = { terms, openings: pixels + 3, bytes: 4 * (terms + pixels * (x.dims[1] ?? 0)) };
   const operands = [firmly(x, Layout.Pixels), filters(w), bias && anyLayout(bias)];
-  return [summed(instruction, operands, output, terms, orders(work, bias !== undefined))];
+  const shared = { openings: 3, bytes: 4 * terms };
+  return [summed(instruction, operands, output, terms, orders(work, bias !== undefined, shared))];
 }
 
 function product(node: NodeView, left: Value, right: Value, c: Value | undefined, orders: Orders): Draft[] {
@@ -55,15 +56,10 @@ function product(node: NodeView, left: Value, right: Value, c: Value | undefined
   const { drafts, a, b } = factors(node, left, right);
   const instruction = { operator: "MatMul", strides: c ? broadcastStrides(c.dims, output.dims) : [] } as const;
   const terms = left.dims.at(-1) ?? 0;
+  const work = { terms, openings: 4, bytes: 8 * terms };
   return [
     ...drafts,
-    summed(
-      instruction,
-      [a, b, c && anyLayout(c)],
-      output,
-      terms,
-      orders({ terms, openings: 4, bytes: 8 * terms }, c !== undefined),
-    ),
+    summed(instruction, [a, b, c && anyLayout(c)], output, terms, orders(work, c !== undefined, work)),
   ];
 }
 
@@ -81,8 +77,10 @@ export function summed(
 
 /** Blocks that onnxruntime's kernels have; one that holds all terms is none. */
 export const ordersOfKernels: Orders = (work, hasBias) => {
-  const fused = fits(work, TERM_GAS.fused) ? [0, 128, 256, 512, 1024].filter((block) => block < work.terms) : [];
-  const separate = fits(work, TERM_GAS.separate) ? [4] : [];
+  const fused = fitsInParts(work, TERM_GAS.fused, work)
+    ? [0, 128, 256, 512, 1024].filter((block) => block < work.terms)
+    : [];
+  const separate = fitsInParts(work, TERM_GAS.separate, work) ? [4] : [];
   const orders = [
     ...fused.flatMap((block) => biasOrders({ mode: 0, fused: true, block, biasFirst: false }, hasBias && block > 0)),
     ...separate.flatMap((block) => biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias)),

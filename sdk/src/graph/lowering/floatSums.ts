@@ -12,7 +12,7 @@ import {
 import { SumOrder, type Instruction, type Window } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { EXACT, type Numeric } from "../types.js";
-import { fits, TERM_GAS, tooLarge } from "./budget.js";
+import { fits, fitsInParts, TERM_GAS, tooLarge, type Capacity, type Work } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats, summed } from "./floatDot.js";
 import { requireInside, windowOf } from "./window.js";
@@ -24,24 +24,34 @@ const FOURS: Numeric = { ...EXACT, block: 4 };
 const FEW_LEAVES = 16;
 const ROW_MAJOR_LEAF = 256;
 
-export const averagePool: Lowering = (node) => {
-  const [x, output] = [node.input(0), node.output()];
-  const window = windowOf(node, x.dims, output.dims, node.ints("kernel_shape") ?? []);
-  requireInside(window, x.dims, output.dims);
-  const divisor = node.int("count_include_pad", 0) === 1 ? elementCount(window.kernel) : 0;
-  return [pooled(x, output, window, divisor, [SumOrder.Sequence, SumOrder.Columns, SumOrder.Lanes])];
-};
+/** In one transaction. */
+export const inOne: Capacity = (work) => fits(work, TERM_GAS.read);
+/** A row in sequence, which may be divided. */
+export const inParts: Capacity = (work) => fitsInParts(work, TERM_GAS.read, { openings: 1, bytes: 0 });
 
-export const globalAveragePool: Lowering = (node) => {
-  const [x, output] = [node.input(0), node.output()];
-  const kernel = x.dims.slice(2);
-  const [ones, zeros] = [kernel.map(() => 1), kernel.map(() => 0)];
-  const window = { kernel, strides: ones, dilations: ones, padsBegin: zeros };
-  return [pooled(x, output, window, 0, [SumOrder.Lanes, SumOrder.Sequence])];
-};
+export const averagePool =
+  (capacity: Capacity): Lowering =>
+  (node) => {
+    const [x, output] = [node.input(0), node.output()];
+    const window = windowOf(node, x.dims, output.dims, node.ints("kernel_shape") ?? []);
+    requireInside(window, x.dims, output.dims);
+    const divisor = node.int("count_include_pad", 0) === 1 ? elementCount(window.kernel) : 0;
+    return [pooled(x, output, window, divisor, [SumOrder.Sequence, SumOrder.Columns, SumOrder.Lanes], capacity)];
+  };
+
+export const globalAveragePool =
+  (capacity: Capacity): Lowering =>
+  (node) => {
+    const [x, output] = [node.input(0), node.output()];
+    const kernel = x.dims.slice(2);
+    const [ones, zeros] = [kernel.map(() => 1), kernel.map(() => 0)];
+    const window = { kernel, strides: ones, dilations: ones, padsBegin: zeros };
+    return [pooled(x, output, window, 0, [SumOrder.Lanes, SumOrder.Sequence], capacity)];
+  };
 
 const lowerReduce =
-  (operator: "ReduceSum" | "ReduceMean"): Lowering =>
+  (operator: "ReduceSum" | "ReduceMean") =>
+  (capacity: Capacity): Lowering =>
   (node) => {
     const [x, output] = [node.input(0), node.output()];
     requireFloats(x);
@@ -59,9 +69,9 @@ const lowerReduce =
       variant(SumOrder.Sequence, EXACT),
       variant(SumOrder.Sequence, FUSED),
       variant(SumOrder.Sequence, FOURS),
-      ...(shape.inner === 1 ? [variant(SumOrder.Packets, EXACT)] : []),
+      ...(shape.inner === 1 && inOne(workOf(shape.length, shape.length)) ? [variant(SumOrder.Packets, EXACT)] : []),
     ];
-    return [among(variants, shape.length, readTogether(x, shape, from, to), output)];
+    return [among(variants, shape.length, readTogether(x, shape, from, to, capacity), output)];
   };
 
 export const reduceSum = lowerReduce("ReduceSum");
@@ -100,9 +110,16 @@ export function normalization(node: NodeView): {
   return { x, gamma, scale, mean, offset };
 }
 
-function pooled(x: Value, output: Value, window: Window, divisor: number, orders: readonly SumOrder[]): Draft {
+function pooled(
+  x: Value,
+  output: Value,
+  window: Window,
+  divisor: number,
+  orders: readonly SumOrder[],
+  capacity: Capacity,
+): Draft {
   requireFloats(x);
-  const operand = inFewLeaves(x, elementCount(window.kernel), elementCount(x.dims.slice(2)));
+  const operand = inFewLeaves(x, elementCount(window.kernel), elementCount(x.dims.slice(2)), capacity);
   const variants = orders.map((order): Variant => {
     const instruction: Instruction = { operator: "AveragePool", ...window, divisor, order };
     return { instruction, numeric: EXACT };
@@ -122,23 +139,27 @@ function readTogether(
   { length, inner }: { length: number; inner: number },
   from: number,
   to: number,
+  capacity: Capacity,
 ): Wanted {
-  if (inner === 1 || length <= FEW_LEAVES) return inFewLeaves(x, length, length);
-  if (!fits({ terms: length, openings: 2, bytes: 4 * length }, TERM_GAS.read)) {
-    throw tooLarge({ terms: length, openings: 2, bytes: 0 });
-  }
+  if (inner === 1 || length <= FEW_LEAVES) return inFewLeaves(x, length, length, capacity);
+  const work = { terms: length, openings: 2, bytes: 4 * length };
+  if (!capacity(work)) throw tooLarge(work);
   if (to - from === 1 && to === x.dims.length - 1) return firmly(x, Layout.Columns);
   if (from === 1 && to === 2) return firmly(x, Layout.Pixels);
   throw new Refusal(`the ${length} elements that it adds up lie far apart`, "Transpose before it");
 }
 
 /** `terms` elements out of `span` that lie one behind the other, none of them read twice. */
-function inFewLeaves(x: Value, terms: number, span: number): Wanted {
+function inFewLeaves(x: Value, terms: number, span: number, capacity: Capacity): Wanted {
   if (terms <= FEW_LEAVES) return anyLayout(x);
-  const leaves = Math.min(terms, Math.ceil(span / ROW_MAJOR_LEAF) + 1);
-  const work = { terms, openings: leaves + 1, bytes: 4 * ROW_MAJOR_LEAF * leaves };
-  if (!fits(work, TERM_GAS.read)) throw tooLarge(work);
+  const work = workOf(terms, span);
+  if (!capacity(work)) throw tooLarge(work);
   return { value: x, layout: Layout.RowMajor, firmly: true };
+}
+
+function workOf(terms: number, span: number): Work {
+  const leaves = Math.min(terms, Math.ceil(span / ROW_MAJOR_LEAF) + 1);
+  return { terms, openings: leaves + 1, bytes: 4 * ROW_MAJOR_LEAF * leaves };
 }
 
 /** Neighbouring axes, all if none are named; axes of length one may lie between them. */

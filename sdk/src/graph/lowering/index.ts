@@ -3,7 +3,15 @@ import { add, div, mul, neg, pow, reciprocal, sqrt, sub } from "./arithmetic.js"
 import { cast, concat, gather, pad } from "./indexMaps.js";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
 import { floatDots, ordersOfKernels } from "./floatDot.js";
-import { averagePool, batchNormalization, globalAveragePool, reduceMean, reduceSum } from "./floatSums.js";
+import {
+  averagePool,
+  batchNormalization,
+  globalAveragePool,
+  inOne,
+  inParts,
+  reduceMean,
+  reduceSum,
+} from "./floatSums.js";
 import { dequantizeLinear, quantizeLinear } from "./quantization.js";
 import { FUNCTIONS } from "./functions.js";
 import { argMax, clip, globalMaxPool, leakyRelu, maxPool, relu } from "./selection.js";
@@ -50,10 +58,10 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
 /** Sums of float32 in the order that onnxruntime has, and what was tried on one kind of CPU only: they make a model Canonical. */
 export const CANONICAL: Readonly<Record<string, Lowering>> = {
   ...floatDots(ordersOfKernels),
-  AveragePool: averagePool,
-  GlobalAveragePool: globalAveragePool,
-  ReduceSum: reduceSum,
-  ReduceMean: reduceMean,
+  AveragePool: averagePool(inOne),
+  GlobalAveragePool: globalAveragePool(inOne),
+  ReduceSum: reduceSum(inParts),
+  ReduceMean: reduceMean(inParts),
   BatchNormalization: batchNormalization,
   Reciprocal: reciprocal,
 };

@@ -1,8 +1,9 @@
 import type { DType } from "../../tensor/dtype.js";
 import { Layout } from "../../tensor/layout.js";
-import { fromFloat32Array, toTypedArray } from "../../tensor/tensor.js";
+import { elementCount, fromFloat32Array, toTypedArray } from "../../tensor/tensor.js";
 import type { Lowering, NodeView, Value, Wanted } from "../draft.js";
 import { Refusal, requireAll } from "../problems.js";
+import { fitsInParts, TERM_GAS, tooLarge } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { scalesOf, zeroPoint } from "./quantization.js";
 
@@ -42,6 +43,7 @@ export const convInteger: Lowering = (node) => {
     zeroX: zeroPoint(node, 2),
     zeroW: zeroPoint(node, 3),
   } as const;
+  requireJudgeable(x, w);
   return [{ instruction, operands: [firmly(x, Layout.Pixels), filters(w)], output }];
 };
 
@@ -55,6 +57,7 @@ export const qlinearConv: Lowering = (node) => {
     zeroW: zeroPoint(node, 5),
     zeroY: zeroPoint(node, 7),
   } as const;
+  requireJudgeable(x, w);
   const multiplier = multiplierOf(node, w.dims[0] ?? 0);
   const bias = node.optionalConstant(BIAS, "its bias");
   const operands = [
@@ -86,6 +89,14 @@ function requireInteger(
 function requireQuantised(node: NodeView): void {
   const scales = [1, 4, 6].map((index) => () => scalesOf(node, index));
   requireInteger(node, 3, [2, 5, 7], ...scales, () => node.optionalConstant(BIAS, "its bias"));
+}
+
+/** Each place of the window is an opening, and each part opens the filter. A row and a column are never too much. */
+function requireJudgeable(x: Value, w: Value): void {
+  const [terms, pixels] = [elementCount(w.dims.slice(1)), elementCount(w.dims.slice(2))];
+  const shared = { openings: 4, bytes: terms };
+  const work = { terms, openings: pixels + shared.openings, bytes: terms + pixels * (x.dims[1] ?? 0) };
+  if (!fitsInParts(work, TERM_GAS.integer, shared)) throw tooLarge(work);
 }
 
 /** CPUs without VNNI add pairs of products of u8 and s8 in 16 bits, and what does not fit is cut. */

@@ -3,7 +3,7 @@ import { anyLayout, type Draft, type Lowering } from "../draft.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { ANY_ORDER } from "../types.js";
-import { fits, TERM_GAS, tooLarge } from "./budget.js";
+import { fitsInParts, TERM_GAS, tooLarge, type Capacity } from "./budget.js";
 import { floatDots, type Orders } from "./floatDot.js";
 import { averagePool, constantOf, globalAveragePool, normalization, reduceMean, reduceSum } from "./floatSums.js";
 
@@ -13,8 +13,8 @@ import { averagePool, constantOf, globalAveragePool, normalization, reduceMean, 
 const LARGEST_MEAN = 2 ** 103;
 const LEAST_NORMAL = 2 ** -126;
 
-const anyOrder: Orders = (work) => {
-  if (!fits(work, TERM_GAS.exact)) throw tooLarge(work);
+const anyOrder: Orders = (work, _hasBias, shared) => {
+  if (!fitsInParts(work, TERM_GAS.exact, shared)) throw tooLarge(work);
   return [ANY_ORDER];
 };
 
@@ -64,14 +64,16 @@ const batchNormalization: Lowering = (node) => {
 };
 
 const dots = floatDots(anyOrder);
+/** Wherever the elements lie, each part opens its own and the result's leaf. */
+const inParts: Capacity = (work) => fitsInParts(work, TERM_GAS.exactRead, { openings: 1, bytes: 0 });
 
 export const TOLERANCE_LOWERINGS: Readonly<Record<string, Lowering>> = {
   MatMul: inAnyOrder(dots.MatMul),
   Gemm: inAnyOrder(dots.Gemm),
   Conv: inAnyOrder(dots.Conv),
-  AveragePool: inAnyOrder(averagePool),
-  GlobalAveragePool: inAnyOrder(globalAveragePool),
-  ReduceSum: inAnyOrder(reduceSum),
-  ReduceMean: inAnyOrder(reduceMean),
+  AveragePool: inAnyOrder(averagePool(inParts)),
+  GlobalAveragePool: inAnyOrder(globalAveragePool(inParts)),
+  ReduceSum: inAnyOrder(reduceSum(inParts)),
+  ReduceMean: inAnyOrder(reduceMean(inParts)),
   BatchNormalization: batchNormalization,
 };
