@@ -1,6 +1,7 @@
 import { ZeroHash } from "ethers";
 
-import { ABSENT_HEADER, claimFor } from "../../../sdk/src/court/index.js";
+import { ABSENT_HEADER, ALL_STEPS, claimFor } from "../../../sdk/src/court/index.js";
+import type { Steps } from "../../../sdk/src/court/index.js";
 import type { Instruction } from "../../../sdk/src/graph/instruction.js";
 import { encodeInstruction } from "../../../sdk/src/graph/instruction.js";
 import type { GraphNode } from "../../../sdk/src/graph/index.js";
@@ -55,14 +56,20 @@ export function caseOf(
   };
 }
 
-/** A claim without proofs. */
-export function claimOf({ node, tensors }: Case, element: number): RawClaim {
+/** A claim without proofs, about these steps of a sum. */
+export function claimOf({ node, tensors }: Case, element: number, steps: Steps = ALL_STEPS): RawClaim {
   const headers = tensors.map((tensor) => tensor?.header ?? ABSENT_HEADER);
-  const leaves = claimFor(node, headers, element, (operand, index) => {
-    const committed = tensors[operand];
-    if (!committed) throw new Error(`operand ${operand} is absent`);
-    return Number(toTypedArray(committed.tensor)[index]);
-  });
+  const leaves = claimFor(
+    node,
+    headers,
+    element,
+    (operand, index) => {
+      const committed = tensors[operand];
+      if (!committed) throw new Error(`operand ${operand} is absent`);
+      return Number(toTypedArray(committed.tensor)[index]);
+    },
+    steps,
+  );
   const openings = leaves.map(({ operand, leaf }) => {
     const committed = tensors[operand];
     if (!committed) throw new Error(`operand ${operand} is absent`);

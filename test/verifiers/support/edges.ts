@@ -56,7 +56,7 @@ export async function claimsAtEdges(
 }
 
 /** Of some elements, the largest and the smallest number that integers of any length accept, and their neighbours. */
-function edgesOf(made: Case): [element: number, edges: Edge[]][] {
+export function edgesOf(made: Case): [element: number, edges: Edge[]][] {
   const operands = made.tensors.slice(0, -1).map((each) => each?.tensor);
   const { tensor: output } = made.tensors.at(-1) as TensorCommitment;
   const instruction = decodeInstruction(made.node);
@@ -69,7 +69,7 @@ function edgesOf(made: Case): [element: number, edges: Edge[]][] {
   });
 }
 
-function withOutput(made: Case, element: number, value: number): Case {
+export function withOutput(made: Case, element: number, value: number): Case {
   const { tensor, header } = made.tensors.at(-1) as TensorCommitment;
   const changed = commitTensor(withElement(tensor, element, float32Bytes(value)), header.layout as Layout);
   return { ...made, tensors: made.tensors.with(-1, changed) };

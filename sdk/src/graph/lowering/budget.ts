@@ -13,7 +13,7 @@ export const TERM_GAS = {
   separate: 2_200,
   read: 3_000,
   exact: 700,
-  exactRead: 2_000,
+  exactRead: 2_400,
   integer: 20,
 } as const;
 

@@ -1,0 +1,114 @@
+import { expect } from "chai";
+
+import { ABSENT_HEADER, partsOfSum } from "../../sdk/src/court/index.js";
+import type { Layout, TensorCommitment } from "../../sdk/src/tensor/index.js";
+import { commitTensor, elementCount, initHash } from "../../sdk/src/tensor/index.js";
+import { Random } from "../../sdk/test/tensor/random.js";
+import { FLOAT_DOT, TOLERANCE_DOT } from "./cases/floatDot.js";
+import { INTEGER_DOT } from "./cases/integerDot.js";
+import type { Case, Generator } from "./support/cases.js";
+import { claimOf } from "./support/cases.js";
+import type { Verifier } from "./support/judge.js";
+import { edgesOf, withOutput } from "./support/edges.js";
+import { deployVerifier } from "./support/judge.js";
+import { bytesAt, withElement } from "./support/values.js";
+
+const CASES = 10;
+/** Most of them are not taken in sequence, and whole. */
+const REDUCTIONS = 80;
+const ELEMENTS = 4;
+
+const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = {
+  IntegerDot: INTEGER_DOT,
+  FloatDot: FLOAT_DOT,
+  ToleranceDot: TOLERANCE_DOT,
+};
+/** Whose sums one transaction takes or none. */
+const INDIVISIBLE = ["AVERAGE_POOL", "BATCH_NORMALIZATION", "TOLERANCE_BATCH_NORMALIZATION"];
+
+/** The same element with some bits of it changed. */
+function changed(random: Random, made: Case, element: number): Case {
+  const { tensor, header } = made.tensors.at(-1) as TensorCommitment;
+  const bytes = Uint8Array.from(bytesAt(tensor, element));
+  const at = random.below(bytes.length);
+  bytes[at] = (bytes[at] ?? 0) ^ (1 + random.below(255));
+  const output = commitTensor(withElement(tensor, element, bytes), header.layout as Layout);
+  return { ...made, tensors: made.tensors.with(-1, output) };
+}
+
+const headersOf = ({ tensors }: Case) => tensors.map((tensor) => tensor?.header ?? ABSENT_HEADER);
+
+async function inParts(verifier: Verifier, made: Case, element: number, mostTerms: number) {
+  const parts = partsOfSum(made.node, headersOf(made), element, ({ terms }) => terms <= mostTerms);
+  let sum: unknown = "0x";
+  for (const { from, to } of parts) {
+    if (to !== undefined)
+      sum = await verifier.getFunction("accumulate")(claimOf(made, element, { from, to }), from, to, sum);
+    else
+      return {
+        parts: parts.length,
+        verdict: await verifier.getFunction("contradictsAfter")(claimOf(made, element, { from }), from, sum),
+      };
+  }
+  throw new Error("no part is the last");
+}
+
+for (const [family, operators] of Object.entries(FAMILIES)) {
+  describe(`${family}, sums in parts`, function () {
+    this.timeout(0);
+    const deployed = deployVerifier(family);
+    before(initHash);
+
+    for (const [operator, generate] of Object.entries(operators)) {
+      if (INDIVISIBLE.includes(operator)) continue;
+      it(`${operator}: parts of any size say what the whole says, right or wrong`, async () => {
+        const random = new Random(5);
+        const verifier = await deployed;
+        const seen = { divided: 0, stands: 0, contradicted: 0 };
+        for (let i = 0; i < (operator.startsWith("REDUCE") ? REDUCTIONS : CASES); i++) {
+          const made = await generate(random);
+          const count = elementCount((made.tensors.at(-1) as TensorCommitment).tensor.dims);
+          for (let j = 0; j < ELEMENTS; j++) {
+            const element = random.below(count);
+            for (const each of [made, changed(random, made, element)]) {
+              const whole: unknown = await verifier.getFunction("contradicts")(claimOf(each, element));
+              const { parts, verdict } = await inParts(verifier, each, element, 1 + random.below(40));
+              expect(verdict, `case ${i} element ${element} in ${parts} parts`).to.equal(whole);
+              if (parts > 1) seen.divided++;
+              if (whole) seen.contradicted++;
+              else seen.stands++;
+            }
+          }
+        }
+        for (const [what, times] of Object.entries(seen)) expect(times, what).to.be.greaterThan(5);
+      });
+    }
+  });
+}
+
+describe("ToleranceDot, the bound in parts", function () {
+  this.timeout(0);
+  before(initHash);
+
+  for (const [operator, generate] of Object.entries(TOLERANCE_DOT)) {
+    if (INDIVISIBLE.includes(operator)) continue;
+    it(`${operator}: the last number on either side stands, and the next one contradicts`, async () => {
+      const random = new Random(7);
+      const verifier = await deployVerifier("ToleranceDot");
+      let divided = 0;
+      for (let i = 0; i < CASES; i++) {
+        const made = await generate(random);
+        for (const [element, edges] of edgesOf(made)) {
+          for (const { last, next } of edges) {
+            const terms = 1 + random.below(12);
+            const within = await inParts(verifier, withOutput(made, element, last), element, terms);
+            const beyond = await inParts(verifier, withOutput(made, element, next), element, terms);
+            expect([within.verdict, beyond.verdict], `case ${i} element ${element}`).to.deep.equal([false, true]);
+            if (within.parts > 1) divided++;
+          }
+        }
+      }
+      expect(divided).to.be.greaterThan(5);
+    });
+  }
+});
