@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
-import type { Part } from "@assay/sdk";
+import type { Part, TensorCommitment } from "@assay/sdk";
 import { answerDemand, ContractRevertError, Ruling, toHex, toTypedArray } from "@assay/sdk";
+import { AbiCoder, keccak256, toBeHex } from "ethers";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { InferenceError } from "../../src/errors.js";
 import { Prosecute } from "../../src/roles/prosecute.js";
-import { courtRun, rootsOf } from "../support/courtRuns.js";
+import { courtRun, longRun, rootsOf } from "../support/courtRuns.js";
 import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
 /** Its output has 64 leaves of 16 bytes: one for each pixel. */
@@ -18,6 +19,12 @@ const ELEMENT = 9;
 const LEAF: Part = { tensor: CONVOLUTION, level: 0, index: ELEMENT };
 const [RELU, SUM] = [9, 13] as const;
 const WRONG = hash(0xbad);
+
+/** Of a sum whose state is only how far it is. */
+function sumHash(next: bigint): string {
+  const words = AbiCoder.defaultAbiCoder().encode(["tuple(uint256, bytes)"], [[next, toBeHex(next, 32)]]);
+  return keccak256(words);
+}
 
 describe("Prosecuting", () => {
   let scene: Scene;
@@ -95,6 +102,42 @@ describe("Prosecuting", () => {
     shown(LEAF);
     await tick();
     assert.deepEqual(names(), ["demand", "proveFraud"]);
+  });
+
+  it("adds a long sum up call by call, goes on after a restart from what the court has, and then proves", async () => {
+    const [own, false_] = [await longRun(), await longRun(1)];
+    const output = own.trace.tensors.length - 1;
+    const part = { tensor: output, level: 0, index: 0 };
+    const leaf = answerDemand(false_.trace.tensors[output] as TensorCommitment, part);
+    assert.ok(leaf.kind === "leaf");
+    scene.trace = () => Promise.resolve(own);
+    accused();
+    posted(false_);
+    scene.demanded(3, part);
+    scene.happened("LeafRevealed", 3, { part, leaf: toHex(leaf.leaf) });
+    // The second call never arrives.
+    scene.outcome = ({ name, args }) => {
+      if (name !== "accumulate" || scene.calls("accumulate").length === 2) return "superseded";
+      scene.sum = sumHash(args[4] as bigint);
+      return "mined";
+    };
+    await tick();
+    assert.deepEqual(names(), ["accumulate", "accumulate"]);
+    const cuts = () => scene.calls("accumulate").map(({ args }) => [(args[3] as [bigint])[0], args[4] as bigint]);
+    const [first, second] = cuts();
+    assert.equal(first?.[0], 0n);
+    assert.equal(second?.[0], first?.[1]);
+
+    prosecute = new Prosecute(scene.context);
+    scene.outcome = () => "mined";
+    await tick();
+    assert.deepEqual(cuts()[2], second);
+    assert.equal(names().at(-1), "proveFraudOfSum");
+    const ends = cuts()
+      .slice(2)
+      .map(([, end]) => end);
+    const [, claim, , before] = scene.calls("proveFraudOfSum")[0]?.args as [bigint, unknown[], unknown, [bigint]];
+    assert.deepEqual([claim[2], before[0]], [0n, ends.at(-1)]);
   });
 
   it("uses what was shown to somebody else, and demands nothing twice", async () => {

@@ -4,6 +4,7 @@ import type { CourtModel, Tensor } from "@assay/sdk";
 import { commitTrace, initHash, prepareModel, runTrace } from "@assay/sdk";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
+import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { inProcess } from "./inProcessRuntime.js";
 import { modelFile, samples } from "./models.js";
 
@@ -33,6 +34,28 @@ export async function courtRun(sample: number, ...tamperings: readonly Tampering
   if (!x) throw new Error(`there is no sample ${sample}`);
   const trace = await runTrace(model, new Map([["x", x]]), inProcess);
   for (const { tensor, ...change } of tamperings) trace[tensor] = flip(trace[tensor], change);
+  return { model, trace: commitTrace(model, trace) };
+}
+
+/** A run of a convolution of 65,536 products, more than one transaction can judge; wrong in bits of its only element. */
+export async function longRun(by = 0): Promise<CourtRun> {
+  await initHash();
+  const bytes = (start: number): Tensor => ({
+    dtype: "uint8",
+    dims: [1, 64, 32, 32],
+    data: Uint8Array.from({ length: 65_536 }, (_, i) => (i * 31 + start) % 251),
+  });
+  const file = onnxFile({
+    nodes: [{ op: "ConvInteger", inputs: ["x", "w"], outputs: ["y"] }],
+    inputs: { x: ["uint8", [1, 64, 32, 32]] },
+    outputs: { y: undefined },
+    constants: { w: bytes(7) },
+    opset: 21,
+  });
+  const { model } = await prepareModel(file, {}, inProcess);
+  const trace = await runTrace(model, new Map([["x", bytes(0)]]), inProcess);
+  const last = trace.length - 1;
+  trace[last] = flip(trace[last], { bytes: [0], by });
   return { model, trace: commitTrace(model, trace) };
 }
 

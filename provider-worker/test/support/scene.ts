@@ -1,3 +1,4 @@
+import { IPartialVerifier__factory } from "../../../sdk/src/typechain/index.js";
 import type { Addresses, AssayContracts, Claim, JobTerms, Part, Tensor } from "@assay/sdk";
 import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, ModelProfile, Ruling } from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
@@ -83,6 +84,8 @@ export class Scene {
   readonly traceRoots = new Map<string, string>();
   /** What the proof court says to an accusation: throws if it does not convict. */
   accused: (claim: Claim) => void = () => undefined;
+  /** Hash of what the court has of a long sum. */
+  sum = ZeroHash;
   /** A run of a job on this machine, and how often one was made. */
   trace: (job: string) => Promise<CourtRun> = () => Promise.reject(new Error("no run"));
   traced = 0;
@@ -250,6 +253,14 @@ export class Scene {
     return REAL.jury.interface.encodeFunctionResult("rulingOf", [ruling, ZeroAddress]);
   }
 
+  /** A verifier that adds up nothing but how far it is, and sees a contradiction in the end. */
+  #verify(data: string): string {
+    const verifier = IPartialVerifier__factory.createInterface();
+    const called = verifier.parseTransaction({ data });
+    const result = called?.name === "accumulate" ? toBeHex(called.args[2] as bigint, 32) : true;
+    return verifier.encodeFunctionResult((called?.name ?? ""), [result]);
+  }
+
   /** Only what roles call; anything else fails loudly as undefined. */
   #contracts(): AssayContracts {
     const { market, escrow, disputes, jury, court, audits } = REAL;
@@ -300,6 +311,9 @@ export class Scene {
         STAKE_TOKEN: () => answer(STAKE_TOKEN),
         rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
         courtCaseOf: (id: string) => answer({ traceRoot: this.traceRoots.get(id) ?? ZeroHash }),
+        verifierOf: () => answer(address(0x7e57)),
+        sumOf: () => answer(this.sum),
+        runner: { provider: null, call: (request: { data: string }) => answer(this.#verify(request.data)) },
         proveFraud: { staticCall: (_id: string, claim: Claim) => this.#accuse(claim) },
         proveMalformedLeaf: { staticCall: (_id: string, claim: Claim) => this.#accuse(claim) },
         demandOf: (id: string, part: Part) =>
