@@ -15,8 +15,8 @@ import Table from "cli-table3";
 
 import type { Tally } from "./bench/campaign.js";
 import { Campaign } from "./bench/campaign.js";
-import type { Step } from "./bench/court.js";
-import { measureDispute } from "./bench/court.js";
+import type { LongSumRow, Step } from "./bench/court.js";
+import { measureDispute, measureLongSums } from "./bench/court.js";
 import { record, requireRecorded } from "./bench/snapshot.js";
 import type { VerifierRow } from "./bench/verifiers.js";
 import { measureVerifiers, VERIFIER_GAS, verifierFigures } from "./bench/verifiers.js";
@@ -65,6 +65,15 @@ function stepTable(steps: readonly Step[]): string {
   return table.toString();
 }
 
+function sumTable(rows: readonly LongSumRow[]): string {
+  const head = ["sum", "transactions", "gas of the dearest", "gas of all"];
+  const table = new Table({ ...PLAIN, head, colAligns: ["left", "right", "right", "right"] });
+  for (const { name, transactions, most, total } of rows) {
+    table.push([name, transactions, most.toLocaleString("en-US"), total.toLocaleString("en-US")]);
+  }
+  return table.toString();
+}
+
 function modelTable(rows: readonly ModelRow[]): string {
   const head = ["model", "profile", "nodes", "wrong", "convicted", "right", "convicted"];
   const table = new Table({ ...PLAIN, head, colAligns: ["left", "left", "right", "right", "right", "right", "right"] });
@@ -108,6 +117,10 @@ const total = steps.reduce((all, { gas }) => all + gas, 0n);
 const all = [...steps, { name: "total", gas: total }];
 console.log(stepTable(all));
 
+progress.step("long sums");
+const sums = await measureLongSums();
+console.log(sumTable(sums));
+
 const [mutated, untouched] = [wanted(options.mutations), wanted(options.honest)];
 const models = mutated + untouched > 0 ? await tryModels(mutated, untouched) : [];
 const mutations = sum(models.map((row) => row.mutations));
@@ -118,7 +131,9 @@ if (mutations.convicted < mutations.tried || honest.convicted > 0) process.exitC
 if (options.json || gasOnly) {
   progress.step("the verifiers");
   const verifiers = await measureVerifiers();
-  const figures = new Map(all.map(({ name, gas }) => [name, Number(gas)]));
+  const dearest = sums.map(({ name, most }) => ({ name: `${name}: the dearest transaction`, gas: most }));
+  const whole = sums.map(({ name, total: gas }) => ({ name: `${name}: all transactions`, gas }));
+  const figures = new Map([...all, ...dearest, ...whole].map(({ name, gas }) => [name, Number(gas)]));
   if (options.update) {
     record(COURT_GAS, figures);
     record(VERIFIER_GAS, verifierFigures(verifiers));
@@ -129,6 +144,8 @@ if (options.json || gasOnly) {
   }
   if (options.json) {
     const dispute = { steps: steps.map(({ name, gas }) => ({ name, gas: Number(gas) })), total: Number(total) };
-    console.log(JSON.stringify({ verifiers: verifiers.map(toVerifier), dispute, mutations, honest, models }));
+    const longSums = sums.map((row) => ({ ...row, most: Number(row.most), total: Number(row.total) }));
+    const shown = { verifiers: verifiers.map(toVerifier), dispute, longSums, mutations, honest, models };
+    console.log(JSON.stringify(shown));
   }
 }

@@ -2,6 +2,7 @@ import type { ContractTransactionResponse } from "ethers";
 import { Operator } from "@assay/sdk";
 
 import { at, networkHelpers } from "../../test/support/fixture.js";
+import { callsFor, infinities, integers, longCase, pooling, product } from "../../test/support/longSums.js";
 import {
   accusationsOf,
   accuse,
@@ -24,6 +25,12 @@ export interface Step {
 /** A fixed clock: a time that is part of calldata costs what its bytes cost. */
 const START = 2_000_000_000n;
 const SAMPLE = 3;
+const LONG_SUMS = {
+  "ConvInteger, 65,536 products out of 1,024 pixels": integers,
+  "MatMul bit for bit, 16,384 products": product,
+  "GlobalAveragePool in any order, 50,176 numbers": pooling,
+  "the same, of infinities": infinities,
+};
 
 /** A whole dispute over one wrong byte of a matrix product, from the challenge to the last payment. */
 export async function measureDispute(): Promise<Step[]> {
@@ -50,6 +57,33 @@ export async function measureDispute(): Promise<Step[]> {
   await step("pay the fee back", market.court.payDemandFee(opened.caseId, part));
   await step("forward the reward", market.court.forwardReward(opened.caseId));
   return steps;
+}
+
+/** What it takes to convict by a sum that one transaction cannot judge. */
+export interface LongSumRow {
+  name: string;
+  transactions: number;
+  /** Of the dearest transaction. */
+  most: bigint;
+  total: bigint;
+}
+
+/** Sums as large as their leaves let them be, each of which is proven wrong over several transactions. */
+export async function measureLongSums(): Promise<LongSumRow[]> {
+  const rows: LongSumRow[] = [];
+  for (const [name, make] of Object.entries(LONG_SUMS)) {
+    const opened = await longCase(make(), true);
+    const { challenger, court } = opened.market;
+    const calls = (await callsFor(opened, opened.accusation)) ?? [];
+    const used: bigint[] = [];
+    for (const { data } of calls) {
+      const sent = await challenger.sendTransaction({ to: await court.getAddress(), data });
+      used.push((await sent.wait())?.gasUsed ?? 0n);
+    }
+    const most = used.reduce((a, b) => (a > b ? a : b), 0n);
+    rows.push({ name, transactions: used.length, most, total: used.reduce((a, b) => a + b, 0n) });
+  }
+  return rows;
 }
 
 async function firstProduct(): Promise<number> {

@@ -1,0 +1,99 @@
+import type { Accusation, Tensor } from "@assay/sdk";
+import { accusationOf, commitTrace, fromFloat32Array, prepareModel, proofCalls, runTrace } from "@assay/sdk";
+
+import { onnxFile } from "../../sdk/test/support/onnxModel.js";
+import { Random } from "../../sdk/test/tensor/random.js";
+import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
+import { deployAssay } from "./fixture.js";
+import { deliver, marketIn, openCase, postTrace } from "./proofs.js";
+
+const PROFILE = { Exact: 1, Canonical: 2, Tolerance: 3 } as const;
+
+/** A model of one node whose elements are sums that one transaction cannot judge, and what it reads. */
+export interface LongSum {
+  file: Uint8Array;
+  x: Tensor;
+  tolerance?: boolean;
+}
+
+function floats(random: Random, ...dims: number[]): Tensor {
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  return fromFloat32Array(
+    Float32Array.from({ length: count }, () => random.next() / 2 ** 31 - 1),
+    dims,
+  );
+}
+
+function bytes(random: Random, ...dims: number[]): Tensor {
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  return { dtype: "uint8", dims, data: Uint8Array.from({ length: count }, () => random.below(256)) };
+}
+
+/** 65,536 products of bytes out of 1,024 pixels: a filter that fills its leaf. */
+export function integers(): LongSum {
+  const random = new Random(1);
+  const file = onnxFile({
+    nodes: [{ op: "ConvInteger", inputs: ["x", "w"], outputs: ["y"] }],
+    inputs: { x: ["uint8", [1, 64, 32, 32]] },
+    outputs: { y: undefined },
+    constants: { w: bytes(random, 1, 64, 32, 32) },
+    opset: 21,
+  });
+  return { file, x: bytes(random, 1, 64, 32, 32) };
+}
+
+/** The mean of 50,176 numbers, as the last pooling of a network for images of 224 by 224 would take it. */
+export function pooling(): LongSum {
+  const file = onnxFile({
+    nodes: [{ op: "GlobalAveragePool", inputs: ["x"], outputs: ["y"] }],
+    inputs: { x: ["float32", [1, 1, 224, 224]] },
+    outputs: { y: undefined },
+    opset: 21,
+  });
+  return { file, x: floats(new Random(2), 1, 1, 224, 224), tolerance: true };
+}
+
+/** The same of the numbers that cost most. */
+export function infinities(): LongSum {
+  const x = fromFloat32Array(new Float32Array(224 * 224).fill(Infinity), [1, 1, 224, 224]);
+  return { ...pooling(), x };
+}
+
+/** 16,384 products, bit for bit: a row and a column that fill their leaves. */
+export function product(): LongSum {
+  const random = new Random(3);
+  const file = onnxFile({
+    nodes: [{ op: "MatMul", inputs: ["x", "w"], outputs: ["y"] }],
+    inputs: { x: ["float32", [2, 16384]] },
+    outputs: { y: undefined },
+    constants: { w: floats(random, 16384, 2) },
+    opset: 21,
+  });
+  return { file, x: floats(random, 2, 16384) };
+}
+
+/** A case against a provider of whose last node one bit of the first element is wrong, or none. */
+export async function longCase({ file, x, tolerance = false }: LongSum, isWrong: boolean) {
+  const { model } = await prepareModel(file, { tolerance }, inProcess);
+  const honest = await runTrace(model, new Map([["x", x]]), inProcess);
+  const node = model.instructions.findIndex(({ operator }) => operator !== "View");
+  const tensor = model.inputNames.length + node;
+  const trace = honest.map((each, i) => (isWrong && i === tensor ? flipped(each) : each));
+  const posted = commitTrace(model, trace);
+  const given = { model, honest: posted, posted };
+  const market = await marketIn(await deployAssay(), model, PROFILE[model.profile.kind]);
+  const opened = await openCase(market, await deliver(market, given), given);
+  await postTrace(market, given, opened);
+  return { market, caseId: opened.caseId, model, trace, tensor, accusation: accusationOf(model, posted, tensor, 0) };
+}
+
+/** Bit 30 of the first element: more than rounding explains. */
+function flipped(tensor: Tensor): Tensor {
+  const data = new Uint8Array(tensor.data);
+  data[3] = (data[3] ?? 0) ^ 0x40;
+  return { ...tensor, data };
+}
+
+/** What is still to be sent to convict. */
+export const callsFor = ({ market, caseId }: Awaited<ReturnType<typeof longCase>>, accusation: Accusation) =>
+  proofCalls(market.court.connect(market.challenger), caseId, market.challenger.address, accusation);
