@@ -82,13 +82,21 @@ library FloatSums {
         Numeric memory numeric,
         F32 start
     ) internal pure {
+        (F32 total, F32 running) = (sum.total, sum.block);
+        uint256 startOfBlock = _startOfBlock(first, length, numeric.block);
         uint256 end;
         for (uint256 from; from < terms.length; from = end) {
-            uint256 endOfBlock = _endOfBlock(first + from, length, numeric.block) - first;
-            end = endOfBlock < terms.length ? endOfBlock : terms.length;
-            sum.block = numeric.fused ? _fused(terms, from, end, sum.block) : _separate(terms, from, end, sum.block);
-            if (end == endOfBlock) (sum.total, sum.block) = (sum.total.add(sum.block), start);
+            unchecked {
+                uint256 endOfBlock = _endOfBlock(startOfBlock, length, numeric.block);
+                startOfBlock = endOfBlock;
+                end = endOfBlock - first;
+            }
+            bool isCut = end > terms.length;
+            if (isCut) end = terms.length;
+            running = numeric.fused ? _fused(terms, from, end, running) : _separate(terms, from, end, running);
+            if (!isCut) (total, running) = (total.add(running), start);
         }
+        (sum.total, sum.block) = (total, running);
     }
 
     /// @notice Term i of the whole fours goes into lane i % 4, which begins with zero.
@@ -132,16 +140,20 @@ library FloatSums {
         for (uint256 column; column < width; ++column) total = total.add(columns[column]);
     }
 
-    /// @dev Of the block in which a term lies. Three that remain of blocks of four are a pair and a single one: so the
-    /// kernel for one row has it.
-    function _endOfBlock(uint256 term_, uint256 length, uint256 block_) private pure returns (uint256 end) {
-        if (block_ == 0) return length;
+    /// @dev Of the block in which a term lies.
+    function _startOfBlock(uint256 first, uint256 length, uint256 block_) private pure returns (uint256 start) {
+        if (block_ == 0) return 0;
+        start = first - (first % block_);
+        if (first > start && _endOfBlock(start, length, block_) == first) start = first;
+    }
+
+    /// @dev Three that remain of blocks of four are a pair and a single one: so the kernel for one row has it.
+    function _endOfBlock(uint256 from, uint256 length, uint256 block_) private pure returns (uint256) {
         unchecked {
-            uint256 start = term_ - (term_ % block_);
-            uint256 rest = length - start;
-            if (block_ == LANES && rest == LANES - 1) end = start + 2;
-            else end = rest < block_ ? length : start + block_;
-            if (end <= term_) end = length;
+            uint256 rest = length - from;
+            if (block_ == 0) return length;
+            if (block_ == LANES && rest == LANES - 1) return from + 2;
+            return rest < block_ ? length : from + block_;
         }
     }
 

@@ -188,11 +188,11 @@ contract FloatDot is IPartialVerifier {
         if (order == FloatSums.Order.Columns) revert Claims.Claims_WrongAttributes();
         if (order != FloatSums.Order.Sequence) steps.requireAll();
 
-        uint256 first = (claim.element / inner) * length * inner + (claim.element % inner);
         (uint256 from, uint256 to) = steps.within(length);
+        uint256 first = ((claim.element / inner) * length + from) * inner + (claim.element % inner);
         uint256[] memory terms = new uint256[](to - from);
         for (uint256 i; i < terms.length; ++i) {
-            terms[i] = FloatSums.term(Claims.read(reading, x, first + (from + i) * inner));
+            terms[i] = FloatSums.term(Claims.read(reading, x, first + i * inner));
         }
         if (order == FloatSums.Order.Lanes) return (FloatSums.inLanes(terms), length);
         if (order == FloatSums.Order.Packets) return (FloatSums.inPackets(terms, first), length);

@@ -91,8 +91,7 @@ contract IntegerDot is IPartialVerifier {
         Claims.requireDtype(reading.output, DataTypes.INT32);
         ZeroPoints memory zeros;
         (zeros.a, zeros.b) = abi.decode(claim.node.attributes, (int32, int32));
-        _matMul(claim, reading, steps, sums);
-        return _wrapped(_centred(claim, sums, zeros));
+        return _wrapped(_matMul(claim, reading, zeros, steps, sums));
     }
 
     function _qLinearMatMul(
@@ -104,12 +103,12 @@ contract IntegerDot is IPartialVerifier {
         Claims.requireOperands(claim, 3);
         Claims.requireAttributes(claim, 3);
         ZeroPoints memory zeros = abi.decode(claim.node.attributes, (ZeroPoints));
-        _matMul(claim, reading, steps, sums);
+        int256 sum = _matMul(claim, reading, zeros, steps, sums);
         if (!steps.areLast()) return 0;
         TensorHeader memory output = reading.output.header;
         uint256 columns = output.dims[output.rank - 1];
         F32 multiplier = _multiplier(claim, reading, claim.element % columns, columns);
-        return _requantized(reading, _centred(claim, sums, zeros), multiplier, zeros.y);
+        return _requantized(reading, sum, multiplier, zeros.y);
     }
 
     function _convInteger(
@@ -124,8 +123,8 @@ contract IntegerDot is IPartialVerifier {
         DotShapes.Convolution memory convolution;
         (convolution, zeros.a, zeros.b) = abi.decode(claim.node.attributes, (DotShapes.Convolution, int32, int32));
         Claims.requireAttributes(claim, 12 + 4 * convolution.kernel.length);
-        _convolve(claim, reading, convolution, steps, sums);
-        return _wrapped(_centred(claim, sums, zeros));
+        (int256 sum, ) = _convolve(claim, reading, convolution, zeros, steps, sums);
+        return _wrapped(sum);
     }
 
     function _qLinearConv(
@@ -142,10 +141,9 @@ contract IntegerDot is IPartialVerifier {
             (DotShapes.Convolution, int32, int32, int32)
         );
         Claims.requireAttributes(claim, 13 + 4 * convolution.kernel.length);
-        uint256 channel = _convolve(claim, reading, convolution, steps, sums);
+        (int256 sum, uint256 channel) = _convolve(claim, reading, convolution, zeros, steps, sums);
         if (!steps.areLast()) return 0;
         uint256 channels = reading.output.header.dims[1];
-        int256 sum = _centred(claim, sums, zeros);
         F32 multiplier = _multiplier(claim, reading, channel, channels);
         if (!Claims.isAbsent(claim, 3)) sum += _bias(claim, reading, channel, channels);
         return _requantized(reading, sum, multiplier, zeros.y);
@@ -155,9 +153,10 @@ contract IntegerDot is IPartialVerifier {
     function _matMul(
         Claim calldata claim,
         Claims.Reading memory reading,
+        ZeroPoints memory zeros,
         Steps memory steps,
         ByteDot.Sums memory sums
-    ) private pure {
+    ) private pure returns (int256) {
         Claims.Tensor memory a = Claims.tensor(claim, 0);
         Claims.Tensor memory b = Claims.tensor(claim, 1);
         if (a.header.layout != TensorLayout.ROWS) revert Claims.Claims_WrongLayout(0, a.header.layout);
@@ -179,16 +178,18 @@ contract IntegerDot is IPartialVerifier {
         ByteDot.Run memory runA = _run(Claims.leaf(reading, 0, row, length) + from, a, false);
         ByteDot.Run memory runB = _run(Claims.leaf(reading, 1, column, bytesOfB) + from, b, isReversed);
         ByteDot.add(sums, runA, runB, to - from);
+        return ByteDot.centred(sums, _zeroPoint(a, zeros.a), _zeroPoint(b, zeros.b));
     }
 
-    /// @dev Places outside of x count as its zero point, and add nothing. Returns the filter, which is the output's channel.
+    /// @dev Places outside of x count as its zero point, and add nothing. The channel is the filter's.
     function _convolve(
         Claim calldata claim,
         Claims.Reading memory reading,
         DotShapes.Convolution memory convolution,
+        ZeroPoints memory zeros,
         Steps memory steps,
         ByteDot.Sums memory sums
-    ) private pure returns (uint256) {
+    ) private pure returns (int256, uint256 channel) {
         uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
         Claims.Tensor memory x = Claims.tensor(claim, 0);
         Claims.Tensor memory w = Claims.tensor(claim, 1);
@@ -216,18 +217,7 @@ contract IntegerDot is IPartialVerifier {
             filter.start = filterStart + inKernel[i] * stride;
             ByteDot.add(sums, pixel, filter, length);
         }
-        return index[1];
-    }
-
-    /// @dev The sum without the zero points of both factors.
-    function _centred(
-        Claim calldata claim,
-        ByteDot.Sums memory sums,
-        ZeroPoints memory zeros
-    ) private pure returns (int256) {
-        Claims.Tensor memory a = Claims.tensor(claim, 0);
-        Claims.Tensor memory b = Claims.tensor(claim, 1);
-        return ByteDot.centred(sums, _zeroPoint(a, zeros.a), _zeroPoint(b, zeros.b));
+        return (ByteDot.centred(sums, _zeroPoint(x, zeros.a), _zeroPoint(w, zeros.b)), index[1]);
     }
 
     /// @dev Bytes of a tensor that begin at `start` in the calldata.

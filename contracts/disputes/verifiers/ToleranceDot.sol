@@ -233,10 +233,10 @@ contract ToleranceDot is IPartialVerifier {
         if (outer * length * inner != x.count || outer * inner != reading.output.count) {
             revert Claims.Claims_WrongShape();
         }
-        uint256 first = (claim.element / inner) * length * inner + (claim.element % inner);
         (uint256 from, uint256 to) = steps.within(length);
+        uint256 first = ((claim.element / inner) * length + from) * inner + (claim.element % inner);
         uint256[] memory row = new uint256[](to - from);
-        for (uint256 i; i < row.length; ++i) row[i] = Claims.read(reading, x, first + (from + i) * inner);
+        for (uint256 i; i < row.length; ++i) row[i] = Claims.read(reading, x, first + i * inner);
         FloatRuns.addNumbers(sum.exact, row);
     }
 

@@ -36,6 +36,10 @@ const INPUTS = {
   column: ["float32", [4, 1]],
   square: ["int32", [2, 2]],
   long: ["float32", [2, 12_001]],
+  longer: ["float32", [2, 16_385]],
+  many: ["float32", [45_000]],
+  image: ["float32", [1, 1, 80, 80]],
+  picture: ["uint8", [1, 1, 80, 80]],
   wide: ["float32", [3, 33]],
   deep: ["float32", [2, 3, 2]],
   tall: ["float32", [200, 2, 2]],
@@ -162,9 +166,22 @@ const NODES: Record<
     reason: /no such sum/,
   },
   "a MatMul whose sums are too long": {
-    nodes: [node("MatMul", ["long", "w"])],
-    more: { w: filled("float32", [12_001, 2], 1) },
-    reason: /sum of 12001 terms out of 4 leaves, more than one transaction can judge/,
+    nodes: [node("MatMul", ["longer", "w"])],
+    more: { w: filled("float32", [16_385, 2], 1) },
+    reason: /too large to open/,
+  },
+  "a ReduceSum of too many numbers": {
+    nodes: [node("ReduceSum", ["many"])],
+    reason: /sum of 45000 terms out of 178 leaves, more than 8 transactions can judge/,
+  },
+  "a GlobalAveragePool of more than one transaction, whose order cannot be cut": {
+    nodes: [node("GlobalAveragePool", ["image"])],
+    reason: /sum of 6400 terms out of 27 leaves, more than one transaction can judge/,
+  },
+  "a convolution of integers over more places than transactions can open": {
+    nodes: [node("ConvInteger", ["picture", "w"])],
+    more: { w: filled("uint8", [1, 1, 80, 80], 1) },
+    reason: /sum of 6400 terms out of 6404 leaves, more than 8 transactions can judge/,
   },
   "a MatMul of integers": {
     nodes: [node("MatMul", ["square", "square"])],
@@ -387,6 +404,13 @@ describe("Preparing a model accepts", () => {
     ]) {
       assert.deepEqual(await problemsOf(modelOf(nodes)), []);
     }
+  });
+
+  it("sums that take several transactions", async () => {
+    const columns = { w: filled("float32", [12_001, 2], 1) };
+    assert.deepEqual(await problemsOf(modelOf([node("MatMul", ["long", "w"])], columns)), []);
+    assert.deepEqual(await problemsOf(modelOf([node("GlobalAveragePool", ["image"])]), { tolerance: true }), []);
+    assert.deepEqual(await problemsOf(modelOf([node("ReduceSum", ["many"])]), { tolerance: true }), []);
   });
 
   it("shapes that onnxruntime computes from frozen ones", async () => {

@@ -31,8 +31,11 @@ export interface Work {
 /** Of a work that is done in parts, the openings and bytes that each part needs. */
 export type Shared = Omit<Work, "terms">;
 
-/** Whether a sum of elements that are read on their own can be judged. */
-export type Capacity = (work: Work) => boolean;
+/** In how many transactions a sum of elements that are read on their own may be judged, and whether they suffice. */
+export interface Capacity {
+  readonly transactions: number;
+  readonly holds: (work: Work) => boolean;
+}
 
 /** Whether one transaction can judge it, whatever the numbers are. */
 export function fits({ terms, openings, bytes }: Work, termGas: number): boolean {
@@ -52,9 +55,11 @@ export function fitsInParts(work: Work, termGas: number, shared: Shared): boolea
   return fits(part, termGas);
 }
 
-export function tooLarge({ terms, openings }: Pick<Work, "terms" | "openings">): Refusal {
+/** `transactions`: that would have been allowed. */
+export function tooLarge({ terms, openings }: Pick<Work, "terms" | "openings">, transactions: number): Refusal {
+  const most = transactions === 1 ? "one transaction" : `${transactions} transactions`;
   return new Refusal(
-    `an element of it is a sum of ${terms} terms out of ${openings} leaves, more than ${MAX_PARTS} transactions can judge`,
+    `an element of it is a sum of ${terms} terms out of ${openings} leaves, more than ${most} can judge`,
     "Split it into sums that are added up",
   );
 }

@@ -14,7 +14,7 @@ import { broadcastStrides, rowMajorStrides } from "../indices.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import type { Numeric } from "../types.js";
-import { fitsInParts, TERM_GAS, tooLarge, type Shared, type Work } from "./budget.js";
+import { fitsInParts, MAX_PARTS, TERM_GAS, tooLarge, type Shared, type Work } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { view } from "./views.js";
 
@@ -85,7 +85,7 @@ export const ordersOfKernels: Orders = (work, hasBias) => {
     ...fused.flatMap((block) => biasOrders({ mode: 0, fused: true, block, biasFirst: false }, hasBias && block > 0)),
     ...separate.flatMap((block) => biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias)),
   ];
-  if (orders.length === 0) throw tooLarge(work);
+  if (orders.length === 0) throw tooLarge(work, MAX_PARTS);
   return orders;
 };
 

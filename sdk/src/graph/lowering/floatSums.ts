@@ -12,7 +12,7 @@ import {
 import { SumOrder, type Instruction, type Window } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { EXACT, type Numeric } from "../types.js";
-import { fits, fitsInParts, TERM_GAS, tooLarge, type Capacity, type Work } from "./budget.js";
+import { fits, fitsInParts, MAX_PARTS, TERM_GAS, tooLarge, type Capacity, type Work } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats, summed } from "./floatDot.js";
 import { requireInside, windowOf } from "./window.js";
@@ -25,9 +25,12 @@ const FEW_LEAVES = 16;
 const ROW_MAJOR_LEAF = 256;
 
 /** In one transaction. */
-export const inOne: Capacity = (work) => fits(work, TERM_GAS.read);
+export const inOne: Capacity = { transactions: 1, holds: (work) => fits(work, TERM_GAS.read) };
 /** A row in sequence, which may be divided. */
-export const inParts: Capacity = (work) => fitsInParts(work, TERM_GAS.read, { openings: 1, bytes: 0 });
+export const inParts: Capacity = {
+  transactions: MAX_PARTS,
+  holds: (work) => fitsInParts(work, TERM_GAS.read, { openings: 1, bytes: 0 }),
+};
 
 export const averagePool =
   (capacity: Capacity): Lowering =>
@@ -69,7 +72,9 @@ const lowerReduce =
       variant(SumOrder.Sequence, EXACT),
       variant(SumOrder.Sequence, FUSED),
       variant(SumOrder.Sequence, FOURS),
-      ...(shape.inner === 1 && inOne(workOf(shape.length, shape.length)) ? [variant(SumOrder.Packets, EXACT)] : []),
+      ...(shape.inner === 1 && inOne.holds(workOf(shape.length, shape.length))
+        ? [variant(SumOrder.Packets, EXACT)]
+        : []),
     ];
     return [among(variants, shape.length, readTogether(x, shape, from, to, capacity), output)];
   };
@@ -143,7 +148,7 @@ function readTogether(
 ): Wanted {
   if (inner === 1 || length <= FEW_LEAVES) return inFewLeaves(x, length, length, capacity);
   const work = { terms: length, openings: 2, bytes: 4 * length };
-  if (!capacity(work)) throw tooLarge(work);
+  if (!capacity.holds(work)) throw tooLarge(work, capacity.transactions);
   if (to - from === 1 && to === x.dims.length - 1) return firmly(x, Layout.Columns);
   if (from === 1 && to === 2) return firmly(x, Layout.Pixels);
   throw new Refusal(`the ${length} elements that it adds up lie far apart`, "Transpose before it");
@@ -153,7 +158,7 @@ function readTogether(
 function inFewLeaves(x: Value, terms: number, span: number, capacity: Capacity): Wanted {
   if (terms <= FEW_LEAVES) return anyLayout(x);
   const work = workOf(terms, span);
-  if (!capacity(work)) throw tooLarge(work);
+  if (!capacity.holds(work)) throw tooLarge(work, capacity.transactions);
   return { value: x, layout: Layout.RowMajor, firmly: true };
 }
 

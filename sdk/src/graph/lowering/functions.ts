@@ -78,7 +78,7 @@ function inRows(x: Value, from: number, to: number): { drafts: Draft[]; rows: Wa
 function rowsOf(x: Value): Wanted {
   const length = x.dims.at(-1) ?? 1;
   const work = { terms: length, openings: 4, bytes: 4 * length + 2048 };
-  if (!fits(work, ROW_GAS)) throw tooLarge(work);
+  if (!fits(work, ROW_GAS)) throw tooLarge(work, 1);
   return firmly(x, Layout.Rows);
 }
 

@@ -1,9 +1,9 @@
 import type { DType } from "../../tensor/dtype.js";
-import { Layout } from "../../tensor/layout.js";
+import { chunking, Layout } from "../../tensor/layout.js";
 import { elementCount, fromFloat32Array, toTypedArray } from "../../tensor/tensor.js";
 import type { Lowering, NodeView, Value, Wanted } from "../draft.js";
 import { Refusal, requireAll } from "../problems.js";
-import { fitsInParts, TERM_GAS, tooLarge } from "./budget.js";
+import { fitsInParts, MAX_PARTS, TERM_GAS, tooLarge } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { scalesOf, zeroPoint } from "./quantization.js";
 
@@ -95,8 +95,9 @@ function requireQuantised(node: NodeView): void {
 function requireJudgeable(x: Value, w: Value): void {
   const [terms, pixels] = [elementCount(w.dims.slice(1)), elementCount(w.dims.slice(2))];
   const shared = { openings: 4, bytes: terms };
-  const work = { terms, openings: pixels + shared.openings, bytes: terms + pixels * (x.dims[1] ?? 0) };
-  if (!fitsInParts(work, TERM_GAS.integer, shared)) throw tooLarge(work);
+  const pixelBytes = chunking(Layout.Pixels, x.dims, 1)?.leafBytes ?? 0;
+  const work = { terms, openings: pixels + shared.openings, bytes: terms + pixels * pixelBytes };
+  if (!fitsInParts(work, TERM_GAS.integer, shared)) throw tooLarge(work, MAX_PARTS);
 }
 
 /** CPUs without VNNI add pairs of products of u8 and s8 in 16 bits, and what does not fit is cut. */

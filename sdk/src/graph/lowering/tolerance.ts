@@ -3,7 +3,7 @@ import { anyLayout, type Draft, type Lowering } from "../draft.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { ANY_ORDER } from "../types.js";
-import { fitsInParts, TERM_GAS, tooLarge, type Capacity } from "./budget.js";
+import { fitsInParts, MAX_PARTS, TERM_GAS, tooLarge, type Capacity } from "./budget.js";
 import { floatDots, type Orders } from "./floatDot.js";
 import { averagePool, constantOf, globalAveragePool, normalization, reduceMean, reduceSum } from "./floatSums.js";
 
@@ -14,7 +14,7 @@ const LARGEST_MEAN = 2 ** 103;
 const LEAST_NORMAL = 2 ** -126;
 
 const anyOrder: Orders = (work, _hasBias, shared) => {
-  if (!fitsInParts(work, TERM_GAS.exact, shared)) throw tooLarge(work);
+  if (!fitsInParts(work, TERM_GAS.exact, shared)) throw tooLarge(work, MAX_PARTS);
   return [ANY_ORDER];
 };
 
@@ -65,7 +65,10 @@ const batchNormalization: Lowering = (node) => {
 
 const dots = floatDots(anyOrder);
 /** Wherever the elements lie, each part opens its own and the result's leaf. */
-const inParts: Capacity = (work) => fitsInParts(work, TERM_GAS.exactRead, { openings: 1, bytes: 0 });
+const inParts: Capacity = {
+  transactions: MAX_PARTS,
+  holds: (work) => fitsInParts(work, TERM_GAS.exactRead, { openings: 1, bytes: 0 }),
+};
 
 export const TOLERANCE_LOWERINGS: Readonly<Record<string, Lowering>> = {
   MatMul: inAnyOrder(dots.MatMul),
