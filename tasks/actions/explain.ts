@@ -116,7 +116,7 @@ async function proofOf({ fraud, malformed, silence }: CourtCase): Promise<Fields
   const { data } = await fraud.getTransaction();
   const accusation = decodeAccusation(data);
   const common = { kind: "fraud", finder, node: nodeIndex, transaction: fraud.transactionHash };
-  // Through another contract the claim does not stand in the transaction as such.
+  // Through another contract, or in parts, the claim does not stand in the transaction as a whole.
   if (!accusation) return { ...common, operator: `0x${operator.toString(16).padStart(4, "0")}`, element };
   return { ...common, ...claimFields(explainClaim(accusation.claim)), element };
 }

@@ -258,7 +258,7 @@ export class Scene {
     const verifier = IPartialVerifier__factory.createInterface();
     const called = verifier.parseTransaction({ data });
     const result = called?.name === "accumulate" ? toBeHex(called.args[2] as bigint, 32) : true;
-    return verifier.encodeFunctionResult((called?.name ?? ""), [result]);
+    return verifier.encodeFunctionResult(called?.name ?? "", [result]);
   }
 
   /** Only what roles call; anything else fails loudly as undefined. */
