@@ -1,5 +1,5 @@
 import { ChildRuntime } from "@assay/provider-worker";
-import type { Accusation, CourtModel, Part, Shown, TraceCommitment } from "@assay/sdk";
+import type { Accusation, CourtModel, Part, TraceCommitment } from "@assay/sdk";
 import {
   answerDemand,
   firstDivergent,
@@ -7,12 +7,14 @@ import {
   metaHeader,
   nextStep,
   nodesTree,
+  partKey,
   proofCalls,
   runTrace,
+  shownIn,
 } from "@assay/sdk";
 
 import type { CourtCase } from "../support/courtCase.js";
-import { findCourtCase, partKey, postedRoots } from "../support/courtCase.js";
+import { findCourtCase, postedRoots } from "../support/courtCase.js";
 import type { RunArguments } from "../support/courtModel.js";
 import { caseModel, caseRun, packTrace, readCourtModel } from "../support/courtModel.js";
 import { UserError } from "../support/errors.js";
@@ -100,7 +102,7 @@ export const prove = action(async (session, given: CaseArguments & RunArguments 
   const honest = await caseRun(session, found, model, given);
   if (firstDivergent(honest, roots) === undefined)
     throw new UserError(`the trace of case ${given.case} is that of your run: nothing to prove`);
-  const step = nextStep(model, honest, roots, shownIn(found));
+  const step = nextStep(model, honest, roots, shownIn(found.demands));
   if (step.kind === "accuse") return { case: given.case, ...(await accuse(session, given.case, step.accusation)) };
   if (step.kind === "nothing") throw new UserError(nothingContradicts(given.case));
   const isAsked = (part: Part) => found.demands.some((each) => partKey(each.part) === partKey(part));
@@ -178,14 +180,6 @@ async function accuse(session: Session, caseId: bigint, accusation: Accusation):
 
 const nothingContradicts = (caseId: bigint): string =>
   `no element of what was shown in case ${caseId} contradicts its operands`;
-
-function shownIn({ demands }: CourtCase): Shown {
-  const answers = new Map(demands.map(({ part, answer }) => [partKey(part), answer]));
-  return {
-    children: (part) => answers.get(partKey(part))?.children,
-    leaf: (part) => answers.get(partKey(part))?.leaf,
-  };
-}
 
 function tensorOf({ tensors }: TraceCommitment, index: number) {
   const tensor = tensors[index];

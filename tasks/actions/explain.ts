@@ -1,9 +1,9 @@
 import type { ExplainedClaim } from "@assay/sdk";
-import { decodeAccusation, dtypeFromOnnx, explainClaim, Source } from "@assay/sdk";
+import { decodeAccusation, dtypeFromOnnx, explainClaim, Source, toPart } from "@assay/sdk";
 
 import { consequencesOf, findCase } from "../support/cases.js";
 import type { CourtCase } from "../support/courtCase.js";
-import { findCourtCase, toPart } from "../support/courtCase.js";
+import { findCourtCase } from "../support/courtCase.js";
 import { findJob } from "../support/jobs.js";
 import { named, PHASES, PROFILES, RULINGS } from "../support/names.js";
 import type { Fields, Value } from "../support/report.js";

@@ -1,11 +1,11 @@
-import type { Part } from "@assay/sdk";
+import type { DemandedPart } from "@assay/sdk";
+import { partKey, toPart } from "@assay/sdk";
 
 import { UserError } from "./errors.js";
 import type { Session } from "./session.js";
 
 /** A part of a tensor that somebody asked for, and what the provider showed. */
-export interface Demanded {
-  readonly part: Part;
+export interface Demanded extends DemandedPart {
   readonly demander: string;
   readonly replyBy: bigint;
   readonly transaction: string;
@@ -55,12 +55,4 @@ async function demandsOf(court: Session["contracts"]["court"], id: bigint, since
     const answer = answers.get(partKey(toPart(part)));
     return { part: toPart(part), demander, replyBy, transaction: transactionHash, answer };
   });
-}
-
-export function toPart({ tensor, level, index }: Record<keyof Part, bigint>): Part {
-  return { tensor: Number(tensor), level: Number(level), index: Number(index) };
-}
-
-export function partKey({ tensor, level, index }: Part): string {
-  return `${tensor} ${level} ${index}`;
 }

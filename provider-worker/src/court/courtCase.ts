@@ -1,4 +1,5 @@
-import type { Part } from "@assay/sdk";
+import type { DemandedPart, Part } from "@assay/sdk";
+import { partKey, toPart } from "@assay/sdk";
 
 import type { ChainEvent, Journal } from "../jobs/journal.js";
 
@@ -15,11 +16,9 @@ export interface CourtFacts {
 }
 
 /** A part of a tensor that somebody asked for, and what was shown of it. */
-export interface Demanded {
-  readonly part: Part;
+export interface Demanded extends DemandedPart {
   /** Chain's clock. */
   readonly replyBy: number;
-  readonly answer: { readonly children?: readonly string[]; readonly leaf?: string } | undefined;
 }
 
 export interface CourtCase {
@@ -65,11 +64,5 @@ function demandsOf(journal: Journal, id: string): Demanded[] {
 
 /** A part out of a journaled event. */
 export function partOf(value: unknown): Part {
-  const { tensor, level, index } = value as Record<keyof Part, unknown>;
-  return { tensor: Number(tensor), level: Number(level), index: Number(index) };
-}
-
-/** Names a part of one case. */
-export function partKey({ tensor, level, index }: Part): string {
-  return `${tensor} ${level} ${index}`;
+  return toPart(value as Record<keyof Part, unknown>);
 }

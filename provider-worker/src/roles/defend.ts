@@ -1,7 +1,7 @@
-import { answerDemand, MerkleTree, Ruling } from "@assay/sdk";
+import { answerDemand, MerkleTree, partKey, Ruling } from "@assay/sdk";
 
 import type { CourtCase, Demanded } from "../court/courtCase.js";
-import { openCourtCases, partKey } from "../court/courtCase.js";
+import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";

@@ -1,9 +1,9 @@
-import type { Accusation, Part, Shown } from "@assay/sdk";
-import { metaHeader, nextStep, nodesTree, proofCalls, Ruling } from "@assay/sdk";
+import type { Accusation, Part } from "@assay/sdk";
+import { metaHeader, nextStep, nodesTree, partKey, proofCalls, Ruling, shownIn } from "@assay/sdk";
 
 import type { Outcome } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
-import { openCourtCases, partKey } from "../court/courtCase.js";
+import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
 import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
@@ -60,7 +60,7 @@ export class Prosecute implements Role {
     if (isRight(run, found, posted)) return this.#giveUp(found, posted, "the result is right");
     const overdue = found.demands.find((each) => isOverdue(each, now));
     if (overdue) return this.#proveSilence(found, overdue.part);
-    const step = nextStep(run.model, run.trace, posted.roots, shownIn(found));
+    const step = nextStep(run.model, run.trace, posted.roots, shownIn(found.demands));
     if (step.kind === "demand") {
       this.#awaited.set(found.id, step.parts.map(partKey));
       await Promise.all(step.parts.map((part) => this.#demand(found, run, part)));
@@ -172,12 +172,4 @@ function isRight({ model, trace }: CourtRun, { facts }: CourtCase, { roots }: Po
 
 function isOverdue({ answer, replyBy }: Demanded, now: number): boolean {
   return !answer && replyBy < now;
-}
-
-function shownIn({ demands }: CourtCase): Shown {
-  const answers = new Map(demands.map(({ part, answer }) => [partKey(part), answer]));
-  return {
-    children: (part) => answers.get(partKey(part))?.children,
-    leaf: (part) => answers.get(partKey(part))?.leaf,
-  };
 }

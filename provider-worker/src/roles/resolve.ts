@@ -1,6 +1,6 @@
-import { arbiterAt, Ruling } from "@assay/sdk";
+import { arbiterAt, partKey, Ruling } from "@assay/sdk";
 
-import { partKey, partOf } from "../court/courtCase.js";
+import { partOf } from "../court/courtCase.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";

@@ -1,10 +1,9 @@
 import { IPartialVerifier__factory } from "../../../sdk/src/typechain/index.js";
 import type { Addresses, AssayContracts, Claim, JobTerms, Part, Tensor } from "@assay/sdk";
-import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, ModelProfile, Ruling } from "@assay/sdk";
+import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, ModelProfile, partKey, Ruling } from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import pino from "pino";
 
-import { partKey } from "../../src/court/courtCase.js";
 import type { CourtRun, Tracer } from "../../src/court/courtRuns.js";
 import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
 import type { Executor } from "../../src/jobs/executor.js";

@@ -8,5 +8,5 @@ export * from "./part.js";
 export * from "./proof.js";
 export * from "./sums.js";
 export * from "./search.js";
-export type { Shown, Step } from "./shown.js";
+export { shownIn, type DemandedPart, type Shown, type Step } from "./shown.js";
 export * from "./contradiction.js";

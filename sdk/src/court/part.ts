@@ -12,6 +12,16 @@ export interface Part {
   readonly index: number;
 }
 
+/** A part out of an event, whose numbers may be of any kind. */
+export function toPart({ tensor, level, index }: Record<keyof Part, unknown>): Part {
+  return { tensor: Number(tensor), level: Number(level), index: Number(index) };
+}
+
+/** Names a part of one case. */
+export function partKey({ tensor, level, index }: Part): string {
+  return `${tensor} ${level} ${index}`;
+}
+
 /** Hashes shown at once: eight levels of a binary tree. */
 export const FANOUT = 256;
 const HEIGHT = 8;

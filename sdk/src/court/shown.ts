@@ -5,12 +5,27 @@ import { MerkleTree } from "../tensor/merkle.js";
 import { elementCount, type Tensor } from "../tensor/tensor.js";
 import type { Accusation } from "./accusation.js";
 import type { DifferingLeaf } from "./evidence.js";
-import { childrenOf, FANOUT, topLevel, type Part } from "./part.js";
+import { childrenOf, FANOUT, partKey, topLevel, type Part } from "./part.js";
 
 /** What a provider showed of its trace, in hex; undefined for what it did not. */
 export interface Shown {
   readonly children: (part: Part) => readonly string[] | undefined;
   readonly leaf: (part: Part) => string | undefined;
+}
+
+/** A part that was demanded, and what the provider showed of it. */
+export interface DemandedPart {
+  readonly part: Part;
+  readonly answer: { readonly children?: readonly string[]; readonly leaf?: string } | undefined;
+}
+
+/** What was shown in answer to the demands of a case. */
+export function shownIn(demands: readonly DemandedPart[]): Shown {
+  const answers = new Map(demands.map(({ part, answer }) => [partKey(part), answer]));
+  return {
+    children: (part) => answers.get(partKey(part))?.children,
+    leaf: (part) => answers.get(partKey(part))?.leaf,
+  };
 }
 
 /** What leads on to a conviction. */
