@@ -4,11 +4,13 @@ pragma solidity ^0.8.28;
 import {Claims} from "./Claims.sol";
 import {DataTypes} from "./DataTypes.sol";
 import {DotShapes} from "./DotShapes.sol";
+import {MultiIndex} from "./MultiIndex.sol";
 import {Steps} from "./Steps.sol";
 import {TensorLayout} from "./TensorLayout.sol";
 import {Windows} from "./Windows.sol";
 import {F32} from "../disputes/verifiers/SoftFloat32.sol";
 import {Claim} from "../types/CourtTypes.sol";
+import {TensorHeader} from "../types/TensorTypes.sol";
 
 /// @title Where the float32 operands of an element lie
 /// @notice What the verifiers of float sums read alike, whatever they then do with the numbers.
@@ -20,6 +22,13 @@ library FloatOperands {
         /// Of each place of the kernel, where the channels of its pixel begin; zero outside of x and of the steps.
         uint256[] pixels;
         uint256 channels;
+    }
+
+    /// @notice x seen as [outer, length, inner], of which the length is added up.
+    struct Rows {
+        uint32 outer;
+        uint32 length;
+        uint32 inner;
     }
 
     uint256 internal constant ELEMENT_BYTES = 4;
@@ -69,6 +78,32 @@ library FloatOperands {
         inB = Claims.leaf(reading, 1, column, ELEMENT_BYTES * length);
     }
 
+    /// @notice What a matrix product adds to its sum, operand 2 at the strided index, if it is there.
+    function addend(
+        Claim calldata claim,
+        Claims.Reading memory reading
+    ) internal pure returns (bool isThere, F32 number) {
+        TensorHeader memory output = reading.output.header;
+        isThere = !Claims.isAbsent(claim, 2);
+        uint256 axes = isThere ? output.rank : 0;
+        Claims.requireAttributes(claim, 2 + axes);
+        int64[] memory strides = abi.decode(claim.node.attributes, (int64[]));
+        if (strides.length != axes) revert Claims.Claims_WrongAttributes();
+        if (!isThere) return (false, number);
+        int256 at = MultiIndex.strided(output, claim.element, 0, strides);
+        number = F32.wrap(uint32(Claims.readSigned(reading, tensor(claim, 2), at)));
+    }
+
+    /// @notice The convolution that the attributes say, and where in the output the element is.
+    function convolutionOf(
+        Claim calldata claim,
+        Claims.Reading memory reading
+    ) internal pure returns (DotShapes.Convolution memory given, uint256[8] memory index) {
+        given = abi.decode(claim.node.attributes, (DotShapes.Convolution));
+        Claims.requireAttributes(claim, 10 + 4 * given.kernel.length);
+        index = MultiIndex.unravel(reading.output.header, claim.element);
+    }
+
     /// @notice Opens the filter, operand 1, then the pixels of operand 0 that it covers, in the order of the window: of the
     /// places of the kernel that the steps name.
     function patchAndFilter(
@@ -97,5 +132,56 @@ library FloatOperands {
             pixels[inKernel[i]] = pixel + ELEMENT_BYTES * first;
         }
         (patch.pixels, patch.channels) = (pixels, channels);
+    }
+
+    /// @notice The places of operand 0 that a pooling window covers, of those of the kernel that the steps name.
+    /// @return x operand 0
+    /// @return first row-major element that the image and channel begin with
+    /// @return places which elements they are, counted from the first
+    /// @return taps row-major number in the kernel of each
+    function pooled(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Windows.Window memory window,
+        Steps memory steps
+    ) internal pure returns (Claims.Tensor memory x, uint256 first, uint256[] memory places, uint256[] memory taps) {
+        x = tensor(claim, 0);
+        TensorHeader memory output = reading.output.header;
+        uint256[8] memory index = MultiIndex.unravel(output, claim.element);
+        (places, taps) = Windows.places(window, x.header, output, index, steps);
+        if (x.header.dims[1] != output.dims[1]) revert Claims.Claims_WrongShape();
+        first = (index[0] * x.header.dims[1] + index[1]) * Windows.placesOf(x.header);
+    }
+
+    /// @notice The elements of operand 0 that a reduction adds up, of those that the steps name: `count` of them from
+    /// `first` on, `rows.inner` apart.
+    function reduced(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        Rows memory rows,
+        Steps memory steps
+    ) internal pure returns (Claims.Tensor memory x, uint256 first, uint256 count) {
+        x = tensor(claim, 0);
+        (uint256 outer, uint256 length, uint256 inner) = (rows.outer, rows.length, rows.inner);
+        if (outer * length * inner != x.count || outer * inner != reading.output.count) {
+            revert Claims.Claims_WrongShape();
+        }
+        (uint256 from, uint256 to) = steps.within(length);
+        first = ((claim.element / inner) * length + from) * inner + (claim.element % inner);
+        count = to - from;
+    }
+
+    /// @notice Opens the element of operand 0 that a normalisation of batches takes, and says of which channel it is.
+    function normalized(
+        Claim calldata claim,
+        Claims.Reading memory reading
+    ) internal pure returns (F32 value, uint256 channel) {
+        Claims.requireAttributes(claim, 0);
+        Claims.Tensor memory x = tensor(claim, 0);
+        TensorHeader memory output = reading.output.header;
+        Claims.sameShape(x.header, output);
+        if (output.rank < 2) revert Claims.Claims_WrongShape();
+        value = F32.wrap(uint32(Claims.read(reading, x, claim.element)));
+        channel = MultiIndex.unravel(output, claim.element)[1];
     }
 }

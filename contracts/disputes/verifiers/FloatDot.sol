@@ -9,13 +9,12 @@ import {DataTypes} from "../../libraries/DataTypes.sol";
 import {DotShapes} from "../../libraries/DotShapes.sol";
 import {FloatOperands} from "../../libraries/FloatOperands.sol";
 import {FloatSums} from "../../libraries/FloatSums.sol";
-import {MultiIndex} from "../../libraries/MultiIndex.sol";
+import {FloatTerms} from "../../libraries/FloatTerms.sol";
 import {Operators} from "../../libraries/Operators.sol";
 import {StepRanges, Steps} from "../../libraries/Steps.sol";
 import {Windows} from "../../libraries/Windows.sol";
 import {Claim} from "../../types/CourtTypes.sol";
 import {Numeric} from "../../types/GraphTypes.sol";
-import {TensorHeader} from "../../types/TensorTypes.sol";
 
 /// @title Sums of float32, bit for bit
 /// @notice `MATMUL`, `CONV`, `AVERAGE_POOL`, `REDUCE_SUM`, `REDUCE_MEAN` and `BATCH_NORMALIZATION` as in
@@ -23,13 +22,6 @@ import {TensorHeader} from "../../types/TensorTypes.sol";
 /// read w, then x in the order of the window, then the bias. Steps: products of a row and a column, channels of a
 /// convolution, elements of a reduction in sequence; each call opens the whole claim.
 contract FloatDot is IPartialVerifier {
-    /// @dev Terms of a sum of `length`, from its term `first` on.
-    struct Terms {
-        uint256[] factors;
-        uint256 first;
-        uint256 length;
-    }
-
     uint8 private constant BIT_FOR_BIT = 0;
 
     error FloatDot_WrongMode(uint8 mode);
@@ -96,16 +88,9 @@ contract FloatDot is IPartialVerifier {
         FloatSums.Blocks memory sum
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 3);
-        Terms memory terms = _matMulTerms(claim, reading, steps);
-        TensorHeader memory output = reading.output.header;
-        bool hasC = !Claims.isAbsent(claim, 2);
-        Claims.requireAttributes(claim, 2 + (hasC ? uint256(output.rank) : 0));
-        int64[] memory strides = abi.decode(claim.node.attributes, (int64[]));
-        if (strides.length != (hasC ? output.rank : 0)) revert Claims.Claims_WrongAttributes();
-        if (!hasC) return _dot(claim, terms, sum, false, SoftFloat32.ZERO);
-        Claims.Tensor memory c = FloatOperands.tensor(claim, 2);
-        int256 at = MultiIndex.strided(output, claim.element, 0, strides);
-        return _dot(claim, terms, sum, true, F32.wrap(uint32(Claims.readSigned(reading, c, at))));
+        FloatTerms.Terms memory terms = FloatTerms.ofRowAndColumn(claim, reading, steps);
+        (bool hasC, F32 c) = FloatOperands.addend(claim, reading);
+        return _dot(claim, terms, sum, hasC, c);
     }
 
     function _conv(
@@ -115,11 +100,8 @@ contract FloatDot is IPartialVerifier {
         FloatSums.Blocks memory sum
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 3);
-        DotShapes.Convolution memory convolution = abi.decode(claim.node.attributes, (DotShapes.Convolution));
-        Claims.requireAttributes(claim, 10 + 4 * convolution.kernel.length);
-        TensorHeader memory output = reading.output.header;
-        uint256[8] memory index = MultiIndex.unravel(output, claim.element);
-        Terms memory terms = _convTerms(claim, reading, convolution, index, steps);
+        (DotShapes.Convolution memory convolution, uint256[8] memory index) = FloatOperands.convolutionOf(claim, reading);
+        FloatTerms.Terms memory terms = FloatTerms.ofPatch(claim, reading, convolution, index, steps);
         if (Claims.isAbsent(claim, 2)) return _dot(claim, terms, sum, false, SoftFloat32.ZERO);
         return _dot(claim, terms, sum, true, FloatOperands.ofChannel(claim, reading, 2, index[1]));
     }
@@ -130,15 +112,14 @@ contract FloatDot is IPartialVerifier {
         Numeric memory numeric
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 1);
-        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
-        (Windows.Window memory window, uint32 divisor, FloatSums.Order order) = _pool(claim, x.header.rank);
-        TensorHeader memory output = reading.output.header;
-        uint256[8] memory index = MultiIndex.unravel(output, claim.element);
-        (uint256[] memory places, uint256[] memory taps) = Windows.places(window, x.header, output, index);
-        if (x.header.dims[1] != output.dims[1] || places.length == 0) revert Claims.Claims_WrongShape();
-
-        // Row-major elements of the image and channel that come before its places.
-        uint256 first = (index[0] * x.header.dims[1] + index[1]) * Windows.placesOf(x.header);
+        (Windows.Window memory window, uint32 divisor, FloatSums.Order order) = _pool(claim, claim.headers[0].rank);
+        (Claims.Tensor memory x, uint256 first, uint256[] memory places, uint256[] memory taps) = FloatOperands.pooled(
+            claim,
+            reading,
+            window,
+            Steps(0, StepRanges.END)
+        );
+        if (places.length == 0) revert Claims.Claims_WrongShape();
         for (uint256 i; i < places.length; ++i) places[i] = FloatSums.term(Claims.read(reading, x, first + places[i]));
         F32 sum;
         if (order == FloatSums.Order.Columns) {
@@ -176,28 +157,23 @@ contract FloatDot is IPartialVerifier {
     ) private pure returns (F32 total, uint256 length) {
         Claims.requireOperands(claim, 1);
         Claims.requireAttributes(claim, 4);
-        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
-        uint256 outer;
-        uint256 inner;
-        FloatSums.Order order;
-        (outer, length, inner, order) = abi.decode(claim.node.attributes, (uint32, uint32, uint32, FloatSums.Order));
-        if (outer * length * inner != x.count || outer * inner != reading.output.count) {
-            revert Claims.Claims_WrongShape();
-        }
+        (FloatOperands.Rows memory rows, FloatSums.Order order) = abi.decode(
+            claim.node.attributes,
+            (FloatOperands.Rows, FloatSums.Order)
+        );
+        length = rows.length;
         // A row has no columns.
         if (order == FloatSums.Order.Columns) revert Claims.Claims_WrongAttributes();
         if (order != FloatSums.Order.Sequence) steps.requireAll();
 
-        (uint256 from, uint256 to) = steps.within(length);
-        uint256 first = ((claim.element / inner) * length + from) * inner + (claim.element % inner);
-        uint256[] memory terms = new uint256[](to - from);
-        for (uint256 i; i < terms.length; ++i) {
-            terms[i] = FloatSums.term(Claims.read(reading, x, first + i * inner));
-        }
+        (Claims.Tensor memory x, uint256 first, uint256 count) = FloatOperands.reduced(claim, reading, rows, steps);
+        uint256[] memory terms = new uint256[](count);
+        for (uint256 i; i < count; ++i)
+            terms[i] = FloatSums.term(Claims.read(reading, x, first + i * uint256(rows.inner)));
         if (order == FloatSums.Order.Lanes) return (FloatSums.inLanes(terms), length);
         if (order == FloatSums.Order.Packets) return (FloatSums.inPackets(terms, first), length);
         FloatSums.Blocks memory start = _startOfReduction(claim.node.numeric);
-        return (_added(claim, Terms(terms, from, length), sum, start), length);
+        return (_added(claim, FloatTerms.Terms(terms, steps.from, length), sum, start), length);
     }
 
     function _batchNormalization(
@@ -206,59 +182,16 @@ contract FloatDot is IPartialVerifier {
         Numeric memory numeric
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 3);
-        Claims.requireAttributes(claim, 0);
-        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
-        TensorHeader memory output = reading.output.header;
-        Claims.sameShape(x.header, output);
-        if (output.rank < 2) revert Claims.Claims_WrongShape();
-        F32 value = F32.wrap(uint32(Claims.read(reading, x, claim.element)));
-        uint256 channel = MultiIndex.unravel(output, claim.element)[1];
+        (F32 value, uint256 channel) = FloatOperands.normalized(claim, reading);
         F32 scale = FloatOperands.ofChannel(claim, reading, 1, channel);
         F32 offset = FloatOperands.ofChannel(claim, reading, 2, channel);
         return numeric.fused ? value.fma(scale, offset) : value.mul(scale).add(offset);
     }
 
-    /// @dev The factors of a row and a column.
-    function _matMulTerms(
-        Claim calldata claim,
-        Claims.Reading memory reading,
-        Steps memory steps
-    ) private pure returns (Terms memory) {
-        (uint256 inA, uint256 inB, uint256 length) = FloatOperands.rowAndColumn(claim, reading);
-        (uint256 from, uint256 to) = steps.within(length);
-        uint256[] memory factors = new uint256[](to - from);
-        uint256 offset = FloatOperands.ELEMENT_BYTES * from;
-        FloatSums.fill(factors, 0, 1, inA + offset, inB + offset, to - from);
-        return Terms(factors, from, length);
-    }
-
-    /// @dev Channel by channel, the factors of all places of the window. Places outside of x are zeros, which take part:
-    /// zero times infinity is no number.
-    function _convTerms(
-        Claim calldata claim,
-        Claims.Reading memory reading,
-        DotShapes.Convolution memory convolution,
-        uint256[8] memory index,
-        Steps memory steps
-    ) private pure returns (Terms memory) {
-        Steps memory all = Steps(0, StepRanges.END);
-        FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index, all);
-        uint256 places = patch.pixels.length;
-        (uint256 from, uint256 to) = steps.within(patch.channels);
-        uint256[] memory factors = new uint256[]((to - from) * places);
-        uint256 offset = FloatOperands.ELEMENT_BYTES * from;
-        for (uint256 place; place < places; ++place) {
-            uint256 pixel = patch.pixels[place] == 0 ? msg.data.length : patch.pixels[place] + offset;
-            uint256 filter = patch.filter + FloatOperands.ELEMENT_BYTES * patch.channels * place + offset;
-            FloatSums.fill(factors, place, places, pixel, filter, to - from);
-        }
-        return Terms(factors, from * places, patch.channels * places);
-    }
-
     /// @dev A sum of products with what is added to it.
     function _dot(
         Claim calldata claim,
-        Terms memory terms,
+        FloatTerms.Terms memory terms,
         FloatSums.Blocks memory sum,
         bool hasBias,
         F32 bias
@@ -278,7 +211,7 @@ contract FloatDot is IPartialVerifier {
     /// @dev The first terms begin the sum.
     function _added(
         Claim calldata claim,
-        Terms memory terms,
+        FloatTerms.Terms memory terms,
         FloatSums.Blocks memory sum,
         FloatSums.Blocks memory start
     ) private pure returns (F32) {

@@ -10,12 +10,10 @@ import {DataTypes} from "../../libraries/DataTypes.sol";
 import {DotShapes} from "../../libraries/DotShapes.sol";
 import {FloatOperands} from "../../libraries/FloatOperands.sol";
 import {FloatRuns} from "../../libraries/FloatRuns.sol";
-import {MultiIndex} from "../../libraries/MultiIndex.sol";
 import {Operators} from "../../libraries/Operators.sol";
 import {StepRanges, Steps} from "../../libraries/Steps.sol";
 import {Windows} from "../../libraries/Windows.sol";
 import {Claim} from "../../types/CourtTypes.sol";
-import {TensorHeader} from "../../types/TensorTypes.sol";
 
 /// @title Sums of float32, in any order
 /// @notice `TOLERANCE_MATMUL`, `TOLERANCE_CONV`, `TOLERANCE_AVERAGE_POOL`, `TOLERANCE_REDUCE_SUM`,
@@ -100,15 +98,8 @@ contract ToleranceDot is IPartialVerifier {
         FloatRuns.addProducts(sum.exact, inA + offset, inB + offset, to - from);
         sum.terms += to - from;
         if (!steps.areLast()) return rounding;
-        TensorHeader memory output = reading.output.header;
-        bool hasC = !Claims.isAbsent(claim, 2);
-        Claims.requireAttributes(claim, 2 + (hasC ? uint256(output.rank) : 0));
-        int64[] memory strides = abi.decode(claim.node.attributes, (int64[]));
-        if (strides.length != (hasC ? output.rank : 0)) revert Claims.Claims_WrongAttributes();
-        if (!hasC) return _ofProducts(sum);
-        Claims.Tensor memory c = FloatOperands.tensor(claim, 2);
-        int256 at = MultiIndex.strided(output, claim.element, 0, strides);
-        _addNumber(sum, F32.wrap(uint32(Claims.readSigned(reading, c, at))));
+        (bool hasC, F32 c) = FloatOperands.addend(claim, reading);
+        if (hasC) _addNumber(sum, c);
         return _ofProducts(sum);
     }
 
@@ -119,9 +110,7 @@ contract ToleranceDot is IPartialVerifier {
         Sum memory sum
     ) private pure returns (Rounding memory rounding) {
         Claims.requireOperands(claim, 3);
-        DotShapes.Convolution memory convolution = abi.decode(claim.node.attributes, (DotShapes.Convolution));
-        Claims.requireAttributes(claim, 10 + 4 * convolution.kernel.length);
-        uint256[8] memory index = MultiIndex.unravel(reading.output.header, claim.element);
+        (DotShapes.Convolution memory convolution, uint256[8] memory index) = FloatOperands.convolutionOf(claim, reading);
         FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index, steps);
         _addPatch(patch, steps, sum, _claimed(reading).isNaN());
         if (!steps.areLast()) return rounding;
@@ -136,17 +125,15 @@ contract ToleranceDot is IPartialVerifier {
         Sum memory sum
     ) private pure returns (Rounding memory rounding) {
         Claims.requireOperands(claim, 1);
-        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
-        (Windows.Window memory window, uint32 divisor) = _pool(claim, x.header.rank);
-        TensorHeader memory output = reading.output.header;
-        uint256[8] memory index = MultiIndex.unravel(output, claim.element);
-        (uint256[] memory places, ) = Windows.places(window, x.header, output, index, steps);
+        (Windows.Window memory window, uint32 divisor) = _pool(claim, claim.headers[0].rank);
+        (Claims.Tensor memory x, uint256 first, uint256[] memory places, ) = FloatOperands.pooled(
+            claim,
+            reading,
+            window,
+            steps
+        );
         sum.terms += places.length;
-        bool isEmpty = steps.areLast() && sum.terms == 0;
-        if (x.header.dims[1] != output.dims[1] || isEmpty) revert Claims.Claims_WrongShape();
-
-        // Row-major elements of the image and channel that come before its places.
-        uint256 first = (index[0] * x.header.dims[1] + index[1]) * Windows.placesOf(x.header);
+        if (steps.areLast() && sum.terms == 0) revert Claims.Claims_WrongShape();
         for (uint256 i; i < places.length; ++i) places[i] = Claims.read(reading, x, first + places[i]);
         FloatRuns.addNumbers(sum.exact, places);
         if (steps.areLast()) rounding = _ofMean(sum.terms, divisor == 0 ? sum.terms : divisor);
@@ -179,13 +166,7 @@ contract ToleranceDot is IPartialVerifier {
         Accumulator memory sum
     ) private pure returns (Rounding memory) {
         Claims.requireOperands(claim, 4);
-        Claims.requireAttributes(claim, 0);
-        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
-        TensorHeader memory output = reading.output.header;
-        Claims.sameShape(x.header, output);
-        if (output.rank < 2) revert Claims.Claims_WrongShape();
-        F32 value = F32.wrap(uint32(Claims.read(reading, x, claim.element)));
-        uint256 channel = MultiIndex.unravel(output, claim.element)[1];
+        (F32 value, uint256 channel) = FloatOperands.normalized(claim, reading);
         F32 scale = FloatOperands.ofChannel(claim, reading, 1, channel);
         sum.addProduct(value, scale);
         sum.addProduct(FloatOperands.ofChannel(claim, reading, 2, channel).neg(), scale);
@@ -223,21 +204,15 @@ contract ToleranceDot is IPartialVerifier {
         Claims.Reading memory reading,
         Steps memory steps,
         Sum memory sum
-    ) private pure returns (uint256 length) {
+    ) private pure returns (uint256) {
         Claims.requireOperands(claim, 1);
         Claims.requireAttributes(claim, 3);
-        Claims.Tensor memory x = FloatOperands.tensor(claim, 0);
-        uint256 outer;
-        uint256 inner;
-        (outer, length, inner) = abi.decode(claim.node.attributes, (uint32, uint32, uint32));
-        if (outer * length * inner != x.count || outer * inner != reading.output.count) {
-            revert Claims.Claims_WrongShape();
-        }
-        (uint256 from, uint256 to) = steps.within(length);
-        uint256 first = ((claim.element / inner) * length + from) * inner + (claim.element % inner);
-        uint256[] memory row = new uint256[](to - from);
-        for (uint256 i; i < row.length; ++i) row[i] = Claims.read(reading, x, first + i * inner);
+        FloatOperands.Rows memory rows = abi.decode(claim.node.attributes, (FloatOperands.Rows));
+        (Claims.Tensor memory x, uint256 first, uint256 count) = FloatOperands.reduced(claim, reading, rows, steps);
+        uint256[] memory row = new uint256[](count);
+        for (uint256 i; i < count; ++i) row[i] = Claims.read(reading, x, first + i * uint256(rows.inner));
         FloatRuns.addNumbers(sum.exact, row);
+        return rows.length;
     }
 
     function _pool(
