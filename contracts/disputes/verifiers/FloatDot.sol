@@ -100,7 +100,10 @@ contract FloatDot is IPartialVerifier {
         FloatSums.Blocks memory sum
     ) private pure returns (F32) {
         Claims.requireOperands(claim, 3);
-        (DotShapes.Convolution memory convolution, uint256[8] memory index) = FloatOperands.convolutionOf(claim, reading);
+        (DotShapes.Convolution memory convolution, uint256[8] memory index) = FloatOperands.convolutionOf(
+            claim,
+            reading
+        );
         FloatTerms.Terms memory terms = FloatTerms.ofPatch(claim, reading, convolution, index, steps);
         if (Claims.isAbsent(claim, 2)) return _dot(claim, terms, sum, false, SoftFloat32.ZERO);
         return _dot(claim, terms, sum, true, FloatOperands.ofChannel(claim, reading, 2, index[1]));

@@ -110,7 +110,10 @@ contract ToleranceDot is IPartialVerifier {
         Sum memory sum
     ) private pure returns (Rounding memory rounding) {
         Claims.requireOperands(claim, 3);
-        (DotShapes.Convolution memory convolution, uint256[8] memory index) = FloatOperands.convolutionOf(claim, reading);
+        (DotShapes.Convolution memory convolution, uint256[8] memory index) = FloatOperands.convolutionOf(
+            claim,
+            reading
+        );
         FloatOperands.Patch memory patch = FloatOperands.patchAndFilter(claim, reading, convolution, index, steps);
         _addPatch(patch, steps, sum, _claimed(reading).isNaN());
         if (!steps.areLast()) return rounding;

@@ -8,7 +8,10 @@ import type { Draft, Value, Wanted } from "./draft.js";
 import { metaHash, type TensorMeta } from "./encode.js";
 import { encodeInstruction, type Instruction } from "./instruction.js";
 import { chooseLayouts, isThere } from "./layouts.js";
+import { isPostable } from "./lowering/budget.js";
 import { sameElements } from "./lowering/views.js";
+import { PreparationError, Refusal, type Problem } from "./problems.js";
+import { requireProvable } from "./provable.js";
 import { EXACT, Source, type GraphNode, type Operand } from "./types.js";
 
 /** A tensor of the trace before any run. */
@@ -30,7 +33,10 @@ export interface Assembly {
   readonly outputs: readonly number[];
 }
 
-/** Gives drafts layouts, relayouts where a reader needs another, and places in the trace. */
+/**
+ * Gives drafts layouts, relayouts where a reader needs another, and places in the trace. Throws a `PreparationError` if
+ * transactions cannot hold what is to be proven or posted then.
+ */
 export function assemble(drafts: readonly Draft[], inputs: readonly Value[], outputs: readonly Value[]): Assembly {
   const kept = needed(drafts, outputs);
   const builder = new Builder(inputs, chooseLayouts(kept, [...inputs, ...outputs]));
@@ -55,6 +61,7 @@ class Builder {
   readonly #nodes: GraphNode[] = [];
   readonly #instructions: Instruction[] = [];
   readonly #tensors: TraceTensor[] = [];
+  readonly #problems: Problem[] = [];
   readonly #constants = new Map<Hex, Tensor>();
   /** Places in the trace by value, and within by layout. */
   readonly #places = new Map<Value, Map<Layout, number>>();
@@ -69,6 +76,7 @@ class Builder {
   add(draft: Draft, layout = this.layoutOf(draft.output)): void {
     const operands = draft.operands.map((wanted) => this.#operand(wanted));
     const tensor = this.#place(draft.output, layout);
+    this.#requireProvable(draft, layout);
     this.#nodes.push({
       ...encodeInstruction(draft.instruction),
       operands,
@@ -79,22 +87,37 @@ class Builder {
   }
 
   finish(outputs: readonly Value[]): Assembly {
-    return {
-      nodes: this.#nodes,
-      instructions: this.#instructions,
-      tensors: this.#tensors,
-      constants: this.#constants,
-      outputs: outputs.map((value) => this.#placeOf(value, Layout.RowMajor)),
-    };
+    const places = outputs.map((value) => this.#placeOf(value, Layout.RowMajor));
+    const [tensors, nodes] = [this.#tensors, this.#nodes];
+    const ports = tensors.length - nodes.length + outputs.length;
+    if (!isPostable(tensors.length, ports)) this.#problems.push(untraceable(tensors.length));
+    if (this.#problems.length > 0) throw new PreparationError(this.#problems);
+    return { nodes, instructions: this.#instructions, tensors, constants: this.#constants, outputs: places };
+  }
+
+  #requireProvable({ instruction, numeric = EXACT, operands, output }: Draft, layout: Layout): void {
+    const placed = operands.map((wanted) => wanted && { ...wanted.value, layout: this.#layoutFor(wanted) });
+    try {
+      requireProvable(instruction, numeric, placed, { ...output, layout });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { reason, remedy } = error;
+      this.#problems.push({ where: output.name ?? "", what: instruction.operator, reason, remedy });
+    }
   }
 
   #operand(wanted: Wanted | undefined): Operand {
     if (!wanted) return { source: Source.Absent, tensor: 0, hash: ZeroHash as Hex };
-    const { value, layout, firmly } = wanted;
-    if (value.constant) return this.#constant(value.constant, (firmly ? layout : undefined) ?? Layout.RowMajor);
-    const own = this.layoutOf(value);
-    const tensor = this.#placeOf(value, firmly ? (layout ?? own) : own);
+    const { value } = wanted;
+    if (value.constant) return this.#constant(value.constant, this.#layoutFor(wanted));
+    const tensor = this.#placeOf(value, this.#layoutFor(wanted));
     return { source: Source.Trace, tensor, hash: metaHash(this.#tensors[tensor] as TraceTensor) };
+  }
+
+  /** The layout in which an operand is read. */
+  #layoutFor({ value, layout, firmly }: Wanted): Layout {
+    if (firmly && layout !== undefined) return layout;
+    return value.constant ? Layout.RowMajor : this.layoutOf(value);
   }
 
   #constant(tensor: Tensor, layout: Layout): Operand {
@@ -118,4 +141,9 @@ class Builder {
     this.#places.set(value, places.set(layout, tensor));
     return tensor;
   }
+}
+
+function untraceable(tensors: number): Problem {
+  const reason = `its trace has ${tensors} tensors, more roots than one transaction can post`;
+  return { where: "", what: "model", reason, remedy: "Split it into models that are run one after the other" };
 }

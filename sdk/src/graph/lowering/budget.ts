@@ -4,8 +4,19 @@ import { Refusal } from "../problems.js";
 const TRANSACTION_GAS = 2 ** 24 - 500_000;
 /** For each byte of calldata, and the least for all of it (EIP-7623). */
 const [BYTE_GAS, FLOOR_GAS] = [16, 40];
-/** Of an opening besides its leaf: fields and proof, and to check them. */
-const [OPENING_BYTES, OPENING_GAS] = [760, 13_000];
+/** Of an opening besides its leaf: fields, a hash of its proof, and what it costs to check them. */
+const [FIELD_BYTES, HASH_BYTES, OPENING_GAS] = [224, 32, 13_000];
+/** As long as proofs are taken to be before a tensor has leaves. */
+const USUAL_PROOF = 16;
+
+/** go-ethereum, and what is built on it, passes on no transaction that is longer. */
+export const MOST_BYTES = 128 * 1024;
+/** Of a claim besides its openings: node, proof of the node, sum so far, signature. */
+const FRAME_BYTES = 4096;
+/** Of an operand, or of the output, besides its openings: its header, and its proofs in node and trace. */
+const OPERAND_BYTES = 1400;
+/** Of the trace that is posted: a root for each tensor; and what comes with it. */
+const [ROOT_BYTES, PORT_BYTES] = [32, 544];
 
 /** Gas of a term at its worst: numbers that are subnormal or infinite cost most. */
 export const TERM_GAS = {
@@ -15,6 +26,8 @@ export const TERM_GAS = {
   exact: 700,
   exactRead: 2_400,
   integer: 20,
+  compared: 1_500,
+  function: 1_000,
 } as const;
 
 /** Transactions that a sum may take: each has to be mined before the next, within a court's claim period. */
@@ -24,7 +37,7 @@ export const MAX_PARTS = 8;
 export interface Work {
   readonly terms: number;
   readonly openings: number;
-  /** Of the leaves that are opened. */
+  /** Of the openings, in calldata. */
   readonly bytes: number;
 }
 
@@ -37,29 +50,61 @@ export interface Capacity {
   readonly holds: (work: Work) => boolean;
 }
 
-/** Whether one transaction can judge it, whatever the numbers are. */
-export function fits({ terms, openings, bytes }: Work, termGas: number): boolean {
-  const calldata = bytes + OPENING_BYTES * openings;
-  const execution = termGas * terms + OPENING_GAS * openings;
-  return Math.max(execution + BYTE_GAS * calldata, FLOOR_GAS * calldata) <= TRANSACTION_GAS;
+/** The bytes of so many openings, given those of their leaves. */
+export function opened(openings: number, leafBytes: number, proof = USUAL_PROOF): number {
+  return leafBytes + (FIELD_BYTES + HASH_BYTES * proof) * openings;
 }
 
-/** Whether `MAX_PARTS` transactions can. */
-export function fitsInParts(work: Work, termGas: number, shared: Shared): boolean {
-  const each = (whole: number, common: number) => common + Math.ceil((whole - common) / MAX_PARTS);
-  const part = {
-    terms: each(work.terms, 0),
-    openings: each(work.openings, shared.openings),
-    bytes: each(work.bytes, shared.bytes),
+/** Whether one transaction has the gas to judge it, whatever the numbers are. */
+export function fits({ terms, openings, bytes }: Work, termGas: number): boolean {
+  const execution = termGas * terms + OPENING_GAS * openings;
+  return Math.max(execution + BYTE_GAS * bytes, FLOOR_GAS * bytes) <= TRANSACTION_GAS;
+}
+
+/** Whether a claim about a node with so many operands is short enough to be passed on. */
+export function isSendable({ bytes }: Pick<Work, "bytes">, operands: number): boolean {
+  return FRAME_BYTES + OPERAND_BYTES * operands + bytes <= MOST_BYTES;
+}
+
+/** The largest of `MAX_PARTS` parts of a work, of which each takes so many of its steps and opens what is shared. */
+export function largestPart(work: Work, shared: Shared, steps: number): Work {
+  const share = Math.ceil(steps / MAX_PARTS) / steps;
+  const [leaves, bytes] = [work.openings - shared.openings, work.bytes - shared.bytes];
+  // Two parts may read of the same leaf.
+  const openings = leaves === 0 ? 0 : Math.min(leaves, Math.ceil(leaves * share) + (leaves < steps ? 1 : 0));
+  return {
+    terms: Math.ceil(work.terms * share),
+    openings: shared.openings + openings,
+    bytes: shared.bytes + (leaves === 0 ? 0 : Math.ceil((bytes / leaves) * openings)),
   };
-  return fits(part, termGas);
+}
+
+/** Whether `MAX_PARTS` transactions have the gas. */
+export function fitsInParts(work: Work, termGas: number, shared: Shared, steps: number): boolean {
+  return fits(largestPart(work, shared, steps), termGas);
+}
+
+/** Whether one transaction can post the roots of so many tensors, for a model with so many inputs and outputs. */
+export function isPostable(tensors: number, ports: number): boolean {
+  return FRAME_BYTES + ROOT_BYTES * tensors + PORT_BYTES * ports <= MOST_BYTES;
 }
 
 /** `transactions`: that would have been allowed. */
 export function tooLarge({ terms, openings }: Pick<Work, "terms" | "openings">, transactions: number): Refusal {
-  const most = transactions === 1 ? "one transaction" : `${transactions} transactions`;
   return new Refusal(
-    `an element of it is a sum of ${terms} terms out of ${openings} leaves, more than ${most} can judge`,
+    `an element of it is a sum of ${terms} terms out of ${openings} leaves, more than ${counted(transactions)} can judge`,
     "Split it into sums that are added up",
   );
 }
+
+/** The same, of what would have to be sent. */
+export function tooLong({ openings, bytes }: Pick<Work, "openings" | "bytes">, transactions: number): Refusal {
+  return new Refusal(
+    `an element of it is read out of ${openings} leaves, ${bytes} bytes with their proofs, more than ` +
+      `${counted(transactions)} of ${MOST_BYTES} bytes can carry`,
+    "Split what it reads",
+  );
+}
+
+const counted = (transactions: number): string =>
+  transactions === 1 ? "one transaction" : `${transactions} transactions`;

@@ -14,12 +14,13 @@ import { broadcastStrides, rowMajorStrides } from "../indices.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import type { Numeric } from "../types.js";
-import { fitsInParts, MAX_PARTS, TERM_GAS, tooLarge, type Shared, type Work } from "./budget.js";
+import { fitsInParts, MAX_PARTS, opened, TERM_GAS, tooLarge, type Shared, type Work } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { view } from "./views.js";
 
-/** The orders in which a sum may be taken; throws a `Refusal` if the court cannot judge it. `shared`: by parts of its window. */
-export type Orders = (work: Work, hasBias: boolean, shared: Shared) => readonly Numeric[];
+/** The orders in which a sum may be taken; throws a `Refusal` if the court cannot judge it. `shared` by the steps of a
+ * window. */
+export type Orders = (work: Work, hasBias: boolean, shared: Shared, steps: number) => readonly Numeric[];
 
 /** MatMul, Gemm and Conv, in one of these orders. */
 export function floatDots(orders: Orders): Readonly<Record<"MatMul" | "Gemm" | "Conv", Lowering>> {
@@ -44,10 +45,10 @@ function conv(node: NodeView, orders: Orders): Draft[] {
   const instruction = { operator: "Conv", convolution: convolutionOf(node, x, w, output) } as const;
   const [terms, pixels] = [elementCount(w.dims.slice(1)), elementCount(w.dims.slice(2))];
   // A leaf of x holds the channels of all groups.
-  const work = { terms, openings: pixels + 3, bytes: 4 * (terms + pixels * (x.dims[1] ?? 0)) };
+  const work = { terms, openings: pixels + 3, bytes: opened(pixels + 3, 4 * (terms + pixels * (x.dims[1] ?? 0))) };
   const operands = [firmly(x, Layout.Pixels), filters(w), bias && anyLayout(bias)];
-  const shared = { openings: 3, bytes: 4 * terms };
-  return [summed(instruction, operands, output, terms, orders(work, bias !== undefined, shared))];
+  const shared = { openings: 3, bytes: opened(3, 4 * terms) };
+  return [summed(instruction, operands, output, terms, orders(work, bias !== undefined, shared, pixels))];
 }
 
 function product(node: NodeView, left: Value, right: Value, c: Value | undefined, orders: Orders): Draft[] {
@@ -56,10 +57,10 @@ function product(node: NodeView, left: Value, right: Value, c: Value | undefined
   const { drafts, a, b } = factors(node, left, right);
   const instruction = { operator: "MatMul", strides: c ? broadcastStrides(c.dims, output.dims) : [] } as const;
   const terms = left.dims.at(-1) ?? 0;
-  const work = { terms, openings: 4, bytes: 8 * terms };
+  const work = { terms, openings: 4, bytes: opened(4, 8 * terms) };
   return [
     ...drafts,
-    summed(instruction, [a, b, c && anyLayout(c)], output, terms, orders(work, c !== undefined, work)),
+    summed(instruction, [a, b, c && anyLayout(c)], output, terms, orders(work, c !== undefined, work, terms)),
   ];
 }
 
@@ -77,10 +78,10 @@ export function summed(
 
 /** Blocks that onnxruntime's kernels have; one that holds all terms is none. */
 export const ordersOfKernels: Orders = (work, hasBias) => {
-  const fused = fitsInParts(work, TERM_GAS.fused, work)
+  const fused = fitsInParts(work, TERM_GAS.fused, work, work.terms)
     ? [0, 128, 256, 512, 1024].filter((block) => block < work.terms)
     : [];
-  const separate = fitsInParts(work, TERM_GAS.separate, work) ? [4] : [];
+  const separate = fitsInParts(work, TERM_GAS.separate, work, work.terms) ? [4] : [];
   const orders = [
     ...fused.flatMap((block) => biasOrders({ mode: 0, fused: true, block, biasFirst: false }, hasBias && block > 0)),
     ...separate.flatMap((block) => biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias)),

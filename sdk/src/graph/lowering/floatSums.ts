@@ -12,7 +12,7 @@ import {
 import { SumOrder, type Instruction, type Window } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { EXACT, type Numeric } from "../types.js";
-import { fits, fitsInParts, MAX_PARTS, TERM_GAS, tooLarge, type Capacity, type Work } from "./budget.js";
+import { fits, fitsInParts, MAX_PARTS, opened, TERM_GAS, tooLarge, type Capacity, type Work } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats, summed } from "./floatDot.js";
 import { requireInside, windowOf } from "./window.js";
@@ -29,7 +29,7 @@ export const inOne: Capacity = { transactions: 1, holds: (work) => fits(work, TE
 /** A row in sequence, which may be divided. */
 export const inParts: Capacity = {
   transactions: MAX_PARTS,
-  holds: (work) => fitsInParts(work, TERM_GAS.read, { openings: 1, bytes: 0 }),
+  holds: (work) => fitsInParts(work, TERM_GAS.read, { openings: 1, bytes: 0 }, work.terms),
 };
 
 export const averagePool =
@@ -147,7 +147,7 @@ function readTogether(
   capacity: Capacity,
 ): Wanted {
   if (inner === 1 || length <= FEW_LEAVES) return inFewLeaves(x, length, length, capacity);
-  const work = { terms: length, openings: 2, bytes: 4 * length };
+  const work = { terms: length, openings: 2, bytes: opened(2, 4 * length) };
   if (!capacity.holds(work)) throw tooLarge(work, capacity.transactions);
   if (to - from === 1 && to === x.dims.length - 1) return firmly(x, Layout.Columns);
   if (from === 1 && to === 2) return firmly(x, Layout.Pixels);
@@ -164,7 +164,7 @@ function inFewLeaves(x: Value, terms: number, span: number, capacity: Capacity):
 
 function workOf(terms: number, span: number): Work {
   const leaves = Math.min(terms, Math.ceil(span / ROW_MAJOR_LEAF) + 1);
-  return { terms, openings: leaves + 1, bytes: 4 * ROW_MAJOR_LEAF * leaves };
+  return { terms, openings: leaves + 1, bytes: opened(leaves + 1, 4 * ROW_MAJOR_LEAF * leaves) };
 }
 
 /** Neighbouring axes, all if none are named; axes of length one may lie between them. */

@@ -4,16 +4,13 @@ import { anyLayout, type Draft, type Lowering, type Value, type Wanted } from ".
 import { toBits } from "../float32.js";
 import { Refusal } from "../problems.js";
 import { LARGE_SCALE } from "../rowBounds.js";
-import { fits, tooLarge } from "./budget.js";
+import { fits, opened, TERM_GAS, tooLarge } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats } from "./floatDot.js";
 import { judged } from "./tolerance.js";
 import { axisOf, view } from "./views.js";
 
 // Functions of float32, which are judged within a bound.
-
-/** Gas for each element of a row, at its worst. */
-export const ROW_GAS = 1000;
 
 const elementwise =
   (operator: "Exp" | "Sigmoid" | "Tanh" | "Erf" | "Log"): Lowering =>
@@ -77,8 +74,8 @@ function inRows(x: Value, from: number, to: number): { drafts: Draft[]; rows: Wa
 /** One leaf for each row, if one transaction can judge it. */
 function rowsOf(x: Value): Wanted {
   const length = x.dims.at(-1) ?? 1;
-  const work = { terms: length, openings: 4, bytes: 4 * length + 2048 };
-  if (!fits(work, ROW_GAS)) throw tooLarge(work, 1);
+  const work = { terms: length, openings: 4, bytes: opened(4, 4 * length + 2048) };
+  if (!fits(work, TERM_GAS.function)) throw tooLarge(work, 1);
   return firmly(x, Layout.Rows);
 }
 

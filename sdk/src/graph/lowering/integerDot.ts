@@ -3,7 +3,7 @@ import { chunking, Layout } from "../../tensor/layout.js";
 import { elementCount, fromFloat32Array, toTypedArray } from "../../tensor/tensor.js";
 import type { Lowering, NodeView, Value, Wanted } from "../draft.js";
 import { Refusal, requireAll } from "../problems.js";
-import { fitsInParts, MAX_PARTS, TERM_GAS, tooLarge } from "./budget.js";
+import { fitsInParts, MAX_PARTS, opened, TERM_GAS, tooLarge } from "./budget.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { scalesOf, zeroPoint } from "./quantization.js";
 
@@ -94,10 +94,11 @@ function requireQuantised(node: NodeView): void {
 /** Each place of the window is an opening, and each part opens the filter. A row and a column are never too much. */
 function requireJudgeable(x: Value, w: Value): void {
   const [terms, pixels] = [elementCount(w.dims.slice(1)), elementCount(w.dims.slice(2))];
-  const shared = { openings: 4, bytes: terms };
+  const shared = { openings: 4, bytes: opened(4, terms) };
   const pixelBytes = chunking(Layout.Pixels, x.dims, 1)?.leafBytes ?? 0;
-  const work = { terms, openings: pixels + shared.openings, bytes: terms + pixels * pixelBytes };
-  if (!fitsInParts(work, TERM_GAS.integer, shared)) throw tooLarge(work, MAX_PARTS);
+  const openings = pixels + shared.openings;
+  const work = { terms, openings, bytes: opened(openings, terms + pixels * pixelBytes) };
+  if (!fitsInParts(work, TERM_GAS.integer, shared, pixels)) throw tooLarge(work, MAX_PARTS);
 }
 
 /** CPUs without VNNI add pairs of products of u8 and s8 in 16 bits, and what does not fit is cut. */

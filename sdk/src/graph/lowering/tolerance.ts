@@ -13,8 +13,8 @@ import { averagePool, constantOf, globalAveragePool, normalization, reduceMean, 
 const LARGEST_MEAN = 2 ** 103;
 const LEAST_NORMAL = 2 ** -126;
 
-const anyOrder: Orders = (work, _hasBias, shared) => {
-  if (!fitsInParts(work, TERM_GAS.exact, shared)) throw tooLarge(work, MAX_PARTS);
+const anyOrder: Orders = (work, _hasBias, shared, steps) => {
+  if (!fitsInParts(work, TERM_GAS.exact, shared, steps)) throw tooLarge(work, MAX_PARTS);
   return [ANY_ORDER];
 };
 
@@ -67,7 +67,7 @@ const dots = floatDots(anyOrder);
 /** Wherever the elements lie, each part opens its own and the result's leaf. */
 const inParts: Capacity = {
   transactions: MAX_PARTS,
-  holds: (work) => fitsInParts(work, TERM_GAS.exactRead, { openings: 1, bytes: 0 }),
+  holds: (work) => fitsInParts(work, TERM_GAS.exactRead, { openings: 1, bytes: 0 }, work.terms),
 };
 
 export const TOLERANCE_LOWERINGS: Readonly<Record<string, Lowering>> = {
