@@ -26,8 +26,8 @@ export interface Step {
 const START = 2_000_000_000n;
 const SAMPLE = 3;
 const LONG_SUMS = {
-  "ConvInteger, 65,536 products out of 1,024 pixels": integers,
-  "MatMul bit for bit, 16,384 products": product,
+  "ConvInteger, 32,768 products out of 1,024 pixels": integers,
+  "MatMul bit for bit, 14,336 products": product,
   "GlobalAveragePool in any order, 50,176 numbers": pooling,
   "the same, of infinities": infinities,
 };

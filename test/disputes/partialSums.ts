@@ -17,6 +17,7 @@ import { Random } from "../../sdk/test/tensor/random.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { RULING } from "../support/assemble.js";
 import { deployAssay, ethers, networkHelpers } from "../support/fixture.js";
+import type { ProvenMarket, Run } from "../support/proofs.js";
 import { deliver, marketIn, openCase, postTrace } from "../support/proofs.js";
 
 const TOLERANCE = 3;
@@ -78,11 +79,14 @@ describe("ProofCourt, partial sums", function () {
     const trace = honest.map((tensor, i) => (isWrong && i === product() ? doubled(tensor) : tensor));
     const posted = commitTrace(model, trace);
     const given = { model, honest: posted, posted };
-    const market = await marketIn(await deployAssay(), model, TOLERANCE);
-    const terms = await deliver(market, given);
-    const { caseId, facts } = await openCase(market, terms, given);
-    await postTrace(market, given, { caseId, facts });
-    return { market, caseId, posted };
+    return caseIn(await marketIn(await deployAssay(), model, TOLERANCE), given);
+  }
+
+  /** A case about a job whose provider delivered, and posted, this run. */
+  async function caseIn(market: ProvenMarket, given: Run) {
+    const opened = await openCase(market, await deliver(market, given), given);
+    await postTrace(market, given, opened);
+    return { market, caseId: opened.caseId, given };
   }
   const wrong = () => caseOf(true);
   const honest = () => caseOf(false);
@@ -98,7 +102,7 @@ describe("ProofCourt, partial sums", function () {
   const product = () => written(MATMUL);
   const otherProduct = () => written(MATMUL, 1);
 
-  const words = ({ caseId, posted }: Case, steps: Steps, tensor = product(), element = 0) =>
+  const words = ({ caseId, given: { posted } }: Case, steps: Steps, tensor = product(), element = 0) =>
     [
       caseId,
       claimAbout(model, posted, tensor, element, steps) as never,
@@ -193,7 +197,7 @@ describe("ProofCourt, partial sums", function () {
     await convict(opened, sum);
   });
 
-  it("lets nobody go on from the sum of another prover, element, node or case", async () => {
+  it("lets nobody go on from the sum of another prover, element or node", async () => {
     const opened = await networkHelpers.loadFixture(wrong);
     const { court, challenger, stranger } = opened.market;
     const sum = await accumulate(opened, NOTHING, 10);
@@ -207,6 +211,44 @@ describe("ProofCourt, partial sums", function () {
     for (const other of others) await accumulate(opened, NOTHING, 15, other);
     await convict(opened, sum);
     expect(await court.rulingOf(opened.caseId)).to.deep.equal([RULING.upheld, challenger.address]);
+  });
+
+  it("takes no sum of another case, though the same provider posted the same trace there", async () => {
+    const opened = await networkHelpers.loadFixture(wrong);
+    const other = await caseIn(opened.market, opened.given);
+    const { court } = opened.market;
+    const sum = await accumulate(opened, NOTHING, 10);
+    await expect(accumulate(other, sum, 20)).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
+    await expect(convict(other, sum)).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
+    // Nor once the case that it was added up in is over.
+    await convict(opened, sum);
+    await expect(convict(other, sum)).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
+    await convict(other, NOTHING);
+    expect(await rulingOf(other)).to.equal(RULING.upheld);
+  });
+
+  it("adds nothing up once the provider is convicted", async () => {
+    const opened = await networkHelpers.loadFixture(wrong);
+    const { court } = opened.market;
+    const sum = await accumulate(opened, NOTHING, 10);
+    await convict(opened, NOTHING, opened.market.stranger);
+    await expect(accumulate(opened, sum, 20)).to.be.revertedWithCustomError(court, "ProofCourt_Over");
+    await expect(convict(opened, sum)).to.be.revertedWithCustomError(court, "ProofCourt_Over");
+    expect(await court.rulingOf(opened.caseId)).to.deep.equal([RULING.upheld, opened.market.stranger.address]);
+  });
+
+  it("knows after a reorganisation what the chain has then, and no part that went with a branch", async () => {
+    const opened = await networkHelpers.loadFixture(wrong);
+    const { court } = opened.market;
+    const first = await accumulate(opened, NOTHING, 10);
+    const before = await networkHelpers.takeSnapshot();
+    const second = await accumulate(opened, first, 20);
+    await before.restore();
+    await expect(convict(opened, second)).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
+    await expect(accumulate(opened, second, 30)).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
+    expect(await accumulate(opened, first, 20)).to.deep.equal(second);
+    await convict(opened, second);
+    expect(await rulingOf(opened)).to.equal(RULING.upheld);
   });
 
   it("proves each part anew: a claim of other operands adds nothing", async () => {

@@ -36,6 +36,8 @@ const INPUTS = {
   column: ["float32", [4, 1]],
   square: ["int32", [2, 2]],
   long: ["float32", [2, 12_001]],
+  full: ["float32", [2, 15_200]],
+  plane: ["uint8", [1, 1, 110, 110]],
   longer: ["float32", [2, 16_385]],
   many: ["float32", [45_000]],
   image: ["float32", [1, 1, 80, 80]],
@@ -164,6 +166,19 @@ const NODES: Record<
     nodes: [node("CumSum", ["x", "zeroAxis"])],
     more: { zeroAxis: scalar("int64", 0) },
     reason: /no such sum/,
+  },
+  "a MatMul whose row and column are longer than a transaction": {
+    nodes: [node("MatMul", ["full", "w"])],
+    more: { w: filled("float32", [15_200, 2], 1) },
+    reason: /read out of 3 leaves, 12\d{4} bytes with their proofs, more than 8 transactions of 131072 bytes can carry/,
+  },
+  "a MaxPool of more places than a transaction can compare": {
+    nodes: [node("MaxPool", ["plane"], { kernel_shape: [110, 110] })],
+    reason: /sum of 12100 terms out of 14 leaves, more than one transaction can judge/,
+  },
+  "an ArgMax of more elements than a transaction can compare": {
+    nodes: [node("ArgMax", ["long"], { axis: 1 })],
+    reason: /sum of 12001 terms out of 49 leaves, more than one transaction can judge/,
   },
   "a MatMul whose sums are too long": {
     nodes: [node("MatMul", ["longer", "w"])],

@@ -37,17 +37,17 @@ export async function courtRun(sample: number, ...tamperings: readonly Tampering
   return { model, trace: commitTrace(model, trace) };
 }
 
-/** A run of a convolution of 65,536 products, more than one transaction can judge; wrong in bits of its only element. */
+/** A run of a convolution of 32,768 products, more than one transaction can judge; wrong in bits of its only element. */
 export async function longRun(by = 0): Promise<CourtRun> {
   await initHash();
   const bytes = (start: number): Tensor => ({
     dtype: "uint8",
-    dims: [1, 64, 32, 32],
-    data: Uint8Array.from({ length: 65_536 }, (_, i) => (i * 31 + start) % 251),
+    dims: [1, 32, 32, 32],
+    data: Uint8Array.from({ length: 32_768 }, (_, i) => (i * 31 + start) % 251),
   });
   const file = onnxFile({
     nodes: [{ op: "ConvInteger", inputs: ["x", "w"], outputs: ["y"] }],
-    inputs: { x: ["uint8", [1, 64, 32, 32]] },
+    inputs: { x: ["uint8", [1, 32, 32, 32]] },
     outputs: { y: undefined },
     constants: { w: bytes(7) },
     opset: 21,
