@@ -11,10 +11,10 @@ const USUAL_PROOF = 16;
 
 /** go-ethereum, and what is built on it, passes on no transaction that is longer. */
 export const MOST_BYTES = 128 * 1024;
-/** Of a claim besides its openings: node, proof of the node, sum so far, signature. */
+/** Of a claim besides its openings and operands: node, output, sum so far, signature. */
 const FRAME_BYTES = 4096;
-/** Of an operand, or of the output, besides its openings: its header, and its proofs in node and trace. */
-const OPERAND_BYTES = 1400;
+/** Of an operand besides its openings: its place in the node, its header, its root's proof in a trace of 4,096 tensors. */
+const OPERAND_BYTES = 1000;
 /** Of the trace that is posted: a root for each tensor; and what comes with it. */
 const [ROOT_BYTES, PORT_BYTES] = [32, 544];
 
