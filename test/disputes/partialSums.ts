@@ -94,6 +94,13 @@ describe("ProofCourt, partial sums", function () {
   type Case = Awaited<ReturnType<typeof caseOf>>;
   type Signer = Case["market"]["challenger"];
 
+  /** Whose sum it is, and of what. */
+  interface Place {
+    who: Signer;
+    tensor: number;
+    element: number;
+  }
+
   /** The tensor that a node of an operator writes. */
   const written = (code: number, nth = 0) => {
     const nodes = [...model.nodes.keys()].filter((node) => model.nodes[node]?.operator === code);
@@ -114,7 +121,7 @@ describe("ProofCourt, partial sums", function () {
     opened: Case,
     before: PartialSum,
     to: number,
-    { who = opened.market.challenger, tensor = product(), element = 0 } = {},
+    { who = opened.market.challenger, tensor = product(), element = 0 }: Partial<Place> = {},
   ): Promise<PartialSum> {
     const { court } = opened.market;
     const given = words(opened, { from: before.next, to }, tensor, element);
@@ -197,21 +204,26 @@ describe("ProofCourt, partial sums", function () {
     await convict(opened, sum);
   });
 
-  it("lets nobody go on from the sum of another prover, element or node", async () => {
-    const opened = await networkHelpers.loadFixture(wrong);
-    const { court, challenger, stranger } = opened.market;
-    const sum = await accumulate(opened, NOTHING, 10);
-    const others = [{ who: stranger }, { element: 1 }, { tensor: otherProduct() }];
-    for (const other of others) {
+  const OTHERS: Readonly<Record<string, (opened: Case) => Partial<Place>>> = {
+    prover: ({ market }) => ({ who: market.stranger }),
+    element: () => ({ element: 1 }),
+    node: () => ({ tensor: otherProduct() }),
+  };
+  for (const [what, otherOf] of Object.entries(OTHERS)) {
+    it(`lets nobody go on from, or finish, the sum of another ${what}`, async () => {
+      const opened = await networkHelpers.loadFixture(wrong);
+      const { court, challenger } = opened.market;
+      const other = otherOf(opened);
+      const sum = await accumulate(opened, NOTHING, 10);
       await expect(accumulate(opened, sum, 20, other)).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
-      const sent = convict(opened, sum, other.who, other.tensor, other.element);
-      await expect(sent).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
-    }
-    // What they add up themselves leaves this one as it is.
-    for (const other of others) await accumulate(opened, NOTHING, 15, other);
-    await convict(opened, sum);
-    expect(await court.rulingOf(opened.caseId)).to.deep.equal([RULING.upheld, challenger.address]);
-  });
+      const finished = convict(opened, sum, other.who, other.tensor, other.element);
+      await expect(finished).to.be.revertedWithCustomError(court, "ProofCourt_OtherSum");
+      // What is added up there leaves this one as it is.
+      await accumulate(opened, NOTHING, 15, other);
+      await convict(opened, sum);
+      expect(await court.rulingOf(opened.caseId)).to.deep.equal([RULING.upheld, challenger.address]);
+    });
+  }
 
   it("takes no sum of another case, though the same provider posted the same trace there", async () => {
     const opened = await networkHelpers.loadFixture(wrong);

@@ -110,7 +110,7 @@ async function accusationIn(description: ModelDescription): Promise<Accusation> 
 /** Of the signed transactions of an accusation. */
 function lengths({ claim, provenance, parts }: Accusation): number[] {
   const words = [2n ** 64n, claim as never, provenance as never] as const;
-  if (parts.length === 0) return [signed(court.encodeFunctionData("proveFraud", words))];
+  if (parts.length === 0) return [signed(court.encodeFunctionData("proveFraud", [...words]))];
   const sums = parts.map((part) => {
     const sum = { next: part.from, state: STATE };
     return court.encodeFunctionData("accumulate", [words[0], part.claim as never, words[2], sum, part.to]);
@@ -161,7 +161,7 @@ describe("A posted trace", () => {
     const commitments = { inputCommitment: ZeroHash, outputCommitment: ZeroHash, challengeableUntil: 0 };
     const roots = model.tensors.map(() => ZeroHash);
     const words = [1, { ...facts, ...commitments } as never, model.graph as never, roots] as const;
-    assert.ok(signed(court.encodeFunctionData("postTrace", words)) <= MOST_BYTES);
+    assert.ok(signed(court.encodeFunctionData("postTrace", [...words])) <= MOST_BYTES);
     await assert.rejects(prepareModel(chain(MOST_NODES + 1), {}, inProcess), /roots than one transaction can post/);
   });
 });

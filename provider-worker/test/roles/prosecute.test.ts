@@ -104,7 +104,8 @@ describe("Prosecuting", () => {
     assert.deepEqual(names(), ["demand", "proveFraud"]);
   });
 
-  it("adds a long sum up call by call, goes on after a restart from what the court has, and then proves", async () => {
+  /** A case about a wrong sum of several calls, of which all is shown. */
+  async function accusedOfLongSum(): Promise<void> {
     const [own, false_] = [await longRun(), await longRun(1)];
     const output = own.trace.tensors.length - 1;
     const part = { tensor: output, level: 0, index: 0 };
@@ -115,6 +116,12 @@ describe("Prosecuting", () => {
     posted(false_);
     scene.demanded(3, part);
     scene.happened("LeafRevealed", 3, { part, leaf: toHex(leaf.leaf) });
+  }
+  /** First and next step of each part that was sent. */
+  const cuts = () => scene.calls("accumulate").map(({ args }) => [(args[3] as [bigint])[0], args[4] as bigint]);
+
+  it("adds a long sum up call by call, goes on after a restart from what the court has, and then proves", async () => {
+    await accusedOfLongSum();
     // The second call never arrives.
     scene.outcome = ({ name, args }) => {
       if (name !== "accumulate" || scene.calls("accumulate").length === 2) return "superseded";
@@ -123,7 +130,6 @@ describe("Prosecuting", () => {
     };
     await tick();
     assert.deepEqual(names(), ["accumulate", "accumulate"]);
-    const cuts = () => scene.calls("accumulate").map(({ args }) => [(args[3] as [bigint])[0], args[4] as bigint]);
     const [first, second] = cuts();
     assert.equal(first?.[0], 0n);
     assert.equal(second?.[0], first?.[1]);
@@ -138,6 +144,24 @@ describe("Prosecuting", () => {
       .map(([, end]) => end);
     const [, claim, , before] = scene.calls("proveFraudOfSum")[0]?.args as [bigint, unknown[], unknown, [bigint]];
     assert.deepEqual([claim[2], before[0]], [0n, ends.at(-1)]);
+  });
+
+  it("adds a part up again that a reorganisation took back, and proves no sum that the court does not have", async () => {
+    await accusedOfLongSum();
+    scene.outcome = ({ name, args }) => {
+      if (name !== "accumulate") return "mined";
+      // With the third part the chain loses the first two.
+      const lost = scene.calls("accumulate").length === 3;
+      scene.sum = lost ? hash(0) : sumHash(args[4] as bigint);
+      return lost ? "refused" : "mined";
+    };
+    await tick();
+    assert.deepEqual(new Set(names()), new Set(["accumulate"]));
+    const [first, second, third] = cuts();
+
+    await tick();
+    assert.deepEqual(cuts().slice(3, 6), [first, second, third]);
+    assert.equal(names().at(-1), "proveFraudOfSum");
   });
 
   it("uses what was shown to somebody else, and demands nothing twice", async () => {
