@@ -204,6 +204,26 @@ describe("ProofCourt, partial sums", function () {
     await convict(opened, sum);
   });
 
+  it("convicts nobody by a sum whose next step is beyond any, and lets its prover begin again", async () => {
+    const opened = await networkHelpers.loadFixture(wrong);
+    const { court, challenger } = opened.market;
+    const beyond = 2n ** 256n - 1n;
+    const verifier = ToleranceDot__factory.connect(await court.verifierOf(MATMUL >> 8));
+    const given = words(opened, { from: 0 });
+    await court.connect(challenger).accumulate(...given, NOTHING, beyond);
+    const [log] = await court.queryFilter(court.filters.SumAccumulated(opened.caseId));
+    if (!log) throw new Error("no sum");
+    const { next, state } = log.args.sum;
+    expect(next).to.equal(beyond);
+    for (const send of [
+      court.connect(challenger).accumulate(...given, { next, state }, LENGTH),
+      court.connect(challenger).proveFraudOfSum(...given, { next, state }),
+    ]) {
+      await expect(send).to.be.revertedWithCustomError(verifier, "StepRanges_OutOfRange");
+    }
+    await convict(opened, await accumulate(opened, NOTHING, 10));
+  });
+
   const OTHERS: Readonly<Record<string, (opened: Case) => Partial<Place>>> = {
     prover: ({ market }) => ({ who: market.stranger }),
     element: () => ({ element: 1 }),

@@ -1,8 +1,9 @@
 import { expect } from "chai";
+import { AbiCoder } from "ethers";
 
 import { ABSENT_HEADER, partsOfSum } from "../../sdk/src/court/index.js";
 import type { Layout, TensorCommitment } from "../../sdk/src/tensor/index.js";
-import { commitTensor, elementCount, initHash } from "../../sdk/src/tensor/index.js";
+import { commitTensor, elementCount, initHash, toFloat32Array } from "../../sdk/src/tensor/index.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { FLOAT_DOT, TOLERANCE_DOT } from "./cases/floatDot.js";
 import { INTEGER_DOT } from "./cases/integerDot.js";
@@ -116,4 +117,51 @@ describe("ToleranceDot, the bound in parts", function () {
       expect(divided).to.be.greaterThan(5);
     });
   }
+});
+
+describe("ToleranceDot, the most that a sum may hold", function () {
+  this.timeout(0);
+  before(initHash);
+
+  /** Each product is below 2^175, and no sum has 2^24 of them. */
+  const FULLEST_BIN = 2n ** 199n - 1n;
+  const MOST_TERMS = 2 ** 24 - 1;
+  const EMPTY = [0n, 0n, 0n, 0n];
+  const FULL = EMPTY.map(() => FULLEST_BIN);
+
+  /** The verdict on a claim whose steps were all added up before, to these bins. */
+  async function judged(positive: readonly bigint[], negative: readonly bigint[], terms: number): Promise<boolean> {
+    const verifier = await deployVerifier("ToleranceDot");
+    const made = await withoutBias();
+    const from = made.tensors[0]?.tensor.dims.at(-1) ?? 0;
+    const sum = AbiCoder.defaultAbiCoder().encode(
+      ["uint256[8]", "uint256", "uint256"],
+      [[...positive, ...negative], 0, terms],
+    );
+    return (await verifier.getFunction("contradictsAfter")(claimOf(made, 0, { from }), from, sum)) as boolean;
+  }
+
+  /** A matrix product of finite numbers, to which nothing is added. */
+  async function withoutBias(): Promise<Case> {
+    const random = new Random(11);
+    for (;;) {
+      const made = await TOLERANCE_DOT.TOLERANCE_MATMUL?.(random);
+      const output = made?.tensors.at(-1);
+      if (made && !made.tensors[2] && output && Number.isFinite(toFloat32Array(output.tensor)[0])) return made;
+    }
+  }
+
+  it("is judged without an overflow: fullest bins that cancel leave room for any number, alone for none", async () => {
+    expect(await judged(FULL, FULL, MOST_TERMS)).to.equal(false);
+    expect(await judged(FULL, EMPTY, 1)).to.equal(true);
+    expect(await judged(EMPTY, FULL, 1)).to.equal(true);
+  });
+
+  it("is refused with one term more", async () => {
+    const verifier = await deployVerifier("ToleranceDot");
+    await expect(judged(EMPTY, EMPTY, MOST_TERMS + 1)).to.be.revertedWithCustomError(
+      verifier,
+      "ExactAccumulator_TooManyTerms",
+    );
+  });
 });
