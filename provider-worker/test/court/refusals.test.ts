@@ -36,7 +36,7 @@ const INPUTS = {
   column: ["float32", [4, 1]],
   square: ["int32", [2, 2]],
   long: ["float32", [2, 12_001]],
-  full: ["float32", [2, 15_200]],
+  full: ["float32", [2, 15_400]],
   plane: ["uint8", [1, 1, 110, 110]],
   longer: ["float32", [2, 16_385]],
   many: ["float32", [45_000]],
@@ -169,7 +169,7 @@ const NODES: Record<
   },
   "a MatMul whose row and column are longer than a transaction": {
     nodes: [node("MatMul", ["full", "w"])],
-    more: { w: filled("float32", [15_200, 2], 1) },
+    more: { w: filled("float32", [15_400, 2], 1) },
     reason: /read out of 3 leaves, 12\d{4} bytes with their proofs, more than 8 transactions of 131072 bytes can carry/,
   },
   "a MaxPool of more places than a transaction can compare": {
