@@ -5,6 +5,7 @@ import path from "node:path";
 import { AssayError, decodeRevert, loadDeployment } from "@assay/sdk";
 import { Command, CommanderError } from "commander";
 
+import { rpcProvider } from "./chain/rpc.js";
 import { diagnose } from "./doctor.js";
 import { WorkerError } from "./errors.js";
 import { createKeystore, openKeystore, readPassword } from "./keystore.js";
@@ -14,7 +15,7 @@ import { redactor } from "./redact.js";
 import type { WorkerSettings } from "./settings.js";
 import { loadSettings } from "./settings.js";
 import { readStatus } from "./status.js";
-import { rpcProvider, Worker } from "./worker.js";
+import { Worker } from "./worker.js";
 
 /** Exit codes: fine, failed, misconfigured, try again later. */
 const EXIT = { ok: 0, failed: 1, usage: 64, temporary: 75 } as const;

@@ -4,13 +4,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { AssayContracts, Deployment } from "@assay/sdk";
 import { connect } from "@assay/sdk";
-import type { Wallet } from "ethers";
-import { FetchRequest, JsonRpcProvider, Network, parseUnits } from "ethers";
+import type { JsonRpcProvider, Wallet } from "ethers";
+import { parseUnits } from "ethers";
 import type { Logger } from "pino";
 
 import { AuditDesk } from "./audits/office.js";
-import { decodeEvent } from "./chain/events.js";
+import { decodeEvent, followedEvents } from "./chain/events.js";
 import { LogReader } from "./chain/logReader.js";
+import { rpcProvider } from "./chain/rpc.js";
 import { Submitter } from "./chain/submitter.js";
 import { Checker } from "./content/checker.js";
 import { Fetcher } from "./content/fetcher.js";
@@ -46,8 +47,6 @@ import { Settle } from "./roles/settle.js";
 import { Tickets } from "./roles/tickets.js";
 import type { WorkerSettings } from "./settings.js";
 
-const RPC_TIMEOUT_MS = 15_000;
-const RPC_ATTEMPTS = 3;
 const REPLACE_AFTER_LOOKS = 15;
 const PRUNE_EVERY_SECONDS = 600;
 
@@ -60,15 +59,6 @@ export interface WorkerParts {
   startRunner?: StartRunner;
   /** How the runs of jobs in dispute are made; another one only in tests. */
   startRuntime?: StartRuntime;
-}
-
-/** An RPC client that gives up: ethers alone waits for ever on some answers. */
-export function rpcProvider(url: string, chainId: number): JsonRpcProvider {
-  const request = new FetchRequest(url);
-  request.timeout = RPC_TIMEOUT_MS;
-  request.setThrottleParams({ maxAttempts: RPC_ATTEMPTS });
-  const network = Network.from(chainId);
-  return new JsonRpcProvider(request, network, { staticNetwork: network, batchMaxCount: 1, cacheTimeout: -1 });
 }
 
 /** Everything put together. The constructor builds, `run` acts until its signal stops it. */
@@ -155,6 +145,7 @@ export class Worker {
       confirmations: settings.confirmations,
       chunkBlocks: settings.chunkBlocks,
       overlapBlocks: settings.overlapBlocks,
+      events: followedEvents(deployment.block),
       decode: decodeEvent,
       requireChain: () => this.#requireChain(),
     });
@@ -191,6 +182,7 @@ export class Worker {
 
   async #step(roles: readonly Role[]): Promise<void> {
     await this.#reader.poll();
+    await this.#readOlder();
     const block = await this.#provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
     this.#now = Math.min(block.timestamp, Date.now() / 1000);
@@ -198,6 +190,16 @@ export class Worker {
     // After the roles: each has seen what is forgotten.
     this.#prune(this.#now);
     if (this.#metricsServer) await this.#measure(block.number);
+  }
+
+  /** What a node does not give of long ago keeps nothing that is new waiting. */
+  async #readOlder(): Promise<void> {
+    try {
+      await this.#reader.readOlder();
+    } catch (error) {
+      if (error instanceof JournalError) throw error;
+      this.#parts.log.warn({ err: error }, "older events not read yet");
+    }
   }
 
   /** Some at each look while there is something to forget. */

@@ -1,7 +1,9 @@
 import { INTERFACES, jobIdText } from "@assay/sdk";
-import type { Log, ParamType, Result } from "ethers";
+import type { Interface, Log, ParamType, Result } from "ethers";
 
+import { WorkerError } from "../errors.js";
 import type { ChainEvent } from "../jobs/journal.js";
+import type { FollowedEvent } from "./logReader.js";
 
 /** The argument that says what an event is about, by event. Others are not stored. */
 const KEYS: Readonly<Record<string, string>> = {
@@ -33,6 +35,19 @@ const KEYS: Readonly<Record<string, string>> = {
   AuditClosed: "jobId",
   TicketLost: "jobId",
 };
+
+/**
+ * What is followed. Offers hold until they are taken back, so they are read from the block of the deployment on if that is
+ * known; anything else from where the worker starts to read.
+ */
+export function followedEvents(deployedIn: number | undefined): FollowedEvent[] {
+  const contracts: Interface[] = Object.values(INTERFACES);
+  return Object.keys(KEYS).map((name) => {
+    const topic = contracts.map((contract) => contract.getEvent(name)?.topicHash).find((found) => found !== undefined);
+    if (topic === undefined) throw new WorkerError(`no contract has an event ${name}`);
+    return { name, topic, ...(name === "OfferSet" && deployedIn !== undefined && { from: deployedIn }) };
+  });
+}
 
 /** Stands for text that is none: no address that anything can be fetched from. */
 const NOT_TEXT = "\uFFFD";

@@ -1,13 +1,28 @@
 import type { Log } from "ethers";
 
 import { WorkerError } from "../errors.js";
-import type { ChainEvent, Checkpoint, Journal } from "../jobs/journal.js";
+import type { ChainEvent, Checkpoint, Gap, Journal } from "../jobs/journal.js";
 
 /** The few calls the reader makes, so that tests can lie to it. */
 export interface LogSource {
   getBlockNumber(): Promise<number>;
   getBlock(block: number): Promise<{ hash: string | null; number: number } | null>;
-  getLogs(filter: { address: string[]; fromBlock: number; toBlock: number }): Promise<readonly Log[]>;
+  getLogs(filter: LogFilter): Promise<readonly Log[]>;
+}
+
+export interface LogFilter {
+  address: string[];
+  fromBlock: number;
+  toBlock: number;
+  /** Of the first topic, any of these; all logs if left out. */
+  topics?: string[][];
+}
+
+export interface FollowedEvent {
+  name: string;
+  topic: string;
+  /** First block in which it can matter, if that is another one than where the reader starts. */
+  from?: number;
 }
 
 export interface LogReaderOptions {
@@ -15,6 +30,8 @@ export interface LogReaderOptions {
   addresses: readonly string[];
   /** First block that can hold one of their logs. */
   startBlock: number;
+  /** What `decode` gives. One that the journal has not followed before is read in older blocks as well. */
+  events: readonly FollowedEvent[];
   /** Blocks on top of a block before it is read. */
   confirmations: number;
   /** Most blocks in one request. */
@@ -28,11 +45,14 @@ export interface LogReaderOptions {
 }
 
 const KEPT_CHECKPOINT_BLOCKS = 10_000;
+/** Of older blocks, read in one go: what is new must not wait for them. */
+const OLDER_RANGES = 10;
 
 /**
  * Follows the chain with a cursor of its own: `getLogs` by range, never filters or subscriptions, which lose events.
  * The cursor moves in the same transaction that stores the events. When the block at the cursor is no longer on the
- * chain, reader and events go back to the last checkpoint that is.
+ * chain, reader and events go back to the last checkpoint that is. An event that a journal did not follow from its
+ * beginning is read in the older blocks too, the newest first, so that nothing is seen to open whose end is not.
  */
 export class LogReader {
   #chunk: number;
@@ -49,6 +69,7 @@ export class LogReader {
   async poll(): Promise<boolean> {
     const head = (await this.source.getBlockNumber()) - this.options.confirmations;
     await this.#walkBack(head);
+    this.#follow();
     let moved = false;
     for (;;) {
       const from = (this.journal.checkpoint()?.block ?? this.options.startBlock - 1) + 1;
@@ -58,15 +79,54 @@ export class LogReader {
     }
   }
 
+  /** Reads some ranges of older blocks, for events that were not looked for in them. Not every node still has those. */
+  async readOlder(): Promise<void> {
+    for (let i = 0; i < OLDER_RANGES; i++) {
+      const gaps = this.journal.gaps();
+      const to = gaps[0]?.to;
+      if (to === undefined) return;
+      await this.#readGaps(gaps.filter((gap) => gap.to === to));
+    }
+  }
+
   async #scan(from: number, to: number): Promise<void> {
     const fromBlock = Math.max(this.options.startBlock, from - this.options.overlapBlocks);
+    const { events, end } = await this.#read(fromBlock, to);
+    this.journal.advance(events, { block: to, hash: end }, to - KEPT_CHECKPOINT_BLOCKS);
+  }
+
+  #follow(): void {
+    const { events, startBlock } = this.options;
+    const named = events.map(({ name, from = startBlock }) => ({ name, from }));
+    this.journal.follow(named, startBlock);
+  }
+
+  /** The last blocks of gaps that end in the same block. */
+  async #readGaps(gaps: readonly Gap[]): Promise<void> {
+    const firstOf = new Map(gaps.map(({ name, from }) => [name, from]));
+    const to = Math.max(...gaps.map((gap) => gap.to));
+    const from = Math.max(Math.min(...firstOf.values()), to - this.#chunk + 1);
+    const topics = this.options.events.filter(({ name }) => firstOf.has(name)).map(({ topic }) => topic);
+    const { events } = await this.#read(from, to, topics);
+    const wanted = events.filter(({ name, block }) => block >= (firstOf.get(name) ?? Infinity));
+    this.journal.fillGaps(wanted, [...firstOf.keys()], from);
+  }
+
+  /** What is followed in these blocks, and the hash of the last. */
+  async #read(fromBlock: number, to: number, topics?: string[]): Promise<{ events: ChainEvent[]; end: string }> {
     const end = await this.#hashOf(to);
-    const logs = await this.#logs(fromBlock, to);
+    const logs = await this.#logs({
+      address: [...this.options.addresses],
+      fromBlock,
+      toBlock: to,
+      ...(topics && { topics: [topics] }),
+    });
     // Logs are of one chain only if neither the cursor's block nor their last one changed while they were read.
     const start = this.journal.checkpoint();
     if ((start && (await this.#hashOf(start.block)) !== start.hash) || (await this.#hashOf(to)) !== end) {
       throw new WorkerError(`the chain changed while blocks ${fromBlock} to ${to} were read`, true);
     }
+    this.#chunk = Math.min(this.options.chunkBlocks, this.#chunk * 2);
     const known = new Set(this.options.addresses.map((address) => address.toLowerCase()));
     const events = logs.flatMap((log) => {
       const ours = known.has(log.address.toLowerCase()) && log.blockNumber >= fromBlock && log.blockNumber <= to;
@@ -74,13 +134,12 @@ export class LogReader {
       const event = this.options.decode(log);
       return event ? [event] : [];
     });
-    this.journal.advance(events, { block: to, hash: end }, to - KEPT_CHECKPOINT_BLOCKS);
-    this.#chunk = Math.min(this.options.chunkBlocks, this.#chunk * 2);
+    return { events, end };
   }
 
-  async #logs(fromBlock: number, toBlock: number): Promise<readonly Log[]> {
+  async #logs(filter: LogFilter): Promise<readonly Log[]> {
     try {
-      return await this.source.getLogs({ address: [...this.options.addresses], fromBlock, toBlock });
+      return await this.source.getLogs(filter);
     } catch (error) {
       // Nodes limit ranges and answers differently: ask for less next time.
       this.#chunk = Math.max(1, Math.floor(this.#chunk / 2));

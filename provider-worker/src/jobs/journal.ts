@@ -19,6 +19,13 @@ export interface Checkpoint {
   hash: string;
 }
 
+/** Blocks, both ends included, in which an event was not looked for. */
+export interface Gap {
+  name: string;
+  from: number;
+  to: number;
+}
+
 export interface SentTransaction {
   nonce: number;
   purpose: string;
@@ -97,14 +104,48 @@ export class Journal {
   /** Writes what a scan found and moves the cursor, in one transaction. The first checkpoint of all is always kept. */
   advance(events: readonly ChainEvent[], to: Checkpoint, keepFrom: number): void {
     this.#db.transaction(() => {
-      for (const event of events) this.#insert(event);
-      for (const { name, key } of events) {
-        for (const opening of opens(name) ? [name] : endedBy(name)) this.#db.run(endedSql(opening, true), key);
-      }
+      this.#store(events);
       this.#db.run("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", to.block, to.hash);
       const forget = "DELETE FROM checkpoints WHERE block < ? AND block > (SELECT min(block) FROM checkpoints)";
       this.#db.run(forget, keepFrom);
     });
+  }
+
+  /**
+   * Notes which events are followed from now on. One that is new was not looked for between `from`, the first block that
+   * can matter for it, and the cursor, or `startBlock` where nothing was read yet: that is its gap.
+   */
+  follow(events: readonly { name: string; from: number }[], startBlock: number): void {
+    const known = new Set(this.#db.all("SELECT name FROM followed").map(({ name }) => String(name)));
+    if (known.size === events.length && events.every(({ name }) => known.has(name))) return;
+    const names = new Set(events.map(({ name }) => name));
+    const read = this.checkpoint()?.block ?? startBlock - 1;
+    this.#db.transaction(() => {
+      for (const name of known) if (!names.has(name)) this.#db.run("DELETE FROM followed WHERE name = ?", name);
+      for (const { name, from } of events)
+        this.#db.run("INSERT OR IGNORE INTO followed VALUES (?, ?, ?)", name, from, read);
+    });
+  }
+
+  /** What is still to be read, the newest first. */
+  gaps(): Gap[] {
+    const sql = `SELECT name, gap_from AS "from", gap_to AS "to" FROM followed WHERE gap_from <= gap_to ORDER BY gap_to DESC`;
+    return this.#db.all(sql) as unknown as Gap[];
+  }
+
+  /** Writes what was found of these events from block `from` to the ends of their gaps, which now end before it. */
+  fillGaps(events: readonly ChainEvent[], names: readonly string[], from: number): void {
+    this.#db.transaction(() => {
+      this.#store(events);
+      for (const name of names) this.#db.run("UPDATE followed SET gap_to = ? WHERE name = ?", from - 1, name);
+    });
+  }
+
+  #store(events: readonly ChainEvent[]): void {
+    for (const event of events) this.#insert(event);
+    for (const { name, key } of events) {
+      for (const opening of opens(name) ? [name] : endedBy(name)) this.#db.run(endedSql(opening, true), key);
+    }
   }
 
   #insert({ block, blockHash, logIndex, name, key, args }: ChainEvent): void {
@@ -121,6 +162,9 @@ export class Journal {
       const last = this.checkpoint()?.block ?? -1;
       this.#db.run("DELETE FROM events WHERE block > ?", last);
       this.#db.run("UPDATE events SET ended = NULL WHERE ended > ?", last);
+      // Above the cursor everything is read again; where there is none, all of it is.
+      if (last < 0) this.#db.run("DELETE FROM followed");
+      else this.#db.run("UPDATE followed SET gap_to = min(gap_to, ?)", last);
     });
   }
 

@@ -4,7 +4,7 @@ import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 
 import { JournalError, WorkerError } from "../errors.js";
-import { FROM_UNVERSIONED, SCHEMA, VERSION } from "./journalSchema.js";
+import { FROM_FIRST, FROM_UNVERSIONED, SCHEMA, VERSION } from "./journalSchema.js";
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -111,9 +111,8 @@ export class JournalFile {
   /** Brings the tables up to this version. It writes in any case: a disk that takes nothing shows here, not later. */
   #bringUpFrom(version: number): void {
     const unversioned = version === 0 && this.#db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'events'").get();
-    this.#db.exec(
-      `BEGIN IMMEDIATE; ${unversioned ? FROM_UNVERSIONED : SCHEMA} PRAGMA user_version = ${VERSION}; COMMIT`,
-    );
+    const steps = unversioned ? FROM_UNVERSIONED : version === 1 ? FROM_FIRST : SCHEMA;
+    this.#db.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${VERSION}; COMMIT`);
   }
 }
 

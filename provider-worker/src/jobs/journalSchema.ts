@@ -1,5 +1,5 @@
 /** Version of the schema below, in the file's `user_version`. A file without any tables has 0, and so has one of before. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** What ends an event that opens something. Whatever is not here opens nothing. */
 export const ENDINGS = {
@@ -18,7 +18,8 @@ export type Opening = keyof typeof ENDINGS;
 
 /**
  * `ended` of an event is null while what it opened is open, then the block of the first event that ended it; an event
- * that opens nothing ends in its own block. Ids are never given twice, so that a reader misses nothing.
+ * that opens nothing ends in its own block. Ids are never given twice, so that a reader misses nothing. A followed event
+ * is read up to the newest checkpoint, but for the blocks of its gap, which is none where it ends before it begins.
  */
 export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS identity (chain TEXT NOT NULL, genesis TEXT NOT NULL, market TEXT NOT NULL) STRICT;
@@ -34,6 +35,8 @@ export const SCHEMA = `
   CREATE INDEX IF NOT EXISTS events_open ON events (name, block, log_index) WHERE ended IS NULL;
   CREATE INDEX IF NOT EXISTS events_by_deadline ON events (deadline) WHERE name = 'JobRequested';
   CREATE INDEX IF NOT EXISTS events_cases ON events (job) WHERE name = 'CaseOpened';
+  CREATE TABLE IF NOT EXISTS followed (
+    name TEXT PRIMARY KEY, gap_from INTEGER NOT NULL, gap_to INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS readers (reader TEXT PRIMARY KEY, row INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS results (job TEXT PRIMARY KEY, output TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS votes (seat TEXT PRIMARY KEY, output TEXT NOT NULL, salt TEXT NOT NULL) STRICT;
@@ -62,7 +65,10 @@ export const endedBy = (name: string): Opening[] =>
     ([opening]) => opening as Opening,
   );
 
-/** From a file that had no version to the first: events get ids and ends, notes what they are about. */
+/**
+ * From a file that had no version: events get ids and ends, notes what they are about. Nothing is noted as followed, so all
+ * of it is read again, which brings nothing twice.
+ */
 export const FROM_UNVERSIONED = `
   DROP INDEX events_by_key;
   DROP INDEX transactions_open;
@@ -73,6 +79,20 @@ export const FROM_UNVERSIONED = `
     SELECT rowid, block, block_hash, log_index, name, key, args, block FROM unversioned ORDER BY rowid;
   DROP TABLE unversioned;
   ${OPENINGS.map(([opening]) => endedSql(opening as Opening, false)).join(";\n")};
+`;
+
+/** What journals of version 1 followed, all of it without a gap. Jobs were forgotten in them: it must not be read again. */
+const FOLLOWED_FIRST = [
+  ...["JobRequested", "ResultSubmitted", "JobPaid", "JobRefunded", "JobDisputed", "JuryCaseOpened"],
+  ...["SeedRequestedAgain", "JurorsDrawn", "JuryCaseClosed", "CaseOpened", "CaseResolved", "CourtCaseOpened"],
+  ...["TracePosted", "PartDemanded", "ChildrenRevealed", "LeafRevealed", "FraudProven", "MalformedLeafProven"],
+  ...["SilenceProven", "RewardForwarded"],
+];
+
+/** From the first version to the second, which knows what it followed. */
+export const FROM_FIRST = `
+  ${SCHEMA}
+  INSERT INTO followed VALUES ${FOLLOWED_FIRST.map((name) => `('${name}', 0, -1)`).join(", ")};
 `;
 
 /**

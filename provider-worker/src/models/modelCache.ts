@@ -240,7 +240,9 @@ export class ModelCache {
       return kept;
     }
     // Another model may name the same file where it never comes, or as golden vectors, which must be smaller.
-    return this.#downloads.get(`${hash} ${maxBytes} ${uri}`, signal, (stop) => this.#download(hash, uri, maxBytes, stop));
+    return this.#downloads.get(`${hash} ${maxBytes} ${uri}`, signal, (stop) =>
+      this.#download(hash, uri, maxBytes, stop),
+    );
   }
 
   async #download(hash: string, uri: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {

@@ -6,7 +6,7 @@ import type { Interface } from "ethers";
 import { id, Log } from "ethers";
 import type { Provider } from "ethers";
 
-import { decodeEvent } from "../../src/chain/events.js";
+import { decodeEvent, followedEvents } from "../../src/chain/events.js";
 import { address, hash, Scene } from "../support/scene.js";
 
 /** A log as a node gives it. */
@@ -17,6 +17,23 @@ function logOf(contract: Interface, event: string, values: readonly unknown[]): 
 }
 
 describe("Events of the chain", () => {
+  it("are followed by a topic that is theirs in every contract that has them", () => {
+    const contracts: Interface[] = Object.values(INTERFACES);
+    for (const { name, topic } of followedEvents(undefined)) {
+      const topics = contracts.flatMap((contract) => contract.getEvent(name)?.topicHash ?? []);
+      assert.deepEqual(new Set(topics), new Set([topic]), name);
+    }
+  });
+
+  it("are followed from where the worker starts to read, offers from the deployment on where its block is known", () => {
+    const early = (deployedIn?: number) => followedEvents(deployedIn).filter(({ from }) => from !== undefined);
+    assert.deepEqual(
+      early(7).map(({ name, from }) => [name, from]),
+      [["OfferSet", 7]],
+    );
+    assert.deepEqual(early(), []);
+  });
+
   it("become plain values that the terms of a job can be read from again", () => {
     const scene = new Scene();
     const terms = scene.terms(7, { price: 2n ** 127n });

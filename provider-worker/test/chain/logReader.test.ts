@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, it } from "node:test";
 
 import type { LogReaderOptions } from "../../src/chain/logReader.js";
@@ -16,8 +17,17 @@ const OPTIONS: LogReaderOptions = {
   confirmations: 0,
   chunkBlocks: 100,
   overlapBlocks: 0,
+  events: [{ name: "Happened", topic: "happened" }],
   decode: toEvent,
 };
+
+/** The second log of each block is another event. */
+const OFFERED = { name: "OfferSet", topic: "offered" };
+const BOTH: Partial<LogReaderOptions> = {
+  events: [...OPTIONS.events, OFFERED],
+  decode: (log) => ({ ...toEvent(log), name: log.index === 0 ? "Happened" : OFFERED.name }),
+};
+const FIRST: Partial<LogReaderOptions> = { decode: (log) => (log.index === 0 ? toEvent(log) : undefined) };
 
 describe("The log reader", () => {
   let chain: FakeChain;
@@ -277,6 +287,157 @@ describe("The log reader", () => {
     assertAllRead();
     journal.close();
     rmSync(folder, { recursive: true });
+  });
+
+  describe("an event that it did not follow before", () => {
+    const offers = () => journal.events(OFFERED.name).map(({ blockHash }) => blockHash);
+    const happened = () => read().map(({ blockHash }) => blockHash);
+    const hashes = (from: number, to = chain.head) =>
+      Array.from({ length: to - from + 1 }, (_, i) => chain.hashOf(from + i));
+    const mineBoth = (blocks: number) => {
+      for (let i = 0; i < blocks; i++) chain.mine(2);
+    };
+    /** A journal that has read so many blocks without it. */
+    const readWithout = async (blocks: number) => {
+      for (let i = 0; i < blocks; i++) {
+        mineBoth(1);
+        await readerWith(FIRST).poll();
+      }
+      chain.asked.length = 0;
+    };
+
+    it("is read in older blocks too, the newest first, once", async () => {
+      await readWithout(25);
+      const reader = readerWith({ ...BOTH, chunkBlocks: 10 });
+      await reader.poll();
+      assert.deepEqual(offers(), []);
+      await reader.readOlder();
+      assert.deepEqual(chain.asked, [
+        { fromBlock: 16, toBlock: 25 },
+        { fromBlock: 6, toBlock: 15 },
+        { fromBlock: 1, toBlock: 5 },
+      ]);
+      assert.deepEqual(chain.topics, [["offered"], ["offered"], ["offered"]]);
+      assert.deepEqual([offers(), happened()], [hashes(1), hashes(1)]);
+      await readerWith(BOTH).readOlder();
+      assert.equal(chain.asked.length, 3);
+    });
+
+    it("is read in a few older ranges at a time, and in new blocks before them", async () => {
+      await readWithout(25);
+      mineBoth(1);
+      const reader = readerWith({ ...BOTH, chunkBlocks: 1 });
+      await reader.poll();
+      assert.deepEqual(offers(), hashes(26));
+      await reader.readOlder();
+      assert.deepEqual(offers(), hashes(16));
+    });
+
+    it("is read on where it was after the worker was killed, also out of a journal of version 1", async () => {
+      const folder = mkdtempSync(path.join(tmpdir(), "assay-reader-"));
+      const file = path.join(folder, "journal.sqlite");
+      const reopen = (sql = "") => {
+        journal.close();
+        const database = new DatabaseSync(file);
+        database.exec(sql);
+        database.close();
+        journal = new Journal(file);
+      };
+      journal = new Journal(file);
+      const first = { ...FIRST, events: [{ name: "JobRequested", topic: "requested" }] };
+      mineBoth(25);
+      await readerWith(first).poll();
+      reopen("DROP TABLE followed; PRAGMA user_version = 1");
+
+      const followed = { ...BOTH, events: [...first.events, OFFERED], chunkBlocks: 2 };
+      await readerWith(followed).poll();
+      await readerWith(followed).readOlder();
+      assert.deepEqual(offers(), hashes(6));
+      reopen();
+      chain.asked.length = 0;
+      await readerWith(followed).poll();
+      await readerWith(followed).readOlder();
+      assert.deepEqual(chain.asked[0], { fromBlock: 4, toBlock: 5 });
+      assert.deepEqual([offers(), happened()], [hashes(1), hashes(1)]);
+      journal.close();
+      rmSync(folder, { recursive: true });
+    });
+
+    for (const depth of [3, 12, 20]) {
+      it(`is read as the chain has it after a reorganisation of ${depth} in the middle`, async () => {
+        await readWithout(20);
+        const reader = readerWith({ ...BOTH, chunkBlocks: 1 });
+        await reader.poll();
+        await reader.readOlder();
+        assert.deepEqual(offers(), hashes(11));
+        chain.reorg(depth, 2);
+        await reader.poll();
+        await reader.readOlder();
+        assert.deepEqual([offers(), happened()], [hashes(1), hashes(1)]);
+      });
+    }
+
+    it("is not noted as read where the chain changes meanwhile, or the node refuses", async () => {
+      await readWithout(5);
+      const reader = readerWith(BOTH);
+      await reader.poll();
+      chain.maxRange = 0;
+      await assert.rejects(reader.readOlder(), /max block range/);
+      chain.maxRange = Infinity;
+      chain.beforeAnswer = (call) => {
+        if (call !== "logs") return;
+        chain.beforeAnswer = () => undefined;
+        chain.reorg(2, 2);
+      };
+      await assert.rejects(reader.readOlder(), { retryable: true, message: /changed/ });
+      assert.deepEqual(offers(), []);
+      await reader.poll();
+      await reader.readOlder();
+      await reader.readOlder();
+      assert.deepEqual(offers(), hashes(1));
+    });
+
+    it("is read from before the start block where it holds longer, also once all was forgotten", async () => {
+      const options = { ...BOTH, startBlock: 10, events: [...OPTIONS.events, { ...OFFERED, from: 4 }] };
+      mineBoth(15);
+      const reader = readerWith(options);
+      for (let i = 0; i < 2; i++) {
+        await reader.poll();
+        await reader.readOlder();
+        assert.deepEqual([offers(), happened()], [hashes(4), hashes(10)]);
+        chain.reorg(15, 2);
+      }
+    });
+
+    it("keeps its own first block where it is read together with others", async () => {
+      const names = ["Happened", OFFERED.name, "Late"];
+      const decode: LogReaderOptions["decode"] = (log) => ({
+        ...toEvent(log),
+        name: names[log.index] ?? assert.fail(),
+      });
+      for (let i = 0; i < 15; i++) chain.mine(3);
+      await readerWith(FIRST).poll();
+      const late = { name: "Late", topic: "late", from: 12 };
+      const reader = readerWith({ decode, events: [...OPTIONS.events, OFFERED, late] });
+      await reader.poll();
+      await reader.readOlder();
+      assert.deepEqual([offers(), happened()], [hashes(1), hashes(1)]);
+      assert.deepEqual(
+        journal.events("Late").map(({ block }) => block),
+        [12, 13, 14, 15],
+      );
+    });
+
+    it("is read again from the beginning where it was not followed for a while", async () => {
+      mineBoth(3);
+      await readerWith(BOTH).poll();
+      mineBoth(3);
+      await readerWith(FIRST).poll();
+      assert.deepEqual(offers(), hashes(1, 3));
+      await readerWith(BOTH).poll();
+      await readerWith(BOTH).readOlder();
+      assert.deepEqual(offers(), hashes(1));
+    });
   });
 
   it("has exactly the canonical chain's events, whatever happens to chain and node on the way", async () => {

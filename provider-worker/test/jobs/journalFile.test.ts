@@ -248,13 +248,13 @@ describe("The journal's file", () => {
       open();
       close();
       const newer = new DatabaseSync(file);
-      newer.exec("PRAGMA user_version = 2");
+      newer.exec("PRAGMA user_version = 3");
       newer.close();
       const before = readFileSync(file);
       assert.throws(open, {
         name: "JournalError",
         retryable: false,
-        message: /has version 2, .* knows 1 and none later/,
+        message: /has version 3, .* knows 2 and none later/,
       });
       assert.deepEqual(readFileSync(file), before);
     });

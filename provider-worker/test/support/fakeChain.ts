@@ -1,6 +1,6 @@
 import type { Log } from "ethers";
 
-import type { LogSource } from "../../src/chain/logReader.js";
+import type { LogFilter, LogSource } from "../../src/chain/logReader.js";
 import type { ChainEvent } from "../../src/jobs/journal.js";
 
 export const OURS = "0x00000000000000000000000000000000000000AA";
@@ -23,6 +23,8 @@ export class FakeChain implements LogSource {
   lies: Log[] = [];
   /** Ranges asked for. */
   readonly asked: { fromBlock: number; toBlock: number }[] = [];
+  /** Topics asked for. The node may give logs with others all the same. */
+  readonly topics: string[][] = [];
   /** Runs before each answer: what happens on the chain between two requests. */
   beforeAnswer: (call: "number" | "block" | "logs") => void = () => undefined;
 
@@ -68,9 +70,9 @@ export class FakeChain implements LogSource {
     return this.#answer("block", () => this.#blocks[block] ?? null);
   }
 
-  getLogs(filter: { address: string[]; fromBlock: number; toBlock: number }): Promise<Log[]> {
-    const { fromBlock, toBlock } = filter;
+  getLogs({ fromBlock, toBlock, topics = [] }: LogFilter): Promise<Log[]> {
     this.asked.push({ fromBlock, toBlock });
+    this.topics.push(...topics);
     return this.#answer("logs", () => {
       if (toBlock - fromBlock + 1 > this.maxRange) throw new Error("query exceeds max block range");
       const known = this.#blocks.slice(fromBlock, Math.min(toBlock, this.head - this.lateBlocks) + 1);

@@ -13,6 +13,7 @@ import { encryptKeystoreJson, Wallet } from "ethers";
 import pino from "pino";
 
 import { freePort } from "../../../scripts/demo/workers.js";
+import { followedEvents } from "../../src/chain/events.js";
 import { sha256 } from "../../src/content/store.js";
 import { JournalError } from "../../src/errors.js";
 import { Journal } from "../../src/jobs/journal.js";
@@ -105,6 +106,34 @@ describe("The worker", () => {
       rpc.lastParams.get("eth_getLogs")?.map((filter) => (filter as { fromBlock: string }).fromBlock),
       ["0x7"],
     );
+  });
+
+  describe("with the journal of a worker that followed less", () => {
+    beforeEach(() => {
+      const journal = new Journal(path.join(folder, "data", "journal.sqlite"));
+      journal.advance([], { block: HEAD, hash: String(blockOf(HEAD, NOW).hash) }, 0);
+      journal.close();
+    });
+
+    it("reads what is missing, from the deployment's block on", async () => {
+      await live(() => rpc.until("eth_getBalance", 2), { deployment: { ...DEPLOYMENT, block: 7 } });
+      const [filter] = rpc.lastParams.get("eth_getLogs") as [
+        { fromBlock: string; toBlock: string; topics: string[][] },
+      ];
+      assert.deepEqual([filter.fromBlock, filter.toBlock], ["0x7", `0x${HEAD.toString(16)}`]);
+      const topics = followedEvents(7).map(({ topic }) => topic);
+      assert.deepEqual(filter.topics, [topics.sort()]);
+      const journal = new Journal(path.join(folder, "data", "journal.sqlite"));
+      assert.deepEqual(journal.gaps(), []);
+      journal.close();
+    });
+
+    it("goes on without what the node does not give, and says so", async () => {
+      rpc.answers.eth_getLogs = undefined;
+      const log = await live(() => rpc.until("eth_getBalance", 3));
+      assert.match(log, /"msg":"older events not read yet"/);
+      assert.doesNotMatch(log, /step failed/);
+    });
   });
 
   it("reads the chain, measures itself, serves its store, and lets go of everything when it stops", async () => {
