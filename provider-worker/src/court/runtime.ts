@@ -13,9 +13,10 @@ import type { RunnerLimits } from "../inference/runner.js";
 import { ChildRunner } from "../inference/runner.js";
 import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
 
-const OPTIMISE = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "./optimiseChild.ts" : "./optimiseChild.js", import.meta.url),
-);
+const scriptOf = (name: string) =>
+  fileURLToPath(new URL(`./${name}.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
+const OPTIMISE = scriptOf("optimiseChild");
+const EXPOSE = scriptOf("exposeChild");
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
 /** Which runtime and settings this worker computes with, as profiles state it. */
@@ -41,10 +42,19 @@ export class ChildRuntime implements GraphRuntime {
   ) {}
 
   async optimise(model: Uint8Array): Promise<Uint8Array> {
+    return this.#rewritten(model, OPTIMISE, "optimising");
+  }
+
+  async expose(model: Uint8Array): Promise<Uint8Array> {
+    return this.#rewritten(model, EXPOSE, "exposing");
+  }
+
+  /** What a script makes of a model, in a process of its own. */
+  #rewritten(model: Uint8Array, script: string, what: string): Promise<Uint8Array> {
     return inFolder(this.limits.scratch, async (folder) => {
-      const [source, target] = [path.join(folder, "model.onnx"), path.join(folder, "optimised.onnx")];
+      const [source, target] = [path.join(folder, "model.onnx"), path.join(folder, "rewritten.onnx")];
       await writeFile(source, model);
-      await optimiseFile(source, target, this.limits.timeoutMs);
+      await rewrite(script, [source, target], what, this.limits.timeoutMs, this.signal);
       return new Uint8Array(await readFile(target));
     });
   }
@@ -65,14 +75,22 @@ export class ChildRuntime implements GraphRuntime {
   }
 }
 
-async function optimiseFile(source: string, target: string, timeoutMs: number): Promise<void> {
-  const settings = { env: {}, timeout: timeoutMs, killSignal: "SIGKILL" } as const;
+async function rewrite(
+  script: string,
+  files: readonly string[],
+  what: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  signal?.throwIfAborted();
+  const settings = { env: {}, timeout: timeoutMs, killSignal: "SIGKILL", ...(signal && { signal }) } as const;
   try {
-    await promisify(execFile)(process.execPath, [...process.execArgv, OPTIMISE, source, target], settings);
+    await promisify(execFile)(process.execPath, [...process.execArgv, script, ...files], settings);
   } catch (error) {
+    signal?.throwIfAborted();
     const { stderr, killed } = error as { stderr?: string; killed?: boolean };
-    if (killed) throw new InferenceError("timeout", `optimising took more than ${timeoutMs} ms`);
-    throw new InferenceError("rejected", stderr || "the process that optimises the model crashed");
+    if (killed) throw new InferenceError("timeout", `${what} took more than ${timeoutMs} ms`);
+    throw new InferenceError("rejected", stderr || `the process that is ${what} the model crashed`);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   AssayError,
   commitBundle,
   commitTrace,
+  expose,
   initHash,
   makeManifest,
   prepareModel,
@@ -146,6 +147,19 @@ describe("onnxruntime in child processes", () => {
     assert.equal(roots[0], roots[1]);
   });
 
+  it("exposes the tensors of a model elsewhere, to the byte as here", async () => {
+    assert.deepEqual(await runtime.expose(original), new Uint8Array(expose(original)));
+    await assert.rejects(runtime.expose(new Uint8Array(10)), { name: "InferenceError", reason: "rejected" });
+  });
+
+  it("ends with the reason that it was stopped for", async () => {
+    const stop = new AbortController();
+    const reason = new Error("told to stop");
+    const ended = new ChildRuntime(LIMITS, stop.signal).expose(original);
+    stop.abort(reason);
+    await assert.rejects(ended, (error) => error === reason);
+  });
+
   it("says why onnxruntime refuses a file", async () => {
     await assert.rejects(runtime.optimise(new Uint8Array(10)), { reason: "rejected" });
     await assert.rejects(runtime.load(new Uint8Array(10)), { reason: "rejected" });
@@ -154,5 +168,6 @@ describe("onnxruntime in child processes", () => {
   it("is killed at its deadline", async () => {
     const hasty = new ChildRuntime({ ...LIMITS, timeoutMs: 1 });
     await assert.rejects(hasty.optimise(original), { reason: "timeout" });
+    await assert.rejects(hasty.expose(original), { reason: "timeout" });
   });
 });

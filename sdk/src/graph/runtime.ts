@@ -15,6 +15,8 @@ export interface GraphRuntime {
   readonly settings: string;
   /** The model as onnxruntime saves it after rewriting it at level `basic`. */
   optimise(model: Uint8Array): Promise<Uint8Array>;
+  /** As `expose`, in another thread or process: a large model takes seconds. Left out where it may take this one. */
+  expose?(model: Uint8Array): Promise<Uint8Array>;
   /** Loads a model to be run without any rewriting. */
   load(model: Uint8Array): Promise<LoadedModel>;
 }

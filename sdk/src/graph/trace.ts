@@ -17,7 +17,8 @@ export async function runTrace(
   inputs: ReadonlyMap<string, Tensor>,
   runtime: GraphRuntime,
 ): Promise<Tensor[]> {
-  const loaded = await runtime.load(expose(model.file));
+  const exposed = await (runtime.expose?.(model.file) ?? expose(model.file));
+  const loaded = await runtime.load(exposed);
   try {
     const results = await loaded.run(inputs);
     return collect(model, new Map([...inputs, ...results]));
