@@ -1,5 +1,5 @@
 // Adds up what the invariant campaign wrote and fails where it proves too little: too few calls, a function of the
-// system that never succeeded, or an outcome that never came about. `npm run test:solidity` runs it after the tests;
+// system that never succeeded, or an outcome that never came about. `npm run part:solidity` runs it after the tests;
 // with `--reset`, before them, it takes the last campaign's figures away.
 import { mkdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
