@@ -3,7 +3,11 @@ import { dtypeFromOrt, makeTensor, toTypedArray } from "@assay/sdk";
 import * as ort from "onnxruntime-node";
 
 export function toOrt(tensor: Tensor): ort.Tensor {
-  return new ort.Tensor(tensor.dtype, toTypedArray(tensor) as never, [...tensor.dims]);
+  const data = toTypedArray(tensor);
+  const given = new ort.Tensor(tensor.dtype, data as never, [...tensor.dims]);
+  // Where JavaScript has a Float16Array, onnxruntime makes one of the bits, and its native part then reads none.
+  if (tensor.dtype === "float16") Object.defineProperty(given, "data", { value: data });
+  return given;
 }
 
 export function fromOrt(value: ort.Tensor): Tensor {
