@@ -1,5 +1,5 @@
 import { AssayError } from "../errors.js";
-import { MODEL } from "./schema.js";
+import { MODEL, TENSOR } from "./schema.js";
 
 // The shapes of ONNX's messages (onnx.proto, IR version 8 and later). 64-bit integers are bigints here.
 
@@ -98,6 +98,16 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
   const model = withBigints(plain) as Partial<OnnxModel>;
   if (!model.graph || model.irVersion === undefined) throw new AssayError("not an ONNX file: it has no graph");
   return model as OnnxModel;
+}
+
+/** Decodes a `TensorProto` by itself, as ONNX's own test data has them. Throws `AssayError` if the bytes are none. */
+export function decodeTensor(bytes: Uint8Array): OnnxTensor {
+  try {
+    const plain = TENSOR.toObject(TENSOR.decode(bytes), { longs: String, bytes: Uint8Array, arrays: true });
+    return { dataType: 0, ...(withBigints(plain) as Omit<OnnxTensor, "dataType">) };
+  } catch (error) {
+    throw new AssayError(`not an ONNX tensor: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Encodes a model; what it leaves out is left out of the file. */

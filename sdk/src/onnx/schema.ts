@@ -105,5 +105,8 @@ function build(): protobuf.Root {
   return root;
 }
 
+const ROOT = build();
 /** protobuf type of an ONNX file. */
-export const MODEL = build().lookupType("Model");
+export const MODEL = ROOT.lookupType("Model");
+/** protobuf type of a tensor that lies by itself in a file. */
+export const TENSOR = ROOT.lookupType("Tensor");
