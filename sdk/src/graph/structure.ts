@@ -10,7 +10,7 @@ import { isExternal, tensorFromOnnx } from "../onnx/tensor.js";
 import { DTYPES } from "../tensor/dtype.js";
 import type { Problem } from "./problems.js";
 
-const OLDEST_OPSET = 11;
+const OLDEST_OPSET = 6;
 const NEWEST_OPSET = 23;
 const STANDARD: readonly (string | undefined)[] = [undefined, "", "ai.onnx"];
 const CODES: readonly number[] = Object.values(DTYPES).map(({ onnx }) => onnx);

@@ -1,9 +1,12 @@
+import type { DType } from "../../tensor/dtype.js";
 import { elementCount, fromNumbers, toFloat32Array, toTypedArray } from "../../tensor/tensor.js";
 import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
 import { broadcastStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
 import { EXACT } from "../types.js";
+import { requireFloats } from "./floatDot.js";
 import { comparable } from "./selection.js";
+import { sameElements } from "./views.js";
 
 type Operator = "Add" | "Sub" | "Mul" | "Div";
 
@@ -15,7 +18,7 @@ const lowerAs =
     return [arithmetic(operator, a, b, node.output())];
   };
 
-function arithmetic(operator: Operator, a: Value, b: Value, output: Value): Draft {
+export function arithmetic(operator: Operator, a: Value, b: Value, output: Value): Draft {
   const instruction = {
     operator,
     baseA: 0,
@@ -45,11 +48,57 @@ export const sqrt: Lowering = (node) => {
 };
 
 /** x * -1, of which the bits are those of -x. */
-export const neg: Lowering = (node) => [arithmetic("Mul", float(node), scalar(-1), node.output())];
+export const neg: Lowering = (node) => {
+  const x = comparable(node.input(0));
+  return [arithmetic("Mul", x, numberOf(x.dtype, -1), node.output())];
+};
+
+/** x above zero and -x above zero, added up; the least integer stays what it is, as in two's complement. */
+export const abs: Lowering = (node) => {
+  const [x, output] = [comparable(node.input(0)), node.output()];
+  if (x.dtype.startsWith("uint")) return [sameElements(x, output)];
+  const [negative, above, below] = [x, x, x].map(({ dtype, dims }): Value => ({ dtype, dims }));
+  if (!negative || !above || !below) return [];
+  const relu = (of: Value, to: Value): Draft => ({
+    instruction: { operator: "Relu" },
+    operands: [anyLayout(of)],
+    output: to,
+  });
+  const turned = arithmetic("Mul", x, numberOf(x.dtype, -1), negative);
+  if (x.dtype === "float32")
+    return [turned, relu(x, above), relu(negative, below), arithmetic("Add", above, below, output)];
+  return [turned, relu(negative, below), arithmetic("Add", below, below, above), arithmetic("Add", x, above, output)];
+};
+
+/** Operands added up one after the other. */
+export const sum: Lowering = (node) => total(node, node.output());
+
+/** onnxruntime multiplies the sum by the rounded reciprocal of the count. */
+export const mean: Lowering = (node) => {
+  const output = node.output();
+  const count = node.inputs().length;
+  if (count === 1) return total(node, output);
+  const all: Value = { dtype: output.dtype, dims: output.dims };
+  return [...total(node, all), arithmetic("Mul", all, numberOf("float32", Math.fround(1 / count)), output)];
+};
+
+function total(node: NodeView, output: Value): Draft[] {
+  const [first, ...more] = node.inputs();
+  if (!first) return [];
+  requireFloats(...node.inputs());
+  if (more.length === 0) return [sameElements(first, output)];
+  let sofar = first;
+  return more.map((each, i) => {
+    const next = i === more.length - 1 ? output : { dtype: output.dtype, dims: output.dims };
+    const draft = arithmetic("Add", sofar, each, next);
+    sofar = next;
+    return draft;
+  });
+}
 
 /** 1 / x, where a trial finds that onnxruntime divides: on ARM64 it takes an estimate that may be a unit off. */
 export const reciprocal: Lowering = (node) => {
-  const draft = arithmetic("Div", scalar(1), float(node), node.output());
+  const draft = arithmetic("Div", numberOf("float32", 1), float(node), node.output());
   return [{ ...draft, variants: [{ instruction: draft.instruction, numeric: EXACT }] }];
 };
 
@@ -76,7 +125,7 @@ function float(node: NodeView): Value {
   return x;
 }
 
-function scalar(value: number): Value {
-  const constant = fromNumbers("float32", [], [value]);
-  return { dtype: constant.dtype, dims: constant.dims, constant };
+function numberOf(dtype: DType, value: number): Value {
+  const constant = fromNumbers(dtype, [], [value]);
+  return { dtype, dims: constant.dims, constant };
 }

@@ -102,6 +102,9 @@ export function normalization(node: NodeView): {
   if (node.int("training_mode", 0) !== 0 || node.outputs().length > 1) {
     throw new Refusal("it is in training mode", "Export the model for inference");
   }
+  if (node.int("spatial", 1) !== 1) {
+    throw new Refusal("it has statistics for each place", "Convert the model to opset 9 or later");
+  }
   const x = node.input(0);
   requireFloats(x);
   const constant = (index: number, what: string) => toFloat32Array(node.constant(index, `its ${what}`));

@@ -1,5 +1,6 @@
 import type { Lowering } from "../draft.js";
-import { add, div, mul, neg, pow, reciprocal, sqrt, sub } from "./arithmetic.js";
+import { abs, add, div, mean, mul, neg, pow, reciprocal, sqrt, sub, sum } from "./arithmetic.js";
+import { argMin, max, min } from "./extrema.js";
 import { cast, concat, gather, pad } from "./indexMaps.js";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
 import { floatDots, ordersOfKernels } from "./floatDot.js";
@@ -14,9 +15,10 @@ import {
 } from "./floatSums.js";
 import { dequantizeLinear, quantizeLinear } from "./quantization.js";
 import { FUNCTIONS } from "./functions.js";
+import { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, pRelu, trilu, where, xor } from "./logic.js";
 import { argMax, clip, globalMaxPool, leakyRelu, maxPool, relu } from "./selection.js";
 import { TOLERANCE_LOWERINGS } from "./tolerance.js";
-import { dropout, expand, reshape, slice, split, transpose } from "./views.js";
+import { depthToSpace, dropout, expand, reshape, slice, spaceToDepth, split, tile, transpose } from "./views.js";
 
 /** How each ONNX operator becomes nodes of the court. All of these are of the Exact profile: integers, or one rounding. */
 export const EXACT: Readonly<Record<string, Lowering>> = {
@@ -28,12 +30,16 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
   Dropout: dropout,
   Transpose: transpose,
   Expand: expand,
+  Tile: tile,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
   Slice: slice,
   Split: split,
   Concat: concat,
   Pad: pad,
   Gather: gather,
   Cast: cast,
+  CastLike: cast,
   Relu: relu,
   Clip: clip,
   LeakyRelu: leakyRelu,
@@ -47,6 +53,24 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
   Sqrt: sqrt,
   Neg: neg,
   Pow: pow,
+  Abs: abs,
+  Sum: sum,
+  Mean: mean,
+  Max: max,
+  Min: min,
+  ArgMin: argMin,
+  Not: not,
+  And: and,
+  Or: or,
+  Xor: xor,
+  Equal: equal,
+  Less: less,
+  LessOrEqual: lessOrEqual,
+  Greater: greater,
+  GreaterOrEqual: greaterOrEqual,
+  Where: where,
+  PRelu: pRelu,
+  Trilu: trilu,
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
   MatMulInteger: matMulInteger,

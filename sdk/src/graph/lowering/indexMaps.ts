@@ -2,7 +2,7 @@ import { toHex, type Hex } from "../../tensor/bytes.js";
 import type { DType } from "../../tensor/dtype.js";
 import { canonicaliseNaN } from "../../tensor/nan.js";
 import { fromNumbers, type Tensor } from "../../tensor/tensor.js";
-import { anyLayout, type Lowering } from "../draft.js";
+import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
 import { toBits } from "../float32.js";
 import { Refusal } from "../problems.js";
 import { axisOf, sameElements } from "./views.js";
@@ -14,17 +14,53 @@ export const concat: Lowering = (node) => {
 };
 
 export const pad: Lowering = (node) => {
-  if (node.text("mode", "constant") !== "constant") {
-    throw new Refusal("it repeats elements at the edge", "Use mode constant");
-  }
   const x = node.input(0);
-  const pads = node.integers(1, "its list of pads") ?? [];
+  // Before opset 11 pads and value are attributes.
+  const pads = node.ints("pads") ?? node.integers(1, "its list of pads") ?? [];
   const axes = node.integers(3, "its list of axes") ?? x.dims.map((_, axis) => axis);
   const low = x.dims.map(() => 0);
-  axes.forEach((axis, i) => (low[axis < 0 ? axis + low.length : axis] = pads[i] ?? 0));
-  const value = node.optionalConstant(2, "its value") ?? zero(x.dtype);
+  const high = x.dims.map(() => 0);
+  axes.forEach((given, i) => {
+    const axis = given < 0 ? given + low.length : given;
+    low[axis] = pads[i] ?? 0;
+    high[axis] = pads[axes.length + i] ?? 0;
+  });
+  const mode = node.text("mode", "constant");
+  if (mode !== "constant") return repeated(node, x, mode, low, high);
+  const value = node.optionalConstant(2, "its value") ?? filler(x.dtype, node.opset < 11 ? node.float("value", 0) : 0);
   const instruction = { operator: "Pad", low, value: elementBytes(value) } as const;
   return [{ instruction, operands: [anyLayout(x)], output: node.output() }];
+};
+
+/** Elements of x again outside of it: gathered along one axis after the other. */
+function repeated(node: NodeView, x: Value, mode: string, low: readonly number[], high: readonly number[]): Draft[] {
+  const output = node.output();
+  const placeOf = PLACES[mode];
+  const farthest = (dim: number) => (mode === "reflect" ? dim - 1 : mode === "wrap" ? dim : Infinity);
+  const isFine = (pad: number, axis: number) => pad >= 0 && pad <= farthest(x.dims[axis] ?? 0);
+  if (!placeOf) throw new Refusal(`its mode is ${mode}`, "Use mode constant, edge or reflect");
+  if (![...low.entries(), ...high.entries()].every(([axis, pad]) => isFine(pad, axis))) {
+    throw new Refusal("it cuts, or repeats what lies further away than x is long", "Use smaller pads");
+  }
+  const axes = x.dims.flatMap((_, axis) => (low[axis] || high[axis] ? [axis] : []));
+  if (axes.length === 0) return [sameElements(x, output)];
+  let value = x;
+  return axes.map((axis, i) => {
+    const [dim, length] = [x.dims[axis] ?? 0, output.dims[axis] ?? 0];
+    const places = Array.from({ length }, (_, at) => placeOf(at - (low[axis] ?? 0), dim));
+    const wider: Value = { dtype: x.dtype, dims: value.dims.with(axis, length) };
+    const next = i === axes.length - 1 ? output : wider;
+    const operands = [value, constant(fromNumbers("int64", [length], places))].map(anyLayout);
+    value = next;
+    return { instruction: { operator: "Gather", axis }, operands, output: next };
+  });
+}
+
+/** Which of `dim` elements stands at a place that may lie outside. */
+const PLACES: Readonly<Record<string, (at: number, dim: number) => number>> = {
+  edge: (at, dim) => Math.min(Math.max(at, 0), dim - 1),
+  reflect: (at, dim) => dim - 1 - Math.abs(dim - 1 - Math.abs(at)),
+  wrap: (at, dim) => (at + dim) % dim,
 };
 
 export const gather: Lowering = (node) => {
@@ -55,8 +91,10 @@ export function elementBytes(tensor: Tensor): Hex {
   return toHex(canonicaliseNaN(tensor).data);
 }
 
-function zero(dtype: DType): Tensor {
-  return dtype === "float16"
-    ? { dtype, dims: [], data: new Uint8Array(2) }
-    : fromNumbers(dtype, [], [dtype === "bool" ? false : 0]);
+function filler(dtype: DType, value: number): Tensor {
+  if (dtype === "float16" && value === 0) return { dtype, dims: [], data: new Uint8Array(2) };
+  if (value !== 0 && dtype !== "float32") throw new Refusal(`it fills ${dtype} with an attribute`, "Use float32");
+  return fromNumbers(dtype, [], [dtype === "bool" ? false : value]);
 }
+
+const constant = (tensor: Tensor): Value => ({ dtype: tensor.dtype, dims: tensor.dims, constant: tensor });

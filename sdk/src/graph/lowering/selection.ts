@@ -42,10 +42,12 @@ const LARGEST_FLOAT = 3.4028234663852886e38;
 
 export const clip: Lowering = (node) => {
   const x = comparable(node.input(0));
+  // Before opset 11 bounds are attributes.
+  const attribute = (name: string, otherwise: number) => (node.opset < 11 ? node.float(name, otherwise) : otherwise);
   const instruction = {
     operator: "Clip",
-    min: bound(node, 1, "min", -LARGEST_FLOAT, x.dtype),
-    max: bound(node, 2, "max", LARGEST_FLOAT, x.dtype),
+    min: bound(node, 1, "min", attribute("min", -LARGEST_FLOAT), x.dtype),
+    max: bound(node, 2, "max", attribute("max", LARGEST_FLOAT), x.dtype),
   } as const;
   return [{ instruction, operands: [anyLayout(x)], output: node.output() }];
 };

@@ -1,3 +1,4 @@
+import { MAX_RANK } from "../../tensor/tensor.js";
 import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
 import { broadcastStrides, rowMajorStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
@@ -47,9 +48,10 @@ export const expand: Lowering = (node) => {
 
 export const slice: Lowering = (node) => {
   const x = node.input(0);
-  const starts = node.integers(1, "starts") ?? [];
-  node.constant(2, "ends");
-  const axes = node.integers(3, "axes") ?? starts.map((_, i) => i);
+  // Before opset 10 they are attributes, and no step is taken.
+  const starts = node.ints("starts") ?? node.integers(1, "starts") ?? [];
+  node.optionalConstant(2, "ends");
+  const axes = node.ints("axes") ?? node.integers(3, "axes") ?? starts.map((_, i) => i);
   const steps = node.integers(4, "steps") ?? starts.map(() => 1);
   const strides = rowMajorStrides(x.dims);
   let base = 0;
@@ -81,6 +83,52 @@ export const split: Lowering = (node) => {
     return part;
   });
 };
+
+/** Each axis with its repetitions before it, which take no step. */
+export const tile: Lowering = (node) => {
+  const [x, output] = [node.input(0), node.output()];
+  const repeats = node.integers(1, "its repeats") ?? [];
+  const steps = rowMajorStrides(x.dims);
+  const axes = x.dims.flatMap((dim, axis) => {
+    const own = { dim, stride: steps[axis] ?? 0 };
+    return (repeats[axis] ?? 1) === 1 ? [own] : [{ dim: repeats[axis] ?? 1, stride: 0 }, own];
+  });
+  if (axes.length > MAX_RANK) throw new Refusal("it repeats too many axes", "Repeat fewer axes at once");
+  return rearranged(
+    x,
+    output,
+    axes.map(({ dim }) => dim),
+    axes.map(({ stride }) => stride),
+  );
+};
+
+/** Channels become blocks of neighbours. */
+export const depthToSpace: Lowering = (node) => {
+  const [x, output] = [node.input(0), node.output()];
+  const [images = 1, channels = 1, height = 1, width = 1] = x.dims;
+  const size = node.int("blocksize", 1);
+  const [left, place] = [channels / size ** 2, height * width];
+  // Which comes first within the channels: the place in the block, or what stays a channel.
+  const [channel, block] = node.text("mode", "DCR") === "CRD" ? [size ** 2 * place, place] : [place, left * place];
+  const dims = [images, left, height, size, width, size];
+  return rearranged(x, output, dims, [channels * place, channel, width, size * block, 1, block]);
+};
+
+/** Blocks of neighbours become channels. */
+export const spaceToDepth: Lowering = (node) => {
+  const [x, output] = [node.input(0), node.output()];
+  const [images = 1, channels = 1, height = 1, width = 1] = x.dims;
+  const size = node.int("blocksize", 1);
+  const dims = [images, size, size, channels, height / size, width / size];
+  const place = height * width;
+  return rearranged(x, output, dims, [channels * place, width, 1, place, size * width, size]);
+};
+
+/** Elements at strided places of more axes than the output has. */
+function rearranged(x: Value, output: Value, dims: readonly number[], strides: readonly number[]): Draft[] {
+  const wider: Value = { dtype: x.dtype, dims };
+  return [view(x, wider, 0, strides), sameElements(wider, output)];
+}
 
 /** The `axis` of a node, counted from the front. */
 export function axisOf(node: NodeView, { dims }: Value, otherwise: number): number {
