@@ -6,7 +6,7 @@ import type { DataSet } from "./nodeTests.js";
 
 /** A test's model, and what it still has to be given. */
 export interface Form {
-  readonly name: "as it is" | "first input only";
+  readonly name: "as it is" | "first input only" | "first output only";
   readonly model: OnnxModel;
   readonly sets: readonly DataSet[];
 }
@@ -14,19 +14,34 @@ export interface Form {
 export type Prepared = { readonly model: CourtModel } | { readonly problems: readonly Problem[] };
 
 /**
- * The model as it is, and with all inputs but the first as its constants: these tests hand in scales, shapes and
- * weights as inputs, which the models that people use have inside.
+ * The model as it is, and what people's models have instead: scales, shapes and weights as constants, where these tests
+ * hand in everything, and one output, where these tests ask for masks and statistics too.
  */
 export function formsOf(model: OnnxModel, sets: readonly DataSet[]): Form[] {
-  const [set] = sets;
   const asItIs: Form = { name: "as it is", model, sets };
-  if (!set || sets.length > 1 || set.inputs.size < 2) return [asItIs];
-  const [[first, x] = ["", undefined], ...others] = set.inputs;
-  if (!x) return [asItIs];
+  const [only, ...more] = sets;
+  if (!only || more.length > 0) return [asItIs];
+  return [asItIs, ...withOneInput(model, only), ...withOneOutput(model, only)];
+}
+
+function withOneInput(model: OnnxModel, set: DataSet): Form[] {
+  const [first, ...others] = set.inputs;
+  if (!first || others.length === 0) return [];
   const constants = others.map(([name, tensor]) => initializer(name, tensor));
   const graph = { ...model.graph, initializer: [...model.graph.initializer, ...constants] };
-  const inputs = new Map([[first, x]]);
-  return [asItIs, { name: "first input only", model: { ...model, graph }, sets: [{ ...set, inputs }] }];
+  return [{ name: "first input only", model: { ...model, graph }, sets: [{ ...set, inputs: new Map([first]) }] }];
+}
+
+function withOneOutput(model: OnnxModel, set: DataSet): Form[] {
+  const [first, ...others] = model.graph.output.map(({ name }) => name);
+  if (first === undefined || others.length === 0) return [];
+  const node = model.graph.node.map((each) => ({
+    ...each,
+    output: each.output.filter((name) => !others.includes(name)),
+  }));
+  const graph = { ...model.graph, node, output: model.graph.output.slice(0, 1) };
+  const outputs = new Map([...set.outputs].slice(0, 1));
+  return [{ name: "first output only", model: { ...model, graph }, sets: [{ ...set, outputs }] }];
 }
 
 /** As `model:prepare` does it. What is thrown here beside a refusal is a bug. */

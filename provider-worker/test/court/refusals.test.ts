@@ -146,11 +146,6 @@ const NODES: Record<
     reason: /ends is not constant|no elements/,
   },
   "pads that are no constants": { nodes: [node("Pad", ["n", "n"])], reason: /list of pads is not constant/ },
-  "a Pad that reflects": {
-    nodes: [node("Pad", ["n", "pads"], { mode: "reflect" })],
-    more: { pads: fromNumbers("int64", [2], [1, 1]) },
-    reason: /repeats elements/,
-  },
   NonZero: { nodes: [node("NonZero", ["x"])], reason: /shape of its result depends on the data/ },
   Unique: { nodes: [node("Unique", ["x"])], reason: /shape of its result depends on the data/ },
   TopK: { nodes: [{ ...node("TopK", ["x", "two"]), outputs: ["y", "y1"] }], reason: /depends on the data/ },
@@ -249,7 +244,32 @@ const NODES: Record<
     reason: /single element otherwise/,
   },
   "a Pow whose exponent is no constant": { nodes: [node("Pow", ["x", "scale"])], reason: /exponent is not constant/ },
-  "an operator nobody judges": { nodes: [node("Tile", ["n", "count"])], reason: /no such operator/ },
+  "an operator nobody judges": { nodes: [node("Mod", ["n", "count"])], reason: /no such operator/ },
+  "a Where of too many axes": {
+    nodes: [node("Where", ["mask", "n", "n"])],
+    more: { mask: filled("bool", new Array<number>(8).fill(1), 1) },
+    reason: /it has 8 axes/,
+  },
+  "a Min of floats": { nodes: [node("Min", ["x", "scale"])], reason: /which of two zeros/ },
+  "a Max of floats with too few axes": { nodes: [node("Max", ["x", "scale"])], reason: /fewer than three axes/ },
+  "a Pad that reflects further than its operand is long": {
+    nodes: [node("Pad", ["x", "pads"], { mode: "wrap" })],
+    more: { pads: fromNumbers("int64", [4], [0, 5, 0, 0]) },
+    opset: 19,
+    reason: /further away than x is long/,
+  },
+  "an AveragePool whose windows are divided by different numbers": {
+    nodes: [
+      node("AveragePool", ["deep"], {
+        kernel_shape: [3],
+        strides: [2],
+        pads: [1, 1],
+        ceil_mode: 1,
+        count_include_pad: 1,
+      }),
+    ],
+    reason: /divided by different numbers/,
+  },
   "a sequence": {
     nodes: [{ ...node("SplitToSequence", ["x"]), outputs: ["q"] }, node("SequenceLength", ["q"])],
     reason: /sequences/,
@@ -278,7 +298,7 @@ const NODES: Record<
     nodes: [{ ...node("Gelu", ["x"]), domain: "com.microsoft" }],
     reason: /domain "com.microsoft"/,
   },
-  "an opset that is too old": { nodes: [node("Relu", ["x"])], opset: 10, reason: /version 10 is unknown/ },
+  "an opset that is too old": { nodes: [node("Relu", ["x"])], opset: 5, reason: /version 5 is unknown/ },
   "an opset that is unknown": { nodes: [node("Relu", ["x"])], opset: 99, reason: /version 99 is unknown/ },
 };
 

@@ -75,7 +75,7 @@ export function lowerNode(
   opset: number,
 ): Draft[] {
   const why = whyUnsupported(node.opType, sums);
-  const lowering = EXACT[node.opType] ?? SUMS[sums][node.opType];
+  const lowering = SUMS[sums][node.opType] ?? EXACT[node.opType];
   if (why || !lowering) throw new Refusal(why?.reason ?? "", why?.remedy ?? "");
   return lowering(new NodeView(node, values, opset));
 }

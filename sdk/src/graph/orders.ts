@@ -2,7 +2,7 @@ import type { OnnxModel, OnnxNode } from "../onnx/model.js";
 import { AttributeType, encodeModel } from "../onnx/model.js";
 import { onnxCode } from "../tensor/dtype.js";
 import { canonicaliseNaN } from "../tensor/nan.js";
-import { elementCount, fromFloat32Array, toFloat32Array, type Tensor } from "../tensor/tensor.js";
+import { elementCount, fromFloat32Array, fromNumbers, toFloat32Array, type Tensor } from "../tensor/tensor.js";
 import type { Draft, Value, Variant } from "./draft.js";
 import { elementsOf, evaluate, judgeOf } from "./evaluate.js";
 import { isFunction } from "./functions.js";
@@ -144,7 +144,18 @@ function copy(name: string): OnnxNode {
 function operandsFor(nodes: readonly Open[], next: () => number, numbers: Numbers): Map<string, Tensor> {
   const open = nodes.flatMap((node) => operandsOf(node)).filter(([, { constant }]) => !constant);
   return new Map(
-    open.map(([name, { dims }]) => [name, fromFloat32Array(randomFloats(elementCount(dims), next, numbers), dims)]),
+    open.map(([name, { dtype, dims }]) => {
+      const count = elementCount(dims);
+      if (dtype === "float32") return [name, fromFloat32Array(randomFloats(count, next, numbers), dims)];
+      return [
+        name,
+        fromNumbers(
+          dtype,
+          dims,
+          Uint8Array.from({ length: count }, () => next() >>> 31),
+        ),
+      ];
+    }),
   );
 }
 

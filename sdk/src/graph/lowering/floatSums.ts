@@ -15,7 +15,7 @@ import { EXACT, type Numeric } from "../types.js";
 import { fits, fitsInParts, MAX_PARTS, opened, TERM_GAS, tooLarge, type Capacity, type Work } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats, summed } from "./floatDot.js";
-import { requireInside, windowOf } from "./window.js";
+import { reachesBeyond, requireInside, windowOf } from "./window.js";
 
 const FUSED: Numeric = { ...EXACT, fused: true };
 /** A product with ones, by the kernel for one row. */
@@ -38,9 +38,22 @@ export const averagePool =
     const [x, output] = [node.input(0), node.output()];
     const window = windowOf(node, x.dims, output.dims, node.ints("kernel_shape") ?? []);
     requireInside(window, x.dims, output.dims);
-    const divisor = node.int("count_include_pad", 0) === 1 ? elementCount(window.kernel) : 0;
+    const divisor = node.int("count_include_pad", 0) === 1 ? withPads(node, window, x, output) : 0;
     return [pooled(x, output, window, divisor, [SumOrder.Sequence, SumOrder.Columns, SumOrder.Lanes], capacity)];
   };
+
+/** What a window is divided by if pads count; zero: by its places inside of x. What ceil_mode adds never counts. */
+function withPads(node: NodeView, window: Window, x: Value, output: Value): number {
+  const pads = node.ints("pads") ?? [];
+  if (node.text("auto_pad", "NOTSET") !== "NOTSET" || !reachesBeyond(window, pads, x, output)) {
+    return elementCount(window.kernel);
+  }
+  if (pads.every((pad) => pad === 0)) return 0;
+  throw new Refusal(
+    "with ceil_mode and pads that count, its windows are divided by different numbers",
+    "Leave out ceil_mode or count_include_pad",
+  );
+}
 
 export const globalAveragePool =
   (capacity: Capacity): Lowering =>

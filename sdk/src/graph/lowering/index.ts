@@ -1,6 +1,6 @@
 import type { Lowering } from "../draft.js";
 import { abs, add, div, mean, mul, neg, pow, reciprocal, sqrt, sub, sum } from "./arithmetic.js";
-import { argMin, max, min } from "./extrema.js";
+import { argMin, max, min, reduceMax, reduceMin } from "./extrema.js";
 import { cast, concat, gather, pad } from "./indexMaps.js";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./integerDot.js";
 import { floatDots, ordersOfKernels } from "./floatDot.js";
@@ -58,6 +58,8 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
   Mean: mean,
   Max: max,
   Min: min,
+  ReduceMax: reduceMax,
+  ReduceMin: reduceMin,
   ArgMin: argMin,
   Not: not,
   And: and,

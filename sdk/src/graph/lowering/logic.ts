@@ -1,12 +1,14 @@
 import { dtypeSize } from "../../tensor/dtype.js";
 import { fromNumbers } from "../../tensor/tensor.js";
 import { anyLayout, type Lowering, type Value } from "../draft.js";
+import { Refusal } from "../problems.js";
 import { arithmetic } from "./arithmetic.js";
 import { between, castTo, constant, select, stack, type Steps } from "./compose.js";
 import { comparable } from "./selection.js";
 import { requireFloats } from "./floatDot.js";
 
 const ONE = constant(fromNumbers("uint8", [], [1]));
+const ZERO = constant(fromNumbers("float32", [], [0]));
 
 /** Of truth values as bytes: one that is not zero is true. */
 const lowerLogic =
@@ -70,19 +72,24 @@ function asNumbers(x: Value): Steps {
   return { drafts: [castTo(x, value)], value };
 }
 
+/** In onnxruntime a -0 out of x becomes 0, and one out of y stays. */
 export const where: Lowering = (node) => {
-  const [condition, x, y] = [node.input(0), node.input(1), node.input(2)];
+  const [condition, x, y, output] = [node.input(0), node.input(1), node.input(2), node.output()];
+  if (["float16", "float64"].includes(output.dtype)) throw new Refusal(`its result is ${output.dtype}`, "Use float32");
   const choice = between("int64", condition.dims);
-  return [castTo(condition, choice), ...select(choice, x, y, node.output())];
+  const chosen = castTo(condition, choice);
+  if (output.dtype !== "float32") return [chosen, ...select(choice, x, y, output)];
+  const signless = between(x.dtype, x.dims);
+  return [chosen, arithmetic("Add", x, ZERO, signless), ...select(choice, signless, y, output)];
 };
 
-/** x where it is above zero, else x * slope. */
+/** x * slope where x is below zero. */
 export const pRelu: Lowering = (node) => {
   const [x, slope, output] = [node.input(0), node.input(1), node.output()];
   requireFloats(x, slope);
-  const isPositive = isLarger(constant(fromNumbers("float32", [], [0])), x, false, output.dims);
+  const isNegative = isLarger(x, ZERO, false, output.dims);
   const sloped = between(x.dtype, output.dims);
-  return [...isPositive.drafts, arithmetic("Mul", x, slope, sloped), ...select(isPositive.value, x, sloped, output)];
+  return [...isNegative.drafts, arithmetic("Mul", x, slope, sloped), ...select(isNegative.value, sloped, x, output)];
 };
 
 /** x on and on one side of a diagonal, zero on the other. */

@@ -1,11 +1,13 @@
-import { fromFloat32Array } from "../../tensor/tensor.js";
-import { anyLayout, type Draft, type Lowering } from "../draft.js";
+import { elementCount, fromFloat32Array } from "../../tensor/tensor.js";
+import { anyLayout, type Draft, type Lowering, type Value } from "../draft.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import { ANY_ORDER } from "../types.js";
 import { fitsInParts, MAX_PARTS, TERM_GAS, tooLarge, type Capacity } from "./budget.js";
-import { floatDots, type Orders } from "./floatDot.js";
+import { stack } from "./compose.js";
+import { floatDots, requireFloats, type Orders } from "./floatDot.js";
 import { averagePool, constantOf, globalAveragePool, normalization, reduceMean, reduceSum } from "./floatSums.js";
+import { pRelu, where } from "./logic.js";
 
 // Sums of float32 that are judged within the bound that holds for any order.
 
@@ -63,6 +65,39 @@ const batchNormalization: Lowering = (node) => {
   return [judged({ instruction, operands: [x, ...constants].map(anyLayout), output: node.output() }, instruction)];
 };
 
+/** Other hardware may take the other zero: an element is the sum of the one that was chosen. */
+const ofEitherZero =
+  (lowering: Lowering): Lowering =>
+  (node) => {
+    const [drafts, output] = [lowering(node), node.output()];
+    const last = drafts.at(-1);
+    if (!last || output.dtype !== "float32") return drafts;
+    const chosen: Value = { dtype: output.dtype, dims: output.dims };
+    const instruction = {
+      operator: "ToleranceReduceSum",
+      outer: elementCount(output.dims),
+      length: 1,
+      inner: 1,
+    } as const;
+    return [
+      ...drafts.slice(0, -1),
+      { ...last, output: chosen },
+      judged({ instruction, operands: [anyLayout(chosen)], output }, instruction),
+    ];
+  };
+
+/** Operands beside each other, added up in any order. */
+const overOperands =
+  (operator: "ToleranceReduceSum" | "ToleranceReduceMean"): Lowering =>
+  (node) => {
+    const output = node.output();
+    requireFloats(...node.inputs());
+    const { drafts, value } = stack(node.inputs(), output.dims);
+    const outer = elementCount(output.dims);
+    const instruction = { operator, outer, length: node.inputs().length, inner: 1 } as const;
+    return [...drafts, judged({ instruction, operands: [anyLayout(value)], output }, instruction)];
+  };
+
 const dots = floatDots(anyOrder);
 /** Wherever the elements lie, each part opens its own and the result's leaf. */
 const inParts: Capacity = {
@@ -79,4 +114,8 @@ export const TOLERANCE_LOWERINGS: Readonly<Record<string, Lowering>> = {
   ReduceSum: inAnyOrder(reduceSum(inParts)),
   ReduceMean: inAnyOrder(reduceMean(inParts)),
   BatchNormalization: batchNormalization,
+  Sum: overOperands("ToleranceReduceSum"),
+  Mean: overOperands("ToleranceReduceMean"),
+  Where: ofEitherZero(where),
+  PRelu: ofEitherZero(pRelu),
 };

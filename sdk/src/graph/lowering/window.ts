@@ -1,6 +1,7 @@
 import type { NodeView } from "../draft.js";
 import type { Window } from "../instruction.js";
 import { Refusal } from "../problems.js";
+import type { Shape } from "../values.js";
 
 /** The window of a pooling or a convolution. What `auto_pad` means follows from the dims. */
 export function windowOf(
@@ -41,6 +42,19 @@ export function requireInside(window: Window, x: readonly number[], output: read
         throw new Refusal("a window of it lies in the padding altogether", "Use smaller pads or no ceil_mode");
       }
     }
+  });
+}
+
+/** Whether the last window ends behind the pads, as it may with ceil_mode. */
+export function reachesBeyond(
+  { kernel, strides, dilations, padsBegin }: Window,
+  pads: readonly number[],
+  x: Shape,
+  output: Shape,
+): boolean {
+  return kernel.some((_, axis) => {
+    const covered = ((output.dims[axis + 2] ?? 0) - 1) * (strides[axis] ?? 1) + extent(kernel, dilations, axis);
+    return covered > (x.dims[axis + 2] ?? 0) + (padsBegin[axis] ?? 0) + (pads[kernel.length + axis] ?? 0);
   });
 }
 
