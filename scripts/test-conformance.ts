@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
     only: { type: "string", default: "" },
-    elements: { type: "string", default: "64" },
+    elements: { type: "string", default: "16" },
   },
 });
 

@@ -32,9 +32,12 @@ function withOneInput(model: OnnxModel, set: DataSet): Form[] {
   return [{ name: "first input only", model: { ...model, graph }, sets: [{ ...set, inputs: new Map([first]) }] }];
 }
 
+const OPTIONAL_OUTPUTS: readonly string[] = ["BatchNormalization", "Dropout", "LayerNormalization", "MaxPool"];
+
 function withOneOutput(model: OnnxModel, set: DataSet): Form[] {
   const [first, ...others] = model.graph.output.map(({ name }) => name);
-  if (first === undefined || others.length === 0) return [];
+  const areOptional = model.graph.node.every(({ opType }) => OPTIONAL_OUTPUTS.includes(opType));
+  if (first === undefined || others.length === 0 || !areOptional) return [];
   const node = model.graph.node.map((each) => ({
     ...each,
     output: each.output.filter((name) => !others.includes(name)),

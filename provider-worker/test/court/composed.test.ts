@@ -170,7 +170,11 @@ const OPERATORS: Readonly<Record<string, (random: Random) => Case>> = {
     return { op: "Pad", inputs: [x], attributes: { pads, value: { float: 0.5 } }, opset: 10 };
   },
   "Clip before opset 11": (random) => {
-    const attributes = random.pick([{}, { min: { float: -1 } }, { min: { float: -1 }, max: { float: 0.5 } }]);
+    const attributes = random.pick<Record<string, { float: number }>>([
+      {},
+      { min: { float: -1 } },
+      { min: { float: -1 }, max: { float: 0.5 } },
+    ]);
     return { op: "Clip", inputs: [randomTensor(random, "float32", [20])], attributes, opset: 10 };
   },
   "Slice before opset 10": (random) => {
