@@ -17,6 +17,12 @@ export const prepareTasks: NewTaskDefinition[] = [
       description:
         "judge sums of floats within what rounding explains, in any order: for GPUs; lets close decisions be turned",
     })
+    .addOption({
+      name: "runtime",
+      defaultValue: "native",
+      description:
+        "native: kernels of the processor; wasm: those of WebAssembly, several times slower, the same bits everywhere",
+    })
     .addOption({ name: "golden", defaultValue: "4", description: "number of golden vectors, 1 to 32" })
     .addFlag({ name: "json", description: "print one line of JSON" })
     .setAction(lazy(actions, "prepare"))

@@ -2,14 +2,14 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 
 import { ChildRuntime, goldenVectors, MAX_GOLDEN_VECTORS, writeGolden } from "@assay/provider-worker";
-import type { PreparedModel } from "@assay/sdk";
-import { contentHash, initHash, makeManifest, prepareModel, writeManifest } from "@assay/sdk";
+import type { PreparedModel, RuntimeName } from "@assay/sdk";
+import { contentHash, initHash, makeManifest, prepareModel, RUNTIMES, writeManifest } from "@assay/sdk";
 
 import { presentable, UserError } from "../support/errors.js";
 import { readBytes, writeBytes } from "../support/files.js";
 import { RUN_LIMITS } from "../support/manifest.js";
 import { LETS_PASS } from "../support/names.js";
-import { bounded, required, whole } from "../support/parse.js";
+import { bounded, oneOf, required, whole } from "../support/parse.js";
 import type { Fields, Report } from "../support/report.js";
 import { print } from "../support/report.js";
 import { signatureOf } from "../support/signature.js";
@@ -21,6 +21,7 @@ interface PrepareArguments {
   stripSoftmax: boolean;
   argMaxOfLogits: boolean;
   tolerance: boolean;
+  runtime: string;
   golden: string;
   json: boolean;
 }
@@ -30,11 +31,17 @@ export async function prepare(given: PrepareArguments): Promise<Report> {
     await initHash();
     const folder = required("--out", given.out);
     const count = bounded("--golden", whole("--golden", given.golden), 1n, BigInt(MAX_GOLDEN_VECTORS));
-    const runtime = new ChildRuntime(RUN_LIMITS);
+    const child = new ChildRuntime(RUN_LIMITS);
     const { stripSoftmax, argMaxOfLogits, tolerance } = given;
-    const options = { dims: dimsOf(given.dim), stripSoftmax, argMaxOfLogits, tolerance };
-    const prepared = await prepareModel(readBytes("--file", required("--file", given.file)), options, runtime);
-    const golden = await goldenVectors(prepared.model, Number(count), runtime);
+    const options = {
+      dims: dimsOf(given.dim),
+      stripSoftmax,
+      argMaxOfLogits,
+      tolerance,
+      runtime: runtimeOf(given.runtime),
+    };
+    const prepared = await prepareModel(readBytes("--file", required("--file", given.file)), options, child);
+    const golden = await goldenVectors(prepared.model, Number(count), child);
     const goldenFile = writeGolden(golden);
     mkdirSync(folder, { recursive: true });
     const write = (name: string, bytes: Uint8Array) => {
@@ -49,6 +56,10 @@ export async function prepare(given: PrepareArguments): Promise<Report> {
   } catch (error) {
     throw presentable(error);
   }
+}
+
+function runtimeOf(given: string): RuntimeName {
+  return RUNTIMES[oneOf("--runtime", given, RUNTIMES)] as RuntimeName;
 }
 
 /** Parses `N=1,M=2`. */
@@ -67,6 +78,7 @@ function reportOf({ model, changes }: PreparedModel, goldenHash: string): Fields
   const { graph, inputNames, outputNames } = model;
   return {
     profile: model.profile.kind,
+    runtime: `${model.profile.runtime} ${model.profile.version}`,
     ...(model.profile.kind === "Tolerance" ? { letsPass: LETS_PASS } : {}),
     graphCommitment: model.commitment,
     fileHash: graph.fileHash,

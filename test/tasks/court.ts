@@ -37,7 +37,15 @@ describe("The tasks of the proof court", function () {
   before(async () => {
     chain = await startChain();
     store = await startStore(chain.folder);
-    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, tolerance: false, golden: "2", json: true };
+    const options = {
+      dim: "N=1",
+      stripSoftmax: true,
+      argMaxOfLogits: true,
+      tolerance: false,
+      runtime: "native",
+      golden: "2",
+      json: true,
+    };
     await silent(() =>
       prepare({ ...options, file: path.join(MODELS, "digits_mlp_int8_static.onnx"), out: prepared("") }),
     );
@@ -127,7 +135,15 @@ describe("The tasks of the proof court", function () {
 
   async function registerFloats(tolerance: boolean): Promise<Json> {
     const out = path.join(chain.folder, tolerance ? "tolerance" : "canonical");
-    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, tolerance, golden: "1", json: true };
+    const options = {
+      dim: "N=1",
+      stripSoftmax: true,
+      argMaxOfLogits: true,
+      tolerance,
+      runtime: "native",
+      golden: "1",
+      json: true,
+    };
     await silent(() => prepare({ ...options, file: path.join(MODELS, "breast_cancer_mlp_fp32.onnx"), out }));
     const names = { file: "model.onnx", golden: "golden.safetensors", manifest: "manifest.json" };
     const files = Object.fromEntries(Object.entries(names).map(([key, name]) => [key, path.join(out, name)]));
@@ -257,7 +273,15 @@ describe("The tasks of the proof court", function () {
     const raw = { ...given, file: path.join(MODELS, "digits_mlp_int8_static.onnx"), input: file("input") };
     expect(await refusal("court:trace", raw)).to.match(/^the model cannot be judged by proof/);
     const cancer = path.join(MODELS, "breast_cancer_mlp_int8_static.onnx");
-    const options = { dim: "N=1", stripSoftmax: true, argMaxOfLogits: true, tolerance: false, golden: "1", json: true };
+    const options = {
+      dim: "N=1",
+      stripSoftmax: true,
+      argMaxOfLogits: true,
+      tolerance: false,
+      runtime: "native",
+      golden: "1",
+      json: true,
+    };
     await silent(() => prepare({ ...options, file: cancer, out: file("other") }));
     const other = { ...given, file: path.join(file("other"), "model.onnx"), input: file("input") };
     expect(await refusal("court:trace", other)).to.match(/^--file is not model 1: its graph is 0x/);

@@ -29,6 +29,7 @@ describe("model:prepare", () => {
     stripSoftmax: true,
     argMaxOfLogits: true,
     tolerance: false,
+    runtime: "native",
     golden: "2",
     json: true,
     ...changes,

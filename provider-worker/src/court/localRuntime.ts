@@ -5,18 +5,23 @@ import path from "node:path";
 import type { GraphRuntime, LoadedModel } from "@assay/sdk";
 import * as ort from "onnxruntime-node";
 
-import { fromOrt, toOrt } from "../inference/ortTensors.js";
+import { BUILDS } from "../inference/builds.js";
+import { fromOrt } from "../inference/ortTensors.js";
+import { Session } from "../inference/session.js";
 import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
-import { RUNTIME } from "./runtime.js";
 
 /** onnxruntime in this process: for processes that may be killed at any moment, and for tests. */
-export const localRuntime: GraphRuntime = { ...RUNTIME, optimise, load };
+export const localRuntime: GraphRuntime = { builds: BUILDS, optimise, load };
 
 async function optimise(model: Uint8Array): Promise<Uint8Array> {
   const folder = await mkdtemp(path.join(tmpdir(), "assay-model-"));
   const target = path.join(folder, "optimised.onnx");
   try {
-    const options = { ...SESSION_OPTIONS, graphOptimizationLevel: "basic", optimizedModelFilePath: target } as const;
+    const options = {
+      ...SESSION_OPTIONS.native,
+      graphOptimizationLevel: "basic",
+      optimizedModelFilePath: target,
+    } as const;
     await (await ort.InferenceSession.create(model, { ...options, logSeverityLevel: 4 })).release();
     return new Uint8Array(await readFile(target));
   } finally {
@@ -25,13 +30,9 @@ async function optimise(model: Uint8Array): Promise<Uint8Array> {
 }
 
 async function load(model: Uint8Array): Promise<LoadedModel> {
-  const session = await ort.InferenceSession.create(model, { ...SESSION_OPTIONS, logSeverityLevel: 4 });
+  const session = await Session.open(model);
   return {
-    run: async (inputs) => {
-      const feeds = Object.fromEntries([...inputs].map(([name, tensor]) => [name, toOrt(tensor)]));
-      const results = Object.entries(await session.run(feeds, { logSeverityLevel: 4 }));
-      return new Map(results.map(([name, value]) => [name, fromOrt(value)]));
-    },
+    run: async (inputs) => new Map((await session.run(inputs)).map(([name, value]) => [name, fromOrt(value)])),
     stop: () => void session.release(),
   };
 }

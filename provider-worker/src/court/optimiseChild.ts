@@ -12,7 +12,7 @@ const [source = "", target = ""] = process.argv.slice(2);
 try {
   requireSelfContained(await readFile(source));
   const session = await ort.InferenceSession.create(source, {
-    ...SESSION_OPTIONS,
+    ...SESSION_OPTIONS.native,
     graphOptimizationLevel: "basic",
     optimizedModelFilePath: target,
     logSeverityLevel: 4,

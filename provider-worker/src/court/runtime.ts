@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,18 +8,14 @@ import { promisify } from "node:util";
 import type { GraphRuntime, LoadedModel } from "@assay/sdk";
 
 import { InferenceError } from "../errors.js";
+import { BUILDS } from "../inference/builds.js";
 import type { RunnerLimits } from "../inference/runner.js";
 import { ChildRunner } from "../inference/runner.js";
-import { SESSION_OPTIONS } from "../inference/sessionOptions.js";
 
 const scriptOf = (name: string) =>
   fileURLToPath(new URL(`./${name}.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
 const OPTIMISE = scriptOf("optimiseChild");
 const EXPOSE = scriptOf("exposeChild");
-const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
-
-/** Which runtime and settings this worker computes with, as profiles state it. */
-export const RUNTIME = { name: "onnxruntime", version, settings: JSON.stringify(SESSION_OPTIONS) } as const;
 
 export interface RuntimeLimits extends RunnerLimits {
   /** Folder for copies of models while they are worked on; the system's for temporary files if left out. */
@@ -32,9 +27,7 @@ export type StartRuntime = (signal: AbortSignal) => GraphRuntime;
 
 /** onnxruntime for preparing and tracing models, each in a child process with limits that a signal kills. */
 export class ChildRuntime implements GraphRuntime {
-  readonly name = RUNTIME.name;
-  readonly version = RUNTIME.version;
-  readonly settings = RUNTIME.settings;
+  readonly builds = BUILDS;
 
   constructor(
     private readonly limits: RuntimeLimits,

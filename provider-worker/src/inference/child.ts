@@ -1,16 +1,16 @@
 import { readFile } from "node:fs/promises";
 
 import { contentHash } from "@assay/sdk";
-import * as ort from "onnxruntime-node";
+import type { Tensor as OrtTensor } from "onnxruntime-node";
 
 import { InferenceError } from "../errors.js";
 import { requireDeterministic } from "./deterministic.js";
-import { bytesOf, fromOrt, toOrt } from "./ortTensors.js";
+import { bytesOf, fromOrt } from "./ortTensors.js";
 import type { Request, Response } from "./protocol.js";
 import { requireSelfContained } from "./selfContained.js";
-import { SESSION_OPTIONS } from "./sessionOptions.js";
+import { Session } from "./session.js";
 
-let session: ort.InferenceSession | undefined;
+let session: Session | undefined;
 let maxOutputBytes = Infinity;
 
 async function answer(request: Request): Promise<Response> {
@@ -23,20 +23,15 @@ async function answer(request: Request): Promise<Response> {
       requireSame(request, sha256);
       requireSelfContained(model);
       requireDeterministic(model);
-      session = await ort.InferenceSession.create(model, SESSION_OPTIONS);
+      session = await Session.open(model);
       return { id, kind: "loaded", sha256, inputs: [...session.inputNames], outputs: [...session.outputNames] };
     }
     if (!session) throw new Error("no model is loaded");
-    const feeds = Object.fromEntries(request.inputs.map(([name, tensor]) => [name, toOrt(tensor)]));
-    const results = await session.run(feeds);
-    const named = session.outputNames.map((name): [string, ort.Tensor] => {
-      const value = results[name];
-      if (!value) throw new Error(`the model gave no output ${name}`);
-      return [name, value];
-    });
-    requireSmall(named);
-    return { id, kind: "ran", outputs: named.map(([name, value]) => [name, fromOrt(value)]) };
+    const outputs = await session.run(request.inputs);
+    requireSmall(outputs);
+    return { id, kind: "ran", outputs: outputs.map(([name, value]) => [name, fromOrt(value)]) };
   } catch (error) {
+    requireUsable(error);
     const reason = error instanceof InferenceError ? error.reason : "rejected";
     return { id, kind: "failed", reason, message: error instanceof Error ? error.message : String(error) };
   }
@@ -50,6 +45,15 @@ async function read(path: string): Promise<Uint8Array> {
   }
 }
 
+/**
+ * What was thrown by WebAssembly itself, or by C++ in it, leaves its memory as it was in the middle of the run: the
+ * process ends as it would of the same fault in native code.
+ */
+function requireUsable(error: unknown): void {
+  const isSound = error instanceof Error && error.name !== "RuntimeError" && error.name !== "RangeError";
+  if (!isSound) process.exit(1);
+}
+
 /** Of the bytes that the session is made of: a file that is read a second time may be another one. */
 function requireSame({ path, sha256 }: { path: string; sha256: string | undefined }, found: string): void {
   if (sha256 !== undefined && sha256 !== found) {
@@ -58,7 +62,7 @@ function requireSame({ path, sha256 }: { path: string; sha256: string | undefine
 }
 
 /** Before the outputs are copied, sent and written, each of which takes their size again. */
-function requireSmall(outputs: readonly [string, ort.Tensor][]): void {
+function requireSmall(outputs: readonly [string, OrtTensor][]): void {
   const bytes = outputs.reduce((sum, [, value]) => sum + bytesOf(value).length, 0);
   if (bytes > maxOutputBytes) {
     throw new InferenceError("output", `the model puts out ${bytes} bytes, more than ${maxOutputBytes}`);

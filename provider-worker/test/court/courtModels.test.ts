@@ -50,7 +50,8 @@ describe("Models as the proof court sees them", () => {
 
   it("are refused on a machine with another runtime than the owner's", async () => {
     const { commitment } = await digitsCnn();
-    await assert.rejects(readBy(reading(commitment, { ...inProcess, version: "0.0.1" })), { retryable: false });
+    const builds = { ...inProcess.builds, native: { ...inProcess.builds.native, version: "0.0.1" } };
+    await assert.rejects(readBy(reading(commitment, { ...inProcess, builds })), { retryable: false });
   });
 
   it("are refused where the file has no graph", async () => {

@@ -103,7 +103,8 @@ describe("A manifest", () => {
   it("of another runtime or other settings is refused", async () => {
     const { file } = prepared.model;
     for (const change of [{ version: "1.29.0" }, { settings: "{}" }, { name: "another" }]) {
-      await assert.rejects(verifyManifest(file, manifest, { ...inProcess, ...change }), /wrong about profile/);
+      const builds = { ...inProcess.builds, native: { ...inProcess.builds.native, ...change } };
+      await assert.rejects(verifyManifest(file, manifest, { ...inProcess, builds }), /wrong about profile/);
     }
   });
 

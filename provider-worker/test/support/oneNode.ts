@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { CourtModel, Instruction, Numeric, Tensor } from "@assay/sdk";
+import type { CourtModel, Instruction, Numeric, RuntimeName, Tensor } from "@assay/sdk";
 import {
   canonicaliseNaN,
   contradicts,
@@ -27,6 +27,7 @@ export interface Case {
   constants?: Readonly<Record<number, Tensor | undefined>>;
   outputs?: number;
   opset?: number;
+  runtime?: RuntimeName;
 }
 
 export interface Checked {
@@ -36,7 +37,7 @@ export interface Checked {
 }
 
 /** A model of this one node, and the values of its inputs. */
-export function modelOf({ op, attributes = {}, inputs, constants = {}, outputs = 1, opset }: Case): {
+export function modelOf({ op, attributes = {}, inputs, constants = {}, outputs = 1, opset, runtime }: Case): {
   description: ModelDescription;
   feeds: Map<string, Tensor>;
 } {
@@ -52,6 +53,7 @@ export function modelOf({ op, attributes = {}, inputs, constants = {}, outputs =
       Object.entries(constants).flatMap(([i, tensor]) => (tensor ? [[`c${i}`, tensor] as const] : [])),
     ),
     ...(opset === undefined ? {} : { opset }),
+    ...(runtime === undefined ? {} : { runtime }),
   };
   return { description, feeds };
 }

@@ -1,12 +1,13 @@
 import { decodeModel, encodeModel, type OnnxModel } from "../onnx/model.js";
+import { runtimeOf, withRuntime } from "./fileRuntime.js";
 import { makesTensors } from "./unsupported.js";
 
 /**
- * The same model with every intermediate tensor as an output. Run without rewriting, it computes the same bits: what
+ * The same model with every intermediate tensor as an output, for the same runtime. Run without rewriting, it computes the same bits: what
  * is read of a node does not change how it is computed.
  */
 export function expose(file: Uint8Array): Uint8Array {
-  return encodeModel(withAllOutputs(decodeModel(file)));
+  return encodeModel(withRuntime(withAllOutputs(decodeModel(file)), runtimeOf(file)));
 }
 
 function withAllOutputs(model: OnnxModel): OnnxModel {

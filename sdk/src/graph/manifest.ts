@@ -32,6 +32,7 @@ export function makeManifest({ model, originalHash, options, changes }: Prepared
       stripSoftmax: options.stripSoftmax ?? false,
       argMaxOfLogits: options.argMaxOfLogits ?? false,
       tolerance: model.profile.kind === "Tolerance",
+      runtime: options.runtime ?? "native",
     },
     changes,
     files: {

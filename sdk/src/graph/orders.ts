@@ -112,7 +112,7 @@ function runsFor({ drafts }: Open): number {
  * All nodes beside each other. What is a constant stays one, because onnxruntime may pack it; what is computed is
  * copied first, so that it lies where onnxruntime puts it.
  */
-function trialModel({ irVersion, opsetImport }: OnnxModel, nodes: readonly Open[]): Uint8Array {
+function trialModel({ irVersion, opsetImport, metadataProps = [] }: OnnxModel, nodes: readonly Open[]): Uint8Array {
   const named = nodes.flatMap((node) => operandsOf(node));
   const computed = named.filter(([, { constant, dims }]) => !constant && dims.length > 0).map(([name]) => name);
   const read = (name: string) => (computed.includes(name) ? copyOf(name) : name);
@@ -123,6 +123,7 @@ function trialModel({ irVersion, opsetImport }: OnnxModel, nodes: readonly Open[
   return encodeModel({
     irVersion,
     opsetImport,
+    metadataProps,
     graph: {
       name: "trial",
       node: [...computed.map(copy), ...node],

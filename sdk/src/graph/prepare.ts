@@ -6,6 +6,7 @@ import { keccak256Text } from "../tensor/hash.js";
 import { assemble, type Assembly } from "./assemble.js";
 import type { Value } from "./draft.js";
 import { hashGraph, metaHeader, nodesRoot } from "./encode.js";
+import { runtimeOf, withRuntime, type RuntimeName } from "./fileRuntime.js";
 import { freeze, type FrozenDims } from "./freeze.js";
 import { lower, operatorProblems, type SumsProfile } from "./lower.js";
 import { settleOrders } from "./orders.js";
@@ -27,6 +28,8 @@ export interface PrepareOptions {
   readonly argMaxOfLogits?: boolean;
   /** Judge sums of floats within the bound that holds for any order: profile Tolerance. */
   readonly tolerance?: boolean;
+  /** By whose kernels everybody runs it: `native` if left out. */
+  readonly runtime?: RuntimeName;
 }
 
 /** A model as the court sees it. */
@@ -62,7 +65,8 @@ export async function prepareModel(
   const found = [...frozen.problems, ...problems, ...structureProblems(trimmed)];
   const sums = options.tolerance ? "Tolerance" : "Canonical";
   if (found.length > 0) throw new PreparationError([...found, ...operatorProblems(trimmed, sums)]);
-  const file = await runtime.optimise(encodeModel(trimmed)).catch((error: unknown) => {
+  const named = withRuntime(trimmed, options.runtime ?? "native");
+  const file = await runtime.optimise(encodeModel(named)).catch((error: unknown) => {
     throw new PreparationError([doesNotRun(error), ...operatorProblems(trimmed, sums)]);
   });
   return { model: await readModel(file, runtime, sums), originalHash: contentHash(bytes), options, changes };
@@ -74,7 +78,8 @@ export async function readModel(
   runtime: GraphRuntime,
   sums: SumsProfile = "Canonical",
 ): Promise<CourtModel> {
-  const model = decodeModel(file);
+  const name = runtimeOf(file);
+  const model = withRuntime(decodeModel(file), name);
   const structure = structureProblems(model);
   if (structure.length > 0) throw new PreparationError([...structure, ...operatorProblems(model, sums)]);
   const inputs = inputShapes(model);
@@ -90,7 +95,7 @@ export async function readModel(
   const found = [...problems, ...settled.problems, ...unknown];
   if (found.length > 0) throw new PreparationError(found);
   const assembly = assemble(settled.drafts, inputNames.map(find), outputNames.map(find));
-  const profile = profileOf(kind, runtime);
+  const profile = profileOf(kind, runtime.builds[name]);
   const graph = graphOf(assembly, file, profile, inputNames, outputNames);
   return { ...assembly, file, profile, graph, commitment: hashGraph(graph), inputNames, outputNames };
 }

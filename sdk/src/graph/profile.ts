@@ -2,7 +2,7 @@ import { AbiCoder } from "ethers";
 
 import { fromHex, toHex, type Hex } from "../tensor/bytes.js";
 import { keccak256, keccak256Text } from "../tensor/hash.js";
-import type { GraphRuntime } from "./runtime.js";
+import type { RuntimeBuild } from "./runtime.js";
 
 export const PROFILE_V1: Hex = keccak256Text("assay.profile.v1");
 
@@ -17,7 +17,7 @@ export interface Profile {
   readonly settings: string;
 }
 
-export function profileOf(kind: ProfileKind, { name, version, settings }: GraphRuntime): Profile {
+export function profileOf(kind: ProfileKind, { name, version, settings }: RuntimeBuild): Profile {
   return { kind, runtime: name, version, settings };
 }
 

@@ -1,4 +1,5 @@
 import type { Tensor } from "../tensor/tensor.js";
+import type { RuntimeName } from "./fileRuntime.js";
 
 /** A model that is loaded. */
 export interface LoadedModel {
@@ -6,17 +7,22 @@ export interface LoadedModel {
   stop(): void;
 }
 
-/** What preparing a model needs of onnxruntime. This package does not depend on it. */
-export interface GraphRuntime {
+/** A runtime as profiles state it. */
+export interface RuntimeBuild {
   /** Such as `onnxruntime`. */
   readonly name: string;
   readonly version: string;
   /** Settings that results depend on, as text that is the same for the same settings. */
   readonly settings: string;
+}
+
+/** What preparing a model needs of onnxruntime. This package does not depend on it. */
+export interface GraphRuntime {
+  readonly builds: Readonly<Record<RuntimeName, RuntimeBuild>>;
   /** The model as onnxruntime saves it after rewriting it at level `basic`. */
   optimise(model: Uint8Array): Promise<Uint8Array>;
   /** As `expose`, in another thread or process: a large model takes seconds. Left out where it may take this one. */
   expose?(model: Uint8Array): Promise<Uint8Array>;
-  /** Loads a model to be run without any rewriting. */
+  /** Loads a model to be run without any rewriting, by the runtime that its file names. */
   load(model: Uint8Array): Promise<LoadedModel>;
 }

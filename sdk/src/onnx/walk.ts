@@ -2,9 +2,9 @@ import protobuf from "protobufjs";
 
 import { AssayError } from "../errors.js";
 
-/** Where ONNX's messages hold tensors or nodes, or messages that may, by field number. */
+/** Where ONNX's messages hold tensors, nodes or metadata of the model, or messages that may, by field number. */
 const NESTED: Readonly<Record<string, Readonly<Record<number, string>>>> = {
-  Model: { 7: "Graph", 20: "Training", 25: "Function" },
+  Model: { 7: "Graph", 14: "Entry", 20: "Training", 25: "Function" },
   Training: { 1: "Graph", 2: "Graph" },
   Function: { 7: "Node", 11: "Attribute" },
   Graph: { 1: "Node", 5: "Tensor", 15: "SparseTensor" },
@@ -24,7 +24,7 @@ export type Look = (reader: protobuf.Reader, end: number) => string | undefined;
  * The first answer of `look` about a message of this type in an ONNX file. The file is walked field by field: whatever a
  * decoder drops or merges is seen too. Throws `AssayError` if the bytes are no such file.
  */
-export function findMessage(bytes: Uint8Array, type: "Node" | "Tensor", look: Look): string | undefined {
+export function findMessage(bytes: Uint8Array, type: "Node" | "Tensor" | "Entry", look: Look): string | undefined {
   const walk = (at: string, reader: protobuf.Reader, end: number, depth: number): string | undefined => {
     if (depth > MAX_DEPTH) throw new Error("its messages are nested too deeply");
     if (at === type) {

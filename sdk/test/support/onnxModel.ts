@@ -1,3 +1,5 @@
+import type { RuntimeName } from "../../src/graph/fileRuntime.js";
+import { withRuntime } from "../../src/graph/fileRuntime.js";
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from "../../src/onnx/index.js";
 import { AttributeType, encodeModel } from "../../src/onnx/index.js";
 import { onnxCode, type DType, type Tensor } from "../../src/tensor/index.js";
@@ -21,6 +23,8 @@ export interface ModelDescription {
   outputs: Readonly<Record<string, PortDescription | undefined>>;
   constants?: Readonly<Record<string, Tensor>>;
   opset?: number;
+  /** Native if left out. */
+  runtime?: RuntimeName;
 }
 
 /** An ONNX file of a few nodes. */
@@ -28,8 +32,9 @@ export function onnxFile(description: ModelDescription): Uint8Array {
   return encodeModel(onnxModel(description));
 }
 
-export function onnxModel({ nodes, inputs, outputs, constants = {}, opset = 17 }: ModelDescription): OnnxModel {
-  return {
+export function onnxModel(description: ModelDescription): OnnxModel {
+  const { nodes, inputs, outputs, constants = {}, opset = 17, runtime = "native" } = description;
+  const model = {
     irVersion: 8n,
     opsetImport: [{ domain: "", version: BigInt(opset) }],
     graph: {
@@ -40,6 +45,7 @@ export function onnxModel({ nodes, inputs, outputs, constants = {}, opset = 17 }
       output: Object.entries(outputs).map(([name, port]) => (port ? onnxValue(name, port) : { name })),
     },
   };
+  return withRuntime(model, runtime);
 }
 
 export function onnxTensor({ dtype, dims, data }: Tensor, name?: string): OnnxTensor {

@@ -1,5 +1,5 @@
 import { contradicts } from "../../../sdk/src/graph/evaluate.js";
-import type { CourtModel } from "../../../sdk/src/graph/index.js";
+import type { CourtModel, RuntimeName } from "../../../sdk/src/graph/index.js";
 import { operandsOf, PreparationError, readModel, runTrace } from "../../../sdk/src/graph/index.js";
 import type { SumsProfile } from "../../../sdk/src/graph/lower.js";
 import type { Tensor } from "../../../sdk/src/tensor/index.js";
@@ -39,20 +39,20 @@ const NO_ORDER = /none of the \d+ orders|no order of the sum/;
  * none is found.
  */
 export const prepared =
-  (make: (random: Random) => FloatNode, sums: SumsProfile): Generator =>
+  (make: (random: Random) => FloatNode, sums: SumsProfile, runtime: RuntimeName = "native"): Generator =>
   async (random) => {
     for (;;) {
       const given = make(random);
       try {
-        return await run(random, given, sums);
+        return await run(random, given, sums, runtime);
       } catch (error) {
         if (!(error instanceof PreparationError) || !NO_ORDER.test(error.message)) throw error;
       }
     }
   };
 
-async function run(random: Random, given: FloatNode, sums: SumsProfile): Promise<Case> {
-  const { file, feeds } = modelOf(given);
+async function run(random: Random, given: FloatNode, sums: SumsProfile, runtime: RuntimeName): Promise<Case> {
+  const { file, feeds } = modelOf(given, runtime);
   const model = await readModel(file, inProcess, sums);
   const trace = (await runTrace(model, feeds, inProcess)).map(canonicaliseNaN);
   const at = floatNode(model);
@@ -70,7 +70,8 @@ async function run(random: Random, given: FloatNode, sums: SumsProfile): Promise
 
 const floatNode = ({ nodes }: CourtModel): number => nodes.findIndex(({ operator }) => operator >> 8 >= 6);
 
-function modelOf({ op, attributes = {}, inputs, constants = [], computed, opset = 21 }: FloatNode) {
+function modelOf(given: FloatNode, runtime: RuntimeName) {
+  const { op, attributes = {}, inputs, constants = [], computed, opset = 21 } = given;
   const named = inputs.map((tensor, i) => [`x${i}`, tensor] as const);
   const feeds = named.filter((_, i) => !constants.includes(i));
   const names = named.map(([name], i) => (computed && i === 0 ? "same" : name));
@@ -81,6 +82,7 @@ function modelOf({ op, attributes = {}, inputs, constants = [], computed, opset 
     outputs: { y: undefined },
     constants: Object.fromEntries(named.filter((_, i) => constants.includes(i))),
     opset,
+    runtime,
   };
   return { file: onnxFile(description), feeds: new Map(feeds) };
 }
@@ -194,9 +196,11 @@ const MAKERS: Readonly<Record<string, (random: Random) => FloatNode>> = {
   BATCH_NORMALIZATION: batchNormalization,
 };
 
-const generators = (sums: SumsProfile, prefix: string): Readonly<Record<string, Generator>> =>
-  Object.fromEntries(Object.entries(MAKERS).map(([name, make]) => [prefix + name, prepared(make, sums)]));
+const generators = (sums: SumsProfile, prefix: string, runtime?: RuntimeName): Readonly<Record<string, Generator>> =>
+  Object.fromEntries(Object.entries(MAKERS).map(([name, make]) => [prefix + name, prepared(make, sums, runtime)]));
 
 export const FLOAT_DOT = generators("Canonical", "");
+/** The same nodes, computed by the kernels of WebAssembly. */
+export const FLOAT_DOT_WASM = generators("Canonical", "", "wasm");
 /** The same nodes, judged within the bound that holds for any order. */
 export const TOLERANCE_DOT = generators("Tolerance", "TOLERANCE_");

@@ -78,10 +78,9 @@ export function summed(
 
 /** Blocks that onnxruntime's kernels have; one that holds all terms is none. */
 export const ordersOfKernels: Orders = (work, hasBias) => {
-  const fused = fitsInParts(work, TERM_GAS.fused, work, work.terms)
-    ? [0, 128, 256, 512, 1024].filter((block) => block < work.terms)
-    : [];
-  const separate = fitsInParts(work, TERM_GAS.separate, work, work.terms) ? [4] : [];
+  const blocks = [0, 128, 256, 512, 1024].filter((block) => block < work.terms);
+  const fused = fitsInParts(work, TERM_GAS.fused, work, work.terms) ? blocks : [];
+  const separate = fitsInParts(work, TERM_GAS.separate, work, work.terms) ? [4, ...blocks] : [];
   const orders = [
     ...fused.flatMap((block) => biasOrders({ mode: 0, fused: true, block, biasFirst: false }, hasBias && block > 0)),
     ...separate.flatMap((block) => biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias)),
