@@ -70,9 +70,13 @@ export async function checkModel(description: ModelDescription, feeds: Map<strin
   return { model, trace, elements: checkTrace(model, trace) };
 }
 
-/** Requires every element of a trace to follow from its operands; returns how many there are. */
+/**
+ * Requires every element of a trace to follow from its operands, and to be the only one that does unless it is judged
+ * within a bound; returns how many there are.
+ */
 export function checkTrace(model: CourtModel, given: readonly Tensor[]): number {
   const trace = given.map(canonicaliseNaN);
+  const isExact = model.profile.kind !== "Tolerance";
   let elements = 0;
   for (const [i, instruction] of model.instructions.entries()) {
     const place = model.inputNames.length + i;
@@ -83,7 +87,7 @@ export function checkTrace(model: CourtModel, given: readonly Tensor[]): number 
     for (let element = 0; element < elementCount(output.dims); element++, elements++) {
       const wrong = contradicts(instruction, operands, output, element, numeric);
       if (wrong) assert.fail(message(model, trace, place, element, instruction));
-      if (element % 7 === 0) requireLieShows(instruction, operands, output, element, numeric);
+      if (element % 7 === 0 && isExact) requireLieShows(instruction, operands, output, element, numeric);
     }
   }
   return elements;
