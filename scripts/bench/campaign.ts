@@ -12,7 +12,6 @@ import {
   runTrace,
 } from "@assay/sdk";
 
-import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import type { Subject } from "../../test/support/subjects.js";
 import type { RawClaim } from "../../test/verifiers/support/abi.js";
@@ -64,11 +63,13 @@ export class Campaign {
     this.#random = new Random(seed);
   }
 
-  static async of({ model, inputs }: Subject, seed: number): Promise<Campaign> {
+  static async of({ model, inputs, runtimes }: Subject, seed: number): Promise<Campaign> {
     const traces: TraceCommitment[] = [];
-    for (const x of inputs) {
-      const trace = await runTrace(model, new Map([["x", x]]), inProcess);
-      traces.push(commitTrace(model, trace.map(canonicaliseNaN)));
+    for (const runtime of runtimes) {
+      for (const x of inputs) {
+        const trace = await runTrace(model, new Map([["x", x]]), runtime);
+        traces.push(commitTrace(model, trace.map(canonicaliseNaN)));
+      }
     }
     return new Campaign(model, traces, await Promise.all(FAMILIES.map(deployVerifier)), seed);
   }

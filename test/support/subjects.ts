@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 
-import type { CourtModel, Tensor } from "@assay/sdk";
-import { initHash, prepareModel } from "@assay/sdk";
+import type { CourtModel, GraphRuntime, RuntimeName, Tensor } from "@assay/sdk";
+import { initHash, prepareModel, RUNTIMES } from "@assay/sdk";
 
 import { Random } from "../../sdk/test/tensor/random.js";
-import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
+import { inProcess, inProcessBy } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { modelFile, samples } from "../../provider-worker/test/support/models.js";
 import type { Network } from "./networks.js";
 import { decomposedBlock, exactNetwork, floatNetwork, transformerBlock, uniform } from "./networks.js";
@@ -14,15 +14,20 @@ export interface Subject {
   readonly name: string;
   readonly model: CourtModel;
   readonly inputs: readonly Tensor[];
+  /** By which honest providers may run it: bit for bit only that which its file names. */
+  readonly runtimes: readonly GraphRuntime[];
 }
 
 const INPUTS = 20;
 
+const nameOf = (name: string, tolerance: boolean, runtime: RuntimeName): string =>
+  `${name}${tolerance ? ", any order" : ""}${runtime === "wasm" ? ", wasm" : ""}`;
+
 /** A trained model of the repository with samples of its data. */
-const trained = (name: string, data: string, tolerance = false) => ({
-  name: tolerance ? `${name}, any order` : name,
+const trained = (name: string, data: string, tolerance = false, runtime: RuntimeName = "native") => ({
+  name: nameOf(name, tolerance, runtime),
   prepare: async () => {
-    const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true, tolerance };
+    const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true, tolerance, runtime };
     const { model } = await prepareModel(new Uint8Array(readFileSync(modelFile(`${name}.onnx`))), options, inProcess);
     return { model, inputs: samples(data).x.slice(0, INPUTS) };
   },
@@ -49,6 +54,10 @@ const SUBJECTS = [
   trained("digits_mlp_fp32", "digits"),
   trained("digits_cnn_fp32", "digits_cnn"),
   random("sums of float32", floatNetwork, false),
+  trained("breast_cancer_mlp_fp32", "breast_cancer", false, "wasm"),
+  trained("digits_mlp_fp32", "digits", false, "wasm"),
+  trained("digits_cnn_fp32", "digits_cnn", false, "wasm"),
+  random("sums of float32, wasm", () => floatNetwork("wasm"), false),
   trained("breast_cancer_mlp_fp32", "breast_cancer", true),
   trained("digits_mlp_fp32", "digits", true),
   trained("digits_cnn_fp32", "digits_cnn", true),
@@ -64,5 +73,7 @@ export async function subject(name: string): Promise<Subject> {
   const found = SUBJECTS.find((each) => each.name === name);
   if (!found) throw new Error(`there is no subject ${name}`);
   await initHash();
-  return { name, ...(await found.prepare()) };
+  const { model, inputs } = await found.prepare();
+  const runtimes = model.profile.kind === "Canonical" ? [inProcess] : RUNTIMES.map(inProcessBy);
+  return { name, model, inputs, runtimes };
 }

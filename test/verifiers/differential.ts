@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { initHash } from "../../sdk/src/tensor/index.js";
 import { ELEMENTWISE, QUANTIZATION } from "./cases/arithmetic.js";
-import { FLOAT_DOT, TOLERANCE_DOT } from "./cases/floatDot.js";
+import { FLOAT_DOT, FLOAT_DOT_WASM, TOLERANCE_DOT } from "./cases/floatDot.js";
 import { FUNCTION_BOUNDS } from "./cases/functions.js";
 import { INDEX_MAPS } from "./cases/indexMaps.js";
 import { INTEGER_DOT } from "./cases/integerDot.js";
@@ -16,19 +16,20 @@ const casesOf = (family: string): number =>
   Number(process.env.VERIFIER_CASES ?? (PREPARED.includes(family) ? 300 : 2000));
 const SEED = Number(process.env.VERIFIER_SEED ?? 1);
 
-const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = {
-  IndexMaps: INDEX_MAPS,
-  Selection: SELECTION,
-  Elementwise: ELEMENTWISE,
-  Quantization: QUANTIZATION,
-  IntegerDot: INTEGER_DOT,
-  FloatDot: FLOAT_DOT,
-  ToleranceDot: TOLERANCE_DOT,
-  FunctionBounds: FUNCTION_BOUNDS,
-};
+const FAMILIES: readonly [family: string, operators: Readonly<Record<string, Generator>>, runtime?: string][] = [
+  ["IndexMaps", INDEX_MAPS],
+  ["Selection", SELECTION],
+  ["Elementwise", ELEMENTWISE],
+  ["Quantization", QUANTIZATION],
+  ["IntegerDot", INTEGER_DOT],
+  ["FloatDot", FLOAT_DOT],
+  ["FloatDot", FLOAT_DOT_WASM, "onnxruntime-web"],
+  ["ToleranceDot", TOLERANCE_DOT],
+  ["FunctionBounds", FUNCTION_BOUNDS],
+];
 
-for (const [family, operators] of Object.entries(FAMILIES)) {
-  describe(`${family}, beside onnxruntime`, function () {
+for (const [family, operators, runtime = "onnxruntime"] of FAMILIES) {
+  describe(`${family}, beside ${runtime}`, function () {
     this.timeout(0);
     const verifier = deployVerifier(family);
     before(initHash);

@@ -5,7 +5,7 @@ import { expect } from "chai";
 
 import { claimAbout } from "../../sdk/src/court/index.js";
 import type { CourtModel, TraceCommitment } from "../../sdk/src/graph/index.js";
-import { commitTrace, prepareModel, readModel, runTrace } from "../../sdk/src/graph/index.js";
+import { commitTrace, prepareModel, readModel, RUNTIMES, runTrace } from "../../sdk/src/graph/index.js";
 import type { Tensor } from "../../sdk/src/tensor/index.js";
 import {
   canonicaliseNaN,
@@ -40,9 +40,11 @@ interface Prepared {
   inputs: Tensor[];
 }
 
-for (const [name, data, dims] of FLOAT_MODELS) {
-  judgedNodeByNode(name, async () => {
-    const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true };
+for (const [name, data, dims, runtime] of FLOAT_MODELS.flatMap((each) =>
+  RUNTIMES.map((by) => [...each, by] as const),
+)) {
+  judgedNodeByNode(`${name} for ${runtime}`, async () => {
+    const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true, runtime };
     const { model } = await prepareModel(read(`${name}.onnx`), options, inProcess);
     const numbers = new Float32Array(read(`${data}.test.x.f32`).buffer);
     const size = elementCount(dims);
@@ -51,12 +53,14 @@ for (const [name, data, dims] of FLOAT_MODELS) {
   });
 }
 
-judgedNodeByNode("a network of all operators", async () => {
-  const { file, dims } = floatNetwork();
-  const random = new Random(4);
-  const inputs = Array.from({ length: SAMPLES }, () => randomTensor(random, "float32", dims, "finite"));
-  return { model: await readModel(file, inProcess), inputs };
-});
+for (const runtime of RUNTIMES) {
+  judgedNodeByNode(`a network of all operators for ${runtime}`, async () => {
+    const { file, dims } = floatNetwork(runtime);
+    const random = new Random(4);
+    const inputs = Array.from({ length: SAMPLES }, () => randomTensor(random, "float32", dims, "finite"));
+    return { model: await readModel(file, inProcess), inputs };
+  });
+}
 
 /** Every node of a model, as honest providers computed it and with a bit changed. */
 function judgedNodeByNode(name: string, prepare: () => Promise<Prepared>): void {

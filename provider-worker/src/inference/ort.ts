@@ -22,11 +22,15 @@ export function ortOf(runtime: RuntimeName): Promise<Ort> {
 /** onnxruntime-web without threads of its own, on the kernels that this worker has on disk. */
 async function loadWasm(): Promise<Ort> {
   const kernels = await readFile(WASM_FILE);
-  const found = contentHash(kernels);
-  if (found !== WASM_SHA256) {
-    throw new WorkerError(`${WASM_FILE.pathname} has sha-256 ${found}, not ${WASM_SHA256}: install it anew`);
-  }
+  requireKernels(kernels);
   const ort = await import("onnxruntime-web");
   Object.assign(ort.env.wasm, { numThreads: 1, proxy: false, wasmBinary: kernels });
   return ort;
+}
+
+/** Throws unless these are the kernels that profiles state. */
+export function requireKernels(kernels: Uint8Array): void {
+  const found = contentHash(kernels);
+  if (found === WASM_SHA256) return;
+  throw new WorkerError(`${WASM_FILE.pathname} has sha-256 ${found}, not ${WASM_SHA256}: install onnxruntime-web anew`);
 }

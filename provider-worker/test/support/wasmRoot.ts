@@ -1,4 +1,4 @@
-/** Prints the root of a trace of the digits CNN for the runtime wasm: for processes with other flags. */
+/** Prints the root of a trace of the digits CNN for the runtime wasm: for processes with other flags, and without a network. */
 import { readFileSync } from "node:fs";
 
 import { commitTrace, initHash, prepareModel, runTrace } from "@assay/sdk";
@@ -6,6 +6,7 @@ import { commitTrace, initHash, prepareModel, runTrace } from "@assay/sdk";
 import { inProcess } from "./inProcessRuntime.js";
 import { modelFile, samples } from "./models.js";
 
+globalThis.fetch = () => Promise.reject(new Error("everything is on disk"));
 await initHash();
 const bytes = new Uint8Array(readFileSync(modelFile("digits_cnn_fp32.onnx")));
 const options = { dims: { N: 1 }, stripSoftmax: true, argMaxOfLogits: true, runtime: "wasm" } as const;
