@@ -19,7 +19,7 @@ const STAKE = parseEther("5000");
 const PREPAID = parseEther("1000");
 const BONDS = parseEther("100");
 /** `IModelRegistry.Profile`: who judges a model's results. */
-export const PROFILE = { exact: 1, tolerance: 3, jury: 4 };
+export const PROFILE = { exact: 1, canonical: 2, tolerance: 3, jury: 4 };
 
 /** The system deployed through Ignition on a node behind JSON-RPC, with named people. `changed`: numbers of the module. */
 export async function startMarket(rpcUrl: string, folder: string, changed: Readonly<Record<string, bigint>> = {}) {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import { ChildRuntime, writeGolden } from "@assay/provider-worker";
-import type { CourtModel, Tensor } from "@assay/sdk";
+import type { CourtModel, RuntimeName, Tensor } from "@assay/sdk";
 import { fromFloat32Array, initHash, packBundle, prepareModel, toTypedArray } from "@assay/sdk";
 
 import { signatureOf } from "../../tasks/support/signature.js";
@@ -44,6 +44,7 @@ interface ModelFile {
   workUnits: bigint;
   /** Whether sums of floats may be taken in any order. */
   tolerance?: boolean;
+  runtime?: RuntimeName;
 }
 
 /** The repository's trained int8 models, as the proof court judges them, with their held-out samples. */
@@ -51,10 +52,10 @@ export async function loadModels(files: readonly ModelFile[] = MODELS): Promise<
   await initHash();
   const runtime = new ChildRuntime(LIMITS);
   return Promise.all(
-    files.map(async ({ name, file, workUnits, tolerance = false }) => {
+    files.map(async ({ name, file, workUnits, tolerance = false, runtime: by = "native" }) => {
       const samples = readSamples(name);
       const original = new Uint8Array(readFileSync(path.join(FOLDER, file)));
-      const { model: prepared } = await prepareModel(original, { ...PREPARATION, tolerance }, runtime);
+      const { model: prepared } = await prepareModel(original, { ...PREPARATION, tolerance, runtime: by }, runtime);
       const direct = await runtime.load(prepared.file);
       const vectors = await Promise.all(
         samples.slice(0, GOLDEN_VECTORS).map(async ({ x }) => {

@@ -34,6 +34,8 @@ export interface Part {
 
 /** A trained network whose sums may be taken in any order. */
 const IN_ANY_ORDER = { name: "digits", file: "digits_mlp_fp32.onnx", workUnits: 6464n, tolerance: true };
+/** The same network, bit for bit on every processor. */
+const BIT_FOR_BIT = { name: "digits", file: "digits_mlp_fp32.onnx", workUnits: 6464n, runtime: "wasm" } as const;
 
 export type WorkerScene = Awaited<ReturnType<typeof setUpWorkers>>;
 
@@ -47,7 +49,7 @@ export async function setUpWorkers(
   const folder = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
   const anvil = await Anvil.start(binary);
   const market = await startMarket(anvil.rpcUrl, folder, changed);
-  const [model, ...others] = await loadModels(profile === PROFILE.tolerance ? [IN_ANY_ORDER] : undefined);
+  const [model, ...others] = await loadModels(filesFor(profile));
   if (!model) throw new Error("no model");
   for (const other of others) other.stop();
   const modelId = await registerModel(market, model, folder, profile);
@@ -84,6 +86,12 @@ export async function setUpWorkers(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function filesFor(profile: number) {
+  if (profile === PROFILE.tolerance) return [IN_ANY_ORDER];
+  if (profile === PROFILE.canonical) return [BIT_FOR_BIT];
+  return undefined;
 }
 
 function named<T>(all: ReadonlyMap<string, T>, name: string): T {
