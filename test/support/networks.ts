@@ -165,6 +165,28 @@ export function floatNetwork(runtime: RuntimeName = "native"): Network {
   return { file, dims };
 }
 
+/** Three convolutions of 1,152 products in each element. */
+export function convolutions(): Network {
+  const random = new Random(5);
+  const layers = ["a", "b", "c"];
+  const dims = [1, 128, 16, 16];
+  const file = onnxFile({
+    nodes: layers.flatMap((name, i) => [
+      node("Conv", [i === 0 ? "x" : `${layers[i - 1] ?? ""}2`, `w${name}`, `b${name}`], name, { pads: [1, 1, 1, 1] }),
+      node("Relu", [name], `${name}2`),
+    ]),
+    inputs: { x: ["float32", dims] },
+    outputs: { c2: undefined },
+    constants: Object.fromEntries(
+      layers.flatMap((name) => [
+        [`w${name}`, uniform(random, 128, 128, 3, 3)],
+        [`b${name}`, uniform(random, 128)],
+      ]),
+    ),
+  });
+  return { file, dims };
+}
+
 /** Every operator of integers, and of float32 those that round once or not at all. */
 export function exactNetwork(): Network {
   const random = new Random(6);
