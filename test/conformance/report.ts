@@ -8,7 +8,7 @@ const KINDS: readonly (readonly [kind: string, reasons: RegExp])[] = [
   ["training, another domain", /of the domain|in training mode|mask is read/],
   ["shape that depends on data", /depends on the data/],
   ["no elements, or an axis without a length", /has no elements|has no fixed length/],
-  ["opset before 7", /^version \d+ is unknown/],
+  ["opset before 6", /^version \d+ is unknown/],
   ["operator that the court does not have", /court has no such|differ between CPUs/],
   ["onnxruntime does not run it", /^it does not run/],
   ["parameter that is not constant", /is not constant|scale is taken over the whole input/],
