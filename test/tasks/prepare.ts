@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 
 import { ChildRuntime } from "@assay/provider-worker";
-import { readManifest, verifyManifest } from "@assay/sdk";
+import { readManifest, runtimeOf, verifyManifest } from "@assay/sdk";
 import { expect } from "chai";
 
 import { prepare } from "../../tasks/actions/prepare.js";
@@ -73,6 +73,19 @@ describe("model:prepare", () => {
     const text = readFileSync(path.join(folder, "prepared/manifest.json"), "utf8");
     expect(readManifest(text)).to.nested.include({ "options.tolerance": true, "profile.kind": "Tolerance" });
     expect(report).to.include({ profile: "Tolerance", letsPass: LETS_PASS });
+  });
+
+  it("makes a model that everybody runs by WebAssembly", async () => {
+    const report = await prepare(given({ file: path.join(models, "digits_cnn_fp32.onnx"), runtime: "wasm" }));
+    const text = readFileSync(path.join(folder, "prepared/manifest.json"), "utf8");
+    const profile = { "profile.kind": "Canonical", "profile.runtime": "onnxruntime-web", "profile.version": "1.30.0" };
+    expect(readManifest(text)).to.nested.include({ "options.runtime": "wasm", ...profile });
+    expect(report).to.include({ profile: "Canonical", runtime: "onnxruntime-web 1.30.0" });
+    expect(runtimeOf(new Uint8Array(readFileSync(path.join(folder, "prepared/model.onnx"))))).to.equal("wasm");
+  });
+
+  it("knows no other runtimes", async () => {
+    expect(await refused({ runtime: "cuda" })).to.equal('--runtime is "cuda": give one of native, wasm');
   });
 
   it("says nothing of what it lets pass where all sums are integers", async () => {

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
 import type { GraphRuntime, Numeric, Tensor } from "@assay/sdk";
-import { decodeModel, elementCount, fromFloat32Array, fromNumbers, initHash, readModel, runTrace } from "@assay/sdk";
+import {
+  decodeModel,
+  elementCount,
+  fromFloat32Array,
+  fromNumbers,
+  initHash,
+  readModel,
+  RUNTIMES,
+  runTrace,
+} from "@assay/sdk";
 
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { Random } from "../../../sdk/test/tensor/random.js";
@@ -24,13 +33,15 @@ const random = new Random(6);
 const filled = (length: number, value: number): Tensor =>
   fromFloat32Array(new Float32Array(length).fill(value), [length]);
 const fused = (block: number, biasFirst = false): Numeric => ({ mode: 0, fused: true, block, biasFirst });
+const separate = (block: number, biasFirst = false): Numeric => ({ ...fused(block, biasFirst), fused: false });
 const FOURS: Numeric = { mode: 0, fused: false, block: 4, biasFirst: false };
 
-/** What onnxruntime 1.30 does on x86-64 with AVX2 or more. */
-const ORDERS: Record<string, { given: Case; numeric: Numeric }> = {
+/** What onnxruntime 1.30 does on x86-64 with AVX2 or more, and onnxruntime-web 1.30 where it does otherwise. */
+const ORDERS: Record<string, { given: Case; numeric: Numeric; wasm?: Numeric | "none" }> = {
   "a product with a constant adds 256 products at a time": {
     given: { op: "MatMul", inputs: [floats(random, 3, 600)], constants: { 1: floats(random, 600, 5) } },
     numeric: fused(256),
+    wasm: separate(256),
   },
   "a dense layer adds them to its bias": {
     given: {
@@ -40,18 +51,22 @@ const ORDERS: Record<string, { given: Case; numeric: Numeric }> = {
       attributes: { transB: 1 },
     },
     numeric: fused(256, true),
+    wasm: separate(256, true),
   },
   "a product of two tensors of a run adds as many as its narrow result allows": {
     given: { op: "MatMul", inputs: [floats(random, 4, 1200), floats(random, 1200, 40)] },
     numeric: fused(256),
+    wasm: separate(256),
   },
   "and 1024 where it is narrower": {
     given: { op: "MatMul", inputs: [floats(random, 4, 1200), floats(random, 1200, 10)] },
     numeric: fused(1024),
+    wasm: separate(1024),
   },
   "one row times a matrix is added in fours, without fusing": {
     given: { op: "MatMul", inputs: [floats(random, 1, 31), floats(random, 31, 9)] },
     numeric: FOURS,
+    wasm: "none",
   },
   "a convolution adds 128 at a time, and its bias at the end": {
     given: {
@@ -61,6 +76,7 @@ const ORDERS: Record<string, { given: Case; numeric: Numeric }> = {
       attributes: { pads: [1, 1, 1, 1] },
     },
     numeric: fused(128),
+    wasm: separate(128),
   },
   "a depthwise convolution adds in fours": {
     given: {
@@ -70,10 +86,12 @@ const ORDERS: Record<string, { given: Case; numeric: Numeric }> = {
       attributes: { group: 6 },
     },
     numeric: FOURS,
+    wasm: separate(0),
   },
   "a sum over the middle axis is a product with ones": {
     given: { op: "ReduceSum", inputs: [floats(random, 3, 19, 8)], constants: { 1: fromNumbers("int64", [1], [1]) } },
     numeric: FOURS,
+    wasm: separate(0),
   },
   "a sum over the first axis goes row by row": {
     given: { op: "ReduceMean", inputs: [floats(random, 9, 7)], attributes: { axes: [0] }, opset: 17 },
@@ -126,19 +144,33 @@ const estimating: GraphRuntime = {
 describe("The order of summation that onnxruntime shows", () => {
   before(initHash);
 
-  for (const [what, { given, numeric }] of Object.entries(ORDERS)) {
+  for (const [what, { given, numeric, wasm = numeric }] of Object.entries(ORDERS)) {
     it(what, { skip: process.arch === "x64" ? false : "measured on x86-64" }, async () => {
       const { model } = await check({ opset: 18, ...given });
       assert.deepEqual(model.nodes.at(-1)?.numeric, numeric);
     });
+
+    it(`${what}: what wasm does instead`, async () => {
+      const checked = check({ opset: 18, ...given, runtime: "wasm" });
+      if (wasm === "none") return assert.rejects(checked, /none of the \d+ orders/);
+      assert.deepEqual((await checked).model.nodes.at(-1)?.numeric, wasm);
+    });
   }
 
+  it("by wasm, of one row in whole fours of columns, is one product after the other", async () => {
+    const inputs = [floats(random, 1, 600), floats(random, 600, 8)];
+    const { model } = await check({ op: "MatMul", inputs, opset: 18, runtime: "wasm" });
+    assert.deepEqual(model.nodes.at(-1)?.numeric, separate(0));
+  });
+
   it("holds for zeros of both signs, infinities and the smallest numbers throughout", async () => {
-    for (const { given } of Object.values(ORDERS)) {
-      for (const value of [0, -0, Infinity, -Infinity, NaN, 2 ** -149, -(2 ** -149)]) {
-        const same = (tensor: Tensor | undefined) =>
-          tensor && { ...filled(elementCount(tensor.dims), value), dims: tensor.dims };
-        await check({ opset: 18, ...given, inputs: given.inputs.map(same) });
+    for (const { given, wasm } of Object.values(ORDERS)) {
+      for (const runtime of wasm === "none" ? (["native"] as const) : RUNTIMES) {
+        for (const value of [0, -0, Infinity, -Infinity, NaN, 2 ** -149, -(2 ** -149)]) {
+          const same = (tensor: Tensor | undefined) =>
+            tensor && { ...filled(elementCount(tensor.dims), value), dims: tensor.dims };
+          await check({ opset: 18, ...given, inputs: given.inputs.map(same), runtime });
+        }
       }
     }
   });
