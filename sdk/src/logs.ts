@@ -32,6 +32,8 @@ export async function newestLog(
       const newest = (await source.getLogs({ ...filter, fromBlock: first, toBlock: last })).at(-1);
       if (newest) return newest;
       last = first - 1;
+      // What was too much may have been that part of the chain alone.
+      size = Math.min(LOG_RANGE, 2 * size);
     } catch (error) {
       if (first === last || !isTooMuch(error)) throw error;
       size = Math.ceil((last - first + 1) / 2);
@@ -40,9 +42,13 @@ export async function newestLog(
   return undefined;
 }
 
+/** Limits of what a caller may ask for in a time: a smaller range changes nothing. */
+const QUOTA =
+  /\b429\b|too many requests|rate.?limit|requests? (count|limit)|per (second|minute|hour|day|month)|daily|monthly|quota|credits|compute units/i;
+
 /** Whether an endpoint refuses a range for its size, or for what it holds. Each says so in words of its own. */
 function isTooMuch(error: unknown): boolean {
   const message = error instanceof Error ? error.message : String(error);
-  if (/\b429\b|too many requests|rate limit/i.test(message)) return false;
+  if (QUOTA.test(message)) return false;
   return /\b413\b|range|too (large|wide|many)|more than \d+ (results|logs)|limit/i.test(message);
 }

@@ -74,14 +74,30 @@ describe("The newest log", () => {
         asked.slice(0, 5).map(([first, last]) => last - first + 1),
         [10_000, 5000, 2500, 1250, 625],
       );
-      assert.ok(asked.slice(4).every(([first, last]) => last - first < 1000));
     });
   }
+
+  it("is looked for in large ranges again once the blocks that were refused are read", async () => {
+    blocks = [5];
+    refuse = () =>
+      asked.at(-1)?.[1] === 100_000 && asked.length < 6 ? new Error("more than 10000 results") : undefined;
+    assert.equal(await newest(0, 100_000), 5);
+    assert.deepEqual(
+      asked.slice(5, 12).map(([first, last]) => last - first + 1),
+      [313, 626, 1252, 2504, 5008, 10_000, 10_000],
+    );
+    assert.ok(asked.every(([first, last]) => last - first < LOG_RANGE));
+  });
 
   for (const failure of [
     "connect ECONNREFUSED",
     "429 Too Many Requests",
     "daily request limit exceeded: rate limited",
+    "daily limit exceeded",
+    "compute units limit reached",
+    "your monthly quota is over its limit",
+    "request limit reached",
+    "limited to 25 requests per second",
   ]) {
     it(`is not looked for in smaller ranges because of "${failure}"`, async () => {
       refuse = () => new Error(failure);
