@@ -1,5 +1,5 @@
+import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,10 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { CourtModel, SumsProfile } from "@assay/sdk";
 import { AssayError } from "@assay/sdk";
 
-import { within } from "../deadline.js";
-import { InferenceError } from "../errors.js";
-import { residentMb } from "../inference/memory.js";
-import { MEMORY_CHECK_MS } from "../inference/runner.js";
+import { ask } from "../inference/ask.js";
 import type { RuntimeLimits } from "./runtime.js";
 import { inFolder } from "./runtime.js";
 
@@ -31,47 +28,28 @@ export async function readGraph(
   limits: RuntimeLimits,
   signal: AbortSignal,
 ): Promise<CourtModel> {
-  const late = () => new InferenceError("timeout", `computing the graph took more than ${limits.timeoutMs} ms`);
   return inFolder(limits.scratch, async (folder) => {
     const source = path.join(folder, "model.onnx");
     await writeFile(source, file);
-    const found = await within(limits.timeoutMs, late, signal, (stop) =>
-      ask([source, sums], folder, limits.memoryMb, stop),
-    );
-    if ("refusal" in found) throw new AssayError(found.refusal);
-    return { ...found.model, file };
+    signal.throwIfAborted();
+    const child = startChild([source, sums], folder);
+    try {
+      const found = await ask(child, { what: "computing the graph", isAnswer }, limits, signal);
+      if ("refusal" in found) throw new AssayError(found.refusal);
+      return { ...found.model, file };
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 }
 
 /** What the child keeps meanwhile it keeps in `folder`: one that is killed takes nothing away. */
-async function ask(
-  words: readonly string[],
-  folder: string,
-  memoryMb: number,
-  signal: AbortSignal,
-): Promise<GraphAnswer> {
-  signal.throwIfAborted();
+function startChild(words: readonly string[], folder: string): ChildProcess {
   const env = { TMPDIR: folder, TEMP: folder, TMP: folder };
-  const settings = { serialization: "advanced", env, stdio: ["ignore", "ignore", "ignore", "ipc"] } as const;
-  const child = fork(CHILD, words, { ...settings, stdio: [...settings.stdio] });
+  const child = fork(CHILD, words, { serialization: "advanced", env, stdio: ["ignore", "ignore", "ignore", "ipc"] });
   child.on("error", () => undefined);
-  const over = new AbortController();
-  const watch = setInterval(() => {
-    if (residentMb(child.pid) <= memoryMb) return;
-    over.abort(new InferenceError("memory", `computing the graph took more than ${memoryMb} MB`));
-  }, MEMORY_CHECK_MS);
-  const either = AbortSignal.any([signal, over.signal]);
-  try {
-    const died = once(child, "exit", { signal: either }).then(([code, killedBy]: unknown[]) => {
-      throw new InferenceError("crash", `the process that computes the graph ended with ${String(killedBy ?? code)}`);
-    });
-    const [answer] = (await Promise.race([once(child, "message", { signal: either }), died])) as [GraphAnswer];
-    return answer;
-  } catch (error) {
-    either.throwIfAborted();
-    throw error;
-  } finally {
-    clearInterval(watch);
-    child.kill("SIGKILL");
-  }
+  return child;
 }
+
+/** The only message of the child. */
+const isAnswer = (message: unknown): message is GraphAnswer => message !== undefined;

@@ -6,7 +6,8 @@ import type { Tensor } from "@assay/sdk";
 
 import { unlessAborted } from "../deadline.js";
 import { InferenceError } from "../errors.js";
-import { residentMb } from "./memory.js";
+import type { ProcessLimits } from "./ask.js";
+import { ask } from "./ask.js";
 import type { Request, Response } from "./protocol.js";
 
 /** Runs one model. */
@@ -19,17 +20,13 @@ export interface ModelRunner {
   stop(): void;
 }
 
-export interface RunnerLimits {
-  /** Wall time of a load or a run before the child is killed. */
-  timeoutMs: number;
-  /** Resident memory of the child before it is killed. */
-  memoryMb: number;
+/** Of each load and each run. */
+export interface RunnerLimits extends ProcessLimits {
   /** Bytes of all outputs of a run together; no limit if left out. */
   outputBytes?: number;
 }
 
 const CHILD = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./child.ts" : "./child.js", import.meta.url));
-export const MEMORY_CHECK_MS = 50;
 
 /**
  * A model in a child process of its own: `session.run` blocks its thread, and a job's input alone can hang or kill the
@@ -74,7 +71,8 @@ export class ChildRunner implements ModelRunner {
 
   async #run(inputs: ReadonlyMap<string, Tensor>, signal?: AbortSignal): Promise<Map<string, Tensor>> {
     signal?.throwIfAborted();
-    if (!this.#child) await this.#load(signal);
+    // One that was killed is there until the system says that it ended.
+    if (!this.#child || this.#child.killed) await this.#load(signal);
     const response = await this.#ask({ id: ++this.#nextId, kind: "run", inputs: [...inputs] }, signal);
     if (response.kind !== "ran") throw new InferenceError("rejected", `the child answered ${response.kind}`);
     return new Map(response.outputs);
@@ -104,55 +102,12 @@ export class ChildRunner implements ModelRunner {
     }
   }
 
-  #ask(request: Request, signal?: AbortSignal): Promise<Response> {
+  async #ask(request: Request, signal?: AbortSignal): Promise<Response> {
     const child = this.#child;
-    if (!child) return Promise.reject(new InferenceError("crash", "the inference child is gone"));
-    return new Promise((resolve, reject) => {
-      const kill = (error: Error) => {
-        settle(() => {
-          reject(error);
-        });
-        this.stop();
-      };
-      const onAbort = () => {
-        kill(signal?.reason as Error);
-      };
-      const deadline = setTimeout(() => {
-        kill(new InferenceError("timeout", `${request.kind} took more than ${this.limits.timeoutMs} ms`));
-      }, this.limits.timeoutMs);
-      const isTooLarge = () => {
-        if (residentMb(child.pid) <= this.limits.memoryMb) return false;
-        kill(new InferenceError("memory", `${request.kind} took more than ${this.limits.memoryMb} MB`));
-        return true;
-      };
-      const watch = setInterval(isTooLarge, MEMORY_CHECK_MS);
-      const onMessage = (response: Response) => {
-        // Also a run that ends between two looks is held to the limit.
-        if (response.id !== request.id || isTooLarge()) return;
-        settle(() => {
-          if (response.kind === "failed") reject(new InferenceError(response.reason, response.message));
-          else resolve(response);
-        });
-      };
-      const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
-        settle(() => {
-          reject(new InferenceError("crash", `the inference child ended with ${signal ?? `code ${String(code)}`}`));
-        });
-      };
-      const settle = (act: () => void) => {
-        clearTimeout(deadline);
-        clearInterval(watch);
-        child.off("message", onMessage);
-        child.off("exit", onExit);
-        signal?.removeEventListener("abort", onAbort);
-        act();
-      };
-      child.on("message", onMessage);
-      child.on("exit", onExit);
-      signal?.addEventListener("abort", onAbort);
-      child.send(request, (error) => {
-        if (error) onExit(child.exitCode, child.signalCode);
-      });
-    });
+    if (!child) throw new InferenceError("crash", "the inference child is gone");
+    const isAnswer = (message: unknown): message is Response => (message as Response).id === request.id;
+    const response = await ask(child, { what: request.kind, request, isAnswer }, this.limits, signal);
+    if (response.kind === "failed") throw new InferenceError(response.reason, response.message);
+    return response;
   }
 }

@@ -12,6 +12,7 @@ import { readGraph } from "../../src/court/readGraph.js";
 import type { RuntimeLimits } from "../../src/court/runtime.js";
 import { digitsCnn } from "../support/courtRuns.js";
 import { eventually } from "../support/eventually.js";
+import { allowNoProcess } from "../support/noProcess.js";
 
 const LIMITS = { timeoutMs: 60_000, memoryMb: 1000 };
 const NEVER = new AbortController().signal;
@@ -91,6 +92,12 @@ describe("The graph of a file", { skip: process.platform !== "linux" && "it read
     await assert.rejects(reading, /the worker stops/);
     await gone();
     assert.deepEqual(files(), []);
+  });
+
+  it("is asked for again where no process can be started, at once", async (test) => {
+    allowNoProcess(test);
+    const reading = readGraph(new Uint8Array([1]), "Canonical", { ...LIMITS, timeoutMs: 5000 }, NEVER);
+    await assert.rejects(reading, { retryable: true, message: /cannot be started: spawn .* ENOENT/ });
   });
 
   it("has a memory limit", async (test) => {

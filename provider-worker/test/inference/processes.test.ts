@@ -10,6 +10,7 @@ import type { InferenceError } from "../../src/errors.js";
 import { ChildRunner } from "../../src/inference/runner.js";
 import { eventually } from "../support/eventually.js";
 import { modelFile, samples } from "../support/models.js";
+import { allowNoProcess } from "../support/noProcess.js";
 
 const LIMITS = { timeoutMs: 60_000, memoryMb: 1000 };
 
@@ -53,6 +54,12 @@ describe("An inference process", options, () => {
         .map(gone),
     );
     assert.deepEqual(children(), before);
+  });
+
+  it("is asked for again where none can be started, at once", async (test) => {
+    allowNoProcess(test);
+    const starting = ChildRunner.start(modelFile("digits_mlp_fp32.onnx"), { ...LIMITS, timeoutMs: 5000 });
+    await assert.rejects(starting, { retryable: true, message: /cannot be started: spawn .* ENOENT/ });
   });
 
   it("leaves it to the worker to stop when the terminal or a service manager tells all of them", async (test) => {
