@@ -55,6 +55,11 @@ export function isHopeless(error: unknown): boolean {
   return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
 }
 
+/** Whether it may have failed for the moment only: somebody killed the process, or others took its time or memory. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof InferenceError && ["crash", "memory", "timeout"].includes(error.reason);
+}
+
 /** Whether who serves declines a job that failed with this error: the client has to have its input there. */
 export function isDeclinable(error: unknown): boolean {
   return isHopeless(error) || error instanceof ContentError;

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { argv } from "node:process";
 
-import { initHash, readModel } from "@assay/sdk";
+import { AssayError, initHash, readModel, TensorError } from "@assay/sdk";
 
+import { InferenceError } from "../errors.js";
+import { isOutOfMemory } from "../inference/memory.js";
 import { requireSelfContained } from "../inference/selfContained.js";
 import type { GraphAnswer } from "./readGraph.js";
 import { localRuntime } from "./localRuntime.js";
@@ -19,8 +21,14 @@ async function answer(): Promise<GraphAnswer> {
     const model = await readModel(bytes, localRuntime, sums === "Tolerance" ? sums : "Canonical");
     return { model: { ...model, file: new Uint8Array(0) } };
   } catch (error) {
-    return { refusal: error instanceof Error ? error.message : String(error) };
+    const message = error instanceof Error ? error.message : String(error);
+    return isRefusal(error) && !isOutOfMemory(message) ? { refusal: message } : { failure: message };
   }
+}
+
+/** Whether the model is at fault. Anything else may be so for the moment only. */
+function isRefusal(error: unknown): boolean {
+  return [AssayError, TensorError, InferenceError].some((kind) => error instanceof kind);
 }
 
 // The terminal and service managers signal the whole group: when to stop is the parent's decision.

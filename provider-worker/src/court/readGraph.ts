@@ -7,12 +7,14 @@ import { fileURLToPath } from "node:url";
 import type { CourtModel, SumsProfile } from "@assay/sdk";
 import { AssayError } from "@assay/sdk";
 
+import { InferenceError } from "../errors.js";
 import { ask } from "../inference/ask.js";
+import { isOutOfMemory } from "../inference/memory.js";
 import type { RuntimeLimits } from "./runtime.js";
 import { inFolder } from "./runtime.js";
 
 /** What the child found, without the file, which is here already. */
-export type GraphAnswer = { model: CourtModel } | { refusal: string };
+export type GraphAnswer = { model: CourtModel } | { refusal: string } | { failure: string };
 
 const CHILD = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "./graphChild.ts" : "./graphChild.js", import.meta.url),
@@ -35,12 +37,17 @@ export async function readGraph(
     const child = startChild([source, sums], folder);
     try {
       const found = await ask(child, { what: "computing the graph", isAnswer }, limits, signal);
+      if ("failure" in found) throw failed(found.failure);
       if ("refusal" in found) throw new AssayError(found.refusal);
       return { ...found.model, file };
     } finally {
       child.kill("SIGKILL");
     }
   });
+}
+
+function failed(message: string): InferenceError {
+  return new InferenceError(isOutOfMemory(message) ? "memory" : "crash", `computing the graph failed: ${message}`);
 }
 
 /** What the child keeps meanwhile it keeps in `folder`: one that is killed takes nothing away. */

@@ -10,3 +10,8 @@ export function residentMb(pid: number | undefined, proc = "/proc"): number {
     return 0;
   }
 }
+
+/** Whether onnxruntime or Node failed with this message because there was no memory to be had. */
+export function isOutOfMemory(message: string): boolean {
+  return /bad_alloc|failed to allocate memory|allocation failed/i.test(message);
+}

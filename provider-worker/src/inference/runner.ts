@@ -8,6 +8,7 @@ import { unlessAborted } from "../deadline.js";
 import { InferenceError } from "../errors.js";
 import type { ProcessLimits } from "./ask.js";
 import { ask } from "./ask.js";
+import { isOutOfMemory } from "./memory.js";
 import type { Request, Response } from "./protocol.js";
 
 /** Runs one model. */
@@ -107,7 +108,8 @@ export class ChildRunner implements ModelRunner {
     if (!child) throw new InferenceError("crash", "the inference child is gone");
     const isAnswer = (message: unknown): message is Response => (message as Response).id === request.id;
     const response = await ask(child, { what: request.kind, request, isAnswer }, this.limits, signal);
-    if (response.kind === "failed") throw new InferenceError(response.reason, response.message);
-    return response;
+    if (response.kind !== "failed") return response;
+    const { reason, message } = response;
+    throw new InferenceError(isOutOfMemory(message) ? "memory" : reason, message);
   }
 }

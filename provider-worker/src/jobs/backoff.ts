@@ -1,11 +1,21 @@
+import { isHopeless, mayPass } from "../errors.js";
+
 /** Seconds of the first pause and of the longest. */
 const FIRST = 5;
 const LONGEST = 300;
+
+/** Seconds of the longest pause of who has to show something in time. */
+export const URGENT = 30;
+
+/** Runs of a job that may crash, or take too much time or memory, before that is held to be the job's own doing. */
+const MOST_FAILED_RUNS = 8;
 
 interface Failed {
   pause: number;
   next: number;
   end: number;
+  failedRuns: number;
+  error: unknown;
 }
 
 /**
@@ -14,23 +24,58 @@ interface Failed {
  */
 export class Backoff {
   readonly #failed = new Map<string, Failed>();
+  #now = 0;
+
+  constructor(private readonly longest = LONGEST) {}
+
+  /** Tells the chain's clock, seconds since 1970. */
+  tick(now: number): void {
+    this.#now = now;
+  }
 
   /** Things that failed and whose time is not over. */
   get size(): number {
     return this.#failed.size;
   }
 
-  isDue(key: string, now: number): boolean {
-    return now >= (this.#failed.get(key)?.next ?? now);
+  isDue(key: string): boolean {
+    return this.#now >= (this.#failed.get(key)?.next ?? this.#now);
+  }
+
+  /** Acts, and notes whether that failed. */
+  async attempt<T>(key: string, act: () => Promise<T>, end?: number): Promise<T> {
+    try {
+      const result = await act();
+      this.succeeded(key);
+      return result;
+    } catch (error) {
+      this.failed(key, end);
+      throw error;
+    }
   }
 
   /** Notes a failure; `end` is the last second in which success is worth anything. */
-  failed(key: string, now: number, end = Infinity): void {
-    const before = this.#failed.get(key)?.pause;
-    const pause = before === undefined ? FIRST : Math.min(LONGEST, 2 * before);
+  failed(key: string, end = Infinity, error?: unknown): void {
+    const now = this.#now;
+    const { pause: before, failedRuns = 0, error: last } = this.#failed.get(key) ?? {};
+    const pause = before === undefined ? FIRST : Math.min(this.longest, 2 * before);
     const next = now + Math.max(FIRST, Math.min(pause, Math.floor((end - now) / 2)));
+    // A model that is refused for a while is so by one error: it was run once.
+    const isRun = mayPass(error) && error !== last;
     for (const [each, { end: over }] of this.#failed) if (over < now) this.#failed.delete(each);
-    this.#failed.set(key, { pause, next, end });
+    this.#failed.set(key, { pause, next, end, failedRuns: failedRuns + (isRun ? 1 : 0), error });
+  }
+
+  /**
+   * Notes the failure of a check on others, and whether it is made again. One killed process must not end it, or whoever
+   * cheats waits for that: only what can never change does, or a run that fails time and again.
+   */
+  retries(key: string, error: unknown, end?: number): boolean {
+    this.failed(key, end, error);
+    const { failedRuns } = this.#failed.get(key) ?? { failedRuns: 0 };
+    const goesOn = mayPass(error) ? failedRuns < MOST_FAILED_RUNS : !isHopeless(error);
+    if (!goesOn) this.succeeded(key);
+    return goesOn;
   }
 
   succeeded(key: string): void {

@@ -1,7 +1,6 @@
 import { firstUnexplained, ModelProfile, textOf } from "@assay/sdk";
 import { id } from "ethers";
 
-import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { ChainEvent } from "../jobs/journal.js";
@@ -38,14 +37,15 @@ export class Audit implements Role {
 
   tick(now: number): Promise<void> {
     this.#deadlines.tick(now);
+    this.#backoff.tick(now);
     const { journal } = this.context;
     for (const event of journal.openEvents("ResultSubmitted", ["JobDisputed"])) {
       const open = Number(event.args.challengeableUntil) >= now;
       const verdict = journal.note(noteOf(event));
       const done = verdict === "right" || verdict === "failed";
       if (!open || done || isOurs(this.context, event) || !this.#drawn(event.key)) continue;
-      if (!this.#backoff.isDue(event.key, now)) continue;
-      this.#tasks.start(event.key, (place) => this.#audit(event, now, place));
+      if (!this.#backoff.isDue(event.key)) continue;
+      this.#tasks.start(event.key, (place) => this.#audit(event, place));
     }
     return Promise.resolve();
   }
@@ -54,17 +54,18 @@ export class Audit implements Role {
     return Number(BigInt(id(`${this.options.secret} ${job}`)) % 1_000_000n) < this.options.sampleRate * 1_000_000;
   }
 
-  async #audit(event: ChainEvent, now: number, place: Place): Promise<void> {
-    const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event, now, place));
+  async #audit(event: ChainEvent, place: Place): Promise<void> {
+    const verdict = this.context.journal.note(noteOf(event)) ?? (await this.#execute(event, place));
     // Again until the challenge is on chain: whatever became of a transaction, `JobDisputed` ends this.
     if (verdict === "wrong") await challenge(this.context, event);
   }
 
   /** Executes the job again and notes what came of it. */
-  async #execute(event: ChainEvent, now: number, place: Place): Promise<string> {
+  async #execute(event: ChainEvent, place: Place): Promise<string> {
     const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, event.key);
     const claimed = String(event.args.outputCommitment);
+    const until = Number(event.args.challengeableUntil);
     let verdict: string;
     try {
       const check = async (stop: AbortSignal) => {
@@ -72,16 +73,12 @@ export class Audit implements Role {
         const isRight = found === claimed || (await this.#isExplained(event, place, stop));
         return { found, isRight };
       };
-      const { found, isRight } = await this.#deadlines.until(Number(event.args.challengeableUntil), check);
+      const { found, isRight } = await this.#deadlines.until(until, check);
       verdict = isRight ? "right" : "wrong";
       if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
     } catch (error) {
       // Nothing is challenged on the ground that it could not be checked.
-      if (signal.aborted) throw error;
-      if (!isHopeless(error)) {
-        this.#backoff.failed(event.key, now, Number(event.args.challengeableUntil));
-        throw error;
-      }
+      if (signal.aborted || this.#backoff.retries(event.key, error, until)) throw error;
       log.warn({ job: event.key, err: error }, "cannot audit");
       verdict = "failed";
     }

@@ -8,7 +8,6 @@ import { roundOf } from "../audits/office.js";
 import type { Statement } from "../audits/statement.js";
 import { bindStatement, statementOf } from "../audits/statement.js";
 import type { CourtRuns } from "../court/courtRuns.js";
-import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
@@ -62,19 +61,20 @@ export class Auditor implements Role {
 
   tick(now: number): Promise<void> {
     this.desk.look(now);
+    this.#backoff.tick(now);
     this.#looks.start("all", () => this.#look(now));
     return Promise.resolve();
   }
 
   async #look(now: number): Promise<void> {
     const { journal } = this.context;
-    const due = (await this.#dueJobs(now)).filter(({ job }) => this.#backoff.isDue(job, now));
+    const due = (await this.#dueJobs(now)).filter(({ job }) => this.#backoff.isDue(job));
     this.#runs.keepOnly(due.map(({ job }) => job));
     for (const each of due) {
       const statement = statementOf(journal, each.job);
-      if (statement) this.#commits.start(each.job, () => this.#commit(each, statement, now));
+      if (statement) this.#commits.start(each.job, () => this.#commit(each, statement));
       else if (journal.note(noteOf(each.event)) === undefined)
-        this.#runners.start(each.job, (place) => this.#run(each, now, place));
+        this.#runners.start(each.job, (place) => this.#run(each, place));
     }
     await this.#lookForWrong(now);
   }
@@ -104,7 +104,7 @@ export class Auditor implements Role {
   }
 
   /** Runs the job and binds the worker to what it found, under a salt. The next look commits to it. */
-  async #run(due: DueJob, now: number, place: Place): Promise<void> {
+  async #run(due: DueJob, place: Place): Promise<void> {
     const { journal, signal, log } = this.context;
     const { job, event, commitBy } = due;
     if (!(await this.#isFree(due))) return;
@@ -115,17 +115,13 @@ export class Auditor implements Role {
       const [claimed, found] = [event.args.outputCommitment, trace.outputRoot];
       if (claimed !== found) log.warn({ job, claimed, found }, "wrong result: challenging");
     } catch (error) {
-      if (signal.aborted) throw error;
-      if (!isHopeless(error)) {
-        this.#backoff.failed(job, now, commitBy);
-        throw error;
-      }
+      if (signal.aborted || this.#backoff.retries(job, error, commitBy)) throw error;
       log.warn({ job, err: error }, "cannot audit");
       journal.setNote(noteOf(event), "failed", job);
     }
   }
 
-  async #commit(due: DueJob, statement: Statement, now: number): Promise<void> {
+  async #commit(due: DueJob, statement: Statement): Promise<void> {
     const { contracts, submitter, provider, metrics, log } = this.context;
     const { audits } = contracts;
     const { job, event, terms, round, commitBy } = due;
@@ -147,7 +143,7 @@ export class Auditor implements Role {
     log.info({ job, round: String(round), outcome }, "audit taken");
     if (outcome !== "refused") return;
     this.#refused.add(job);
-    this.#backoff.failed(job, now, commitBy);
+    this.#backoff.failed(job, commitBy);
     this.desk.forget();
   }
 

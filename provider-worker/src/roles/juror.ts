@@ -45,6 +45,7 @@ export class Juror implements Role {
 
   tick(now: number): Promise<void> {
     this.#deadlines.tick(now);
+    this.#backoff.tick(now);
     const { journal } = this.context;
     for (const modelId of this.models) {
       this.#enrolments.start(`enrol ${modelId}`, (place) => this.#enrol(modelId, place));
@@ -144,13 +145,13 @@ export class Juror implements Role {
     if (phase === Phase.Commit && seat.commitment === ZeroHash) {
       const { commitEnd } = await contracts.jury.juryCaseOf(caseId);
       const lastCall = Number(commitEnd) - LAST_CALL;
-      if (now < lastCall && !this.#backoff.isDue(caseId, now)) return;
-      const { output, salt } = await this.#vote(event, now, lastCall, place);
+      if (now < lastCall && !this.#backoff.isDue(caseId)) return;
+      const { output, salt } = await this.#vote(event, lastCall, place);
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
       if ((await this.#send(`commit ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "commit" });
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
-      const { output, salt } = await this.#vote(event, now, now, place);
+      const { output, salt } = await this.#vote(event, now, place);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
       if ((await this.#send(`reveal ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "reveal" });
     } else if (phase === Phase.Count) {
@@ -162,12 +163,7 @@ export class Juror implements Role {
    * What this juror found, with its salt, in the journal before it is committed to. Zero, which abstains, if the job
    * cannot be done, or not before the `lastCall`.
    */
-  async #vote(
-    event: ChainEvent,
-    now: number,
-    lastCall: number,
-    place: Place,
-  ): Promise<{ output: string; salt: string }> {
+  async #vote(event: ChainEvent, lastCall: number, place: Place): Promise<{ output: string; salt: string }> {
     const { journal, executor, signal, log } = this.context;
     const job = String(event.args.jobId);
     const seat = `case ${event.key}, round ${String(event.args.round)}, job ${job}`;
@@ -179,11 +175,7 @@ export class Juror implements Role {
       const execute = (stop: AbortSignal) => executor.execute(terms, inputUri, place, stop);
       output = (await this.#deadlines.until(lastCall - 1, execute)).root;
     } catch (error) {
-      if (signal.aborted) throw error;
-      if (!isHopeless(error)) {
-        this.#backoff.failed(event.key, now, lastCall);
-        throw error;
-      }
+      if (signal.aborted || this.#backoff.retries(event.key, error, lastCall)) throw error;
       log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");
     }
     return journal.bindVote(seat, { output, salt: hexlify(randomBytes(32)) });

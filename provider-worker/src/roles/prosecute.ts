@@ -5,7 +5,6 @@ import type { Outcome } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
-import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
@@ -34,13 +33,14 @@ export class Prosecute implements Role {
   }
 
   tick(now: number): Promise<void> {
+    this.#backoff.tick(now);
     const { journal, provider } = this.context;
     const others = openCourtCases(journal).filter(({ facts }) => !sameAddress(facts.provider, provider));
     this.#runs.keepOnly(others.map(({ facts }) => facts.jobId));
     for (const found of others) {
       // Without a trace in time the ruling follows by itself: `resolve` carries it out.
       if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;
-      if (this.#waits(found, now) || !this.#backoff.isDue(found.id, now)) continue;
+      if (this.#waits(found, now) || !this.#backoff.isDue(found.id)) continue;
       const { posted } = found;
       this.#tasks.start(found.id, (place) => this.#prosecute(found, posted, now, place));
     }
@@ -55,7 +55,7 @@ export class Prosecute implements Role {
   }
 
   async #prosecute(found: CourtCase, posted: Posted, now: number, place: Place): Promise<void> {
-    const run = await this.#ownRun(found, posted, now, place);
+    const run = await this.#ownRun(found, posted, place);
     if (!run) return;
     if (isRight(run, found, posted)) return this.#giveUp(found, posted, "the result is right");
     const overdue = found.demands.find((each) => isOverdue(each, now));
@@ -71,15 +71,11 @@ export class Prosecute implements Role {
   }
 
   /** This machine's run of the job; undefined if it can never be made. */
-  async #ownRun(found: CourtCase, posted: Posted, now: number, place: Place): Promise<CourtRun | undefined> {
+  async #ownRun(found: CourtCase, posted: Posted, place: Place): Promise<CourtRun | undefined> {
     try {
       return await this.#runs.get(found.facts.jobId, place);
     } catch (error) {
-      if (this.context.signal.aborted) throw error;
-      if (!isHopeless(error)) {
-        this.#backoff.failed(found.id, now);
-        throw error;
-      }
+      if (this.context.signal.aborted || this.#backoff.retries(found.id, error)) throw error;
       this.#giveUp(found, posted, `the job cannot be run on this machine: ${(error as Error).message}`);
       return undefined;
     }

@@ -44,11 +44,12 @@ export class Serve implements Role {
 
   tick(now: number): Promise<void> {
     this.#deadlines.tick(now);
+    this.#backoff.tick(now);
     const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted"]);
     for (const event of open.filter((each) => isOurs(this.context, each))) {
       const { terms } = requestOf(this.context.journal, event.key);
       const done = terms.executionDeadline < now || this.context.journal.note(noteOf(terms)) !== undefined;
-      if (!done && this.#backoff.isDue(event.key, now))
+      if (!done && this.#backoff.isDue(event.key))
         this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
     }
     for (const [model, offer] of this.#offers()) {
@@ -86,7 +87,7 @@ export class Serve implements Role {
     const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
     if (!(await wanted())) return;
 
-    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, now, place));
+    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place));
     const to = await contracts.market.getAddress();
     if (output === undefined) {
       if (terms.stake === 0n) {
@@ -110,7 +111,7 @@ export class Serve implements Role {
   }
 
   /** The output commitment, bound in the journal before anything is sent; undefined if the job cannot be done. */
-  async #execute(job: string, now: number, place: Place): Promise<string | undefined> {
+  async #execute(job: string, place: Place): Promise<string | undefined> {
     const { journal, executor, signal, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     try {
@@ -122,7 +123,7 @@ export class Serve implements Role {
     } catch (error) {
       if (signal.aborted) throw error;
       if (!isDeclinable(error)) {
-        this.#backoff.failed(job, now, Number(terms.executionDeadline));
+        this.#backoff.failed(job, Number(terms.executionDeadline));
         throw error;
       }
       log.warn({ job, err: error }, `job cannot be done: ${terms.stake === 0n ? "letting it expire" : "declining"}`);

@@ -94,6 +94,21 @@ describe("The graph of a file", { skip: process.platform !== "linux" && "it read
     assert.deepEqual(files(), []);
   });
 
+  it("is not refused because its child found no memory", async () => {
+    // More than any machine has, which here stands for one that has none left.
+    const length = makeTensor("int64", [1], new Uint8Array(BigInt64Array.of(1n << 45n).buffer));
+    const file = onnxFile({
+      nodes: [
+        { op: "ConstantOfShape", inputs: ["length"], outputs: ["zeros"] },
+        { op: "Concat", inputs: ["x", "zeros"], outputs: ["y"], attributes: { axis: 0 } },
+      ],
+      inputs: { x: ["float32", [1]] },
+      outputs: { y: ["float32", ["n"]] },
+      constants: { length },
+    });
+    await assert.rejects(readGraph(file, "Canonical", LIMITS, NEVER), { reason: "memory" });
+  });
+
   it("is asked for again where no process can be started, at once", async (test) => {
     allowNoProcess(test);
     const reading = readGraph(new Uint8Array([1]), "Canonical", { ...LIMITS, timeoutMs: 5000 }, NEVER);

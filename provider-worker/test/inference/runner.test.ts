@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { TestContext } from "node:test";
 import { after, before, describe, it } from "node:test";
 
 import { commitBundle, makeTensor, toTypedArray } from "@assay/sdk";
@@ -98,23 +99,33 @@ describe("A model that puts out more than it takes in", () => {
   });
   const ask = (length: number) => new Map([["x", makeTensor("int64", [1], bytesOf(length))]]);
 
-  it("is held to a limit of all its outputs together, and goes on", async (test) => {
+  const start = async (test: TestContext, outputBytes: number): Promise<ChildRunner> => {
     const folder = mkdtempSync(path.join(tmpdir(), "assay-output-"));
     test.after(() => {
       rmSync(folder, { recursive: true });
     });
     const model = path.join(folder, "model.onnx");
     writeFileSync(model, file);
-    const growing = await ChildRunner.start(model, { ...LIMITS, outputBytes: 1000 });
+    const growing = await ChildRunner.start(model, { ...LIMITS, outputBytes });
     test.after(() => {
       growing.stop();
     });
+    return growing;
+  };
+
+  it("is held to a limit of all its outputs together, and goes on", async (test) => {
+    const growing = await start(test, 1000);
     assert.equal((await growing.run(ask(500))).get("y")?.data.length, 500);
     await assert.rejects(growing.run(ask(501)), {
       reason: "output",
       message: "the model puts out 1002 bytes, more than 1000",
     });
     assert.equal((await growing.run(ask(1))).get("z")?.data.length, 1);
+  });
+
+  it("is not refused where the process found no memory for them", async (test) => {
+    const growing = await start(test, 1000);
+    await assert.rejects(growing.run(ask(2 ** 45)), { reason: "memory", message: /[Ff]ailed to allocate memory/ });
   });
 });
 

@@ -1,19 +1,30 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
+import { ContentError, InferenceError, WorkerError } from "../../src/errors.js";
 import { Backoff } from "../../src/jobs/backoff.js";
+import { gate } from "../support/scene.js";
 
 /** Seconds after the first try at which something that always fails is tried, looking every second. */
-function triesUntil(end: number, looks = end): number[] {
-  const backoff = new Backoff();
+function triesUntil(end: number, looks = end, backoff = new Backoff()): number[] {
   const tries: number[] = [];
-  for (let now = 0; now <= looks; now++) {
-    if (!backoff.isDue("job", now)) continue;
+  for (const now of looksOf(backoff, looks)) {
+    if (!backoff.isDue("job")) continue;
     tries.push(now);
-    backoff.failed("job", now, end);
+    backoff.failed("job", end);
   }
   return tries;
 }
+
+/** A look every second. */
+function* looksOf(backoff: Backoff, looks: number): Generator<number> {
+  for (let now = 0; now <= looks; now++) {
+    backoff.tick(now);
+    yield now;
+  }
+}
+
+const crash = () => new InferenceError("crash", "the process ended with SIGKILL");
 
 describe("What failed is tried again", () => {
   it("after pauses that double, up to five minutes", () => {
@@ -32,16 +43,105 @@ describe("What failed is tried again", () => {
 
   it("at once where something else failed, or it succeeded since", () => {
     const backoff = new Backoff();
-    backoff.failed("job", 100, 1000);
-    assert.equal(backoff.isDue("job", 104), false);
-    assert.equal(backoff.isDue("another", 104), true);
+    backoff.tick(100);
+    backoff.failed("job", 1000);
+    backoff.tick(104);
+    assert.equal(backoff.isDue("job"), false);
+    assert.equal(backoff.isDue("another"), true);
     backoff.succeeded("job");
-    assert.equal(backoff.isDue("job", 104), true);
+    assert.equal(backoff.isDue("job"), true);
   });
 
   it("and is forgotten when its time is over", () => {
     const backoff = new Backoff();
-    for (let i = 0; i < 100; i++) backoff.failed(`job ${i}`, i * 10, i * 10 + 5);
+    for (let i = 0; i < 100; i++) {
+      backoff.tick(i * 10);
+      backoff.failed(`job ${i}`, i * 10 + 5);
+    }
     assert.equal(backoff.size, 1);
+  });
+
+  it("after pauses no longer than whoever waits for it can bear", () => {
+    assert.deepEqual(triesUntil(Infinity, 100, new Backoff(20)), [0, 5, 15, 35, 55, 75, 95]);
+  });
+
+  it("after a pause that begins when it failed, however long it took", async () => {
+    const backoff = new Backoff();
+    const acting = gate<void>();
+    const attempt = backoff.attempt("job", () => acting.promise);
+    backoff.tick(60);
+    acting.fail(new Error("cannot fetch"));
+    await assert.rejects(attempt, /cannot fetch/);
+    backoff.tick(64);
+    assert.equal(backoff.isDue("job"), false);
+    backoff.tick(65);
+    assert.equal(backoff.isDue("job"), true);
+  });
+
+  it("after short pauses again once it succeeded", async () => {
+    const backoff = new Backoff();
+    for (const now of [0, 5, 15]) {
+      backoff.tick(now);
+      backoff.failed("job");
+    }
+    assert.equal(await backoff.attempt("job", () => Promise.resolve(7)), 7);
+    backoff.failed("job");
+    backoff.tick(20);
+    assert.equal(backoff.isDue("job"), true);
+  });
+});
+
+describe("A check on others", () => {
+  /** How often something is run that always fails with what `fail` gives. */
+  const runs = (fail: () => unknown): number => {
+    const backoff = new Backoff();
+    let count = 0;
+    for (const _ of looksOf(backoff, 10_000)) {
+      if (!backoff.isDue("job")) continue;
+      count++;
+      if (!backoff.retries("job", fail())) break;
+    }
+    return count;
+  };
+
+  it("ends with a failure that can never change", () => {
+    for (const error of [new WorkerError("another graph"), new InferenceError("rejected", "no such operator")])
+      assert.equal(
+        runs(() => error),
+        1,
+      );
+  });
+
+  it("goes on for as long as the input does not come", () => {
+    assert.ok(runs(() => new ContentError("404")) > 15);
+  });
+
+  for (const reason of ["crash", "memory", "timeout"] as const) {
+    it(`ends with a run that fails by ${reason} again and again, but not with the first`, () => {
+      assert.equal(
+        runs(() => new InferenceError(reason, "of the moment")),
+        8,
+      );
+    });
+  }
+
+  it("takes a model that is refused for a while by the same error as one failure", () => {
+    let failures = 0;
+    let refusal = crash();
+    // Refused anew at every third look.
+    assert.equal(
+      runs(() => (failures++ % 3 === 0 ? (refusal = crash()) : refusal)),
+      3 * 7 + 1,
+    );
+  });
+
+  it("begins to count anew once it ended or succeeded", () => {
+    const backoff = new Backoff();
+    for (let i = 0; i < 7; i++) assert.equal(backoff.retries("job", crash()), true);
+    backoff.succeeded("job");
+    for (let i = 0; i < 7; i++) assert.equal(backoff.retries("job", crash()), true);
+    assert.equal(backoff.retries("job", crash()), false);
+    assert.equal(backoff.size, 0);
+    assert.equal(backoff.retries("job", crash()), true);
   });
 });

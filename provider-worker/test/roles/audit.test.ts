@@ -188,6 +188,28 @@ describe("Auditing", () => {
     assert.deepEqual(scene.sent, []);
   });
 
+  for (const reason of ["crash", "memory", "timeout"] as const) {
+    it(`is not over because a run ended once by ${reason}`, async () => {
+      delivered(1, WRONG);
+      scene.execute = () => Promise.reject(new InferenceError(reason, "of the moment"));
+      await tick();
+      assert.doesNotMatch(scene.warnings.join(""), /cannot audit/);
+      scene.execute = () => RIGHT;
+      await tick(NOW + 5);
+      assert.equal(scene.calls("challenge").length, 1);
+    });
+  }
+
+  it("gives up a job that kills its run time and again", async () => {
+    scene.requested(1, { provider: STRANGER });
+    scene.submitted(1, WRONG, { provider: STRANGER, until: NOW + 100_000 });
+    scene.execute = () => Promise.reject(new InferenceError("crash", "the process ended with SIGSEGV"));
+    for (let look = 0; look < 20; look++) await tick(NOW + 400 * look);
+    assert.equal(scene.executed.length, 8);
+    assert.match(scene.warnings.at(-1) ?? "", /SIGSEGV.*cannot audit/);
+    assert.deepEqual(scene.sent, []);
+  });
+
   it("tries again while the input may still come", async () => {
     delivered(1, WRONG);
     scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));

@@ -201,6 +201,16 @@ describe("Taking drawn audits", () => {
     assert.deepEqual(scene.sent, []);
   });
 
+  it("takes a job although somebody killed its first run", async () => {
+    delivered();
+    scene.trace = () => Promise.reject(new InferenceError("crash", "the process ended with SIGKILL"));
+    await tick();
+    scene.trace = () => Promise.resolve(run);
+    await tick(TURN + 5);
+    assert.deepEqual(names(), ["commit"]);
+    assert.equal(scene.traced, 2);
+  });
+
   it("begins nothing once it is told to stop", async () => {
     delivered();
     scene.stop.abort();

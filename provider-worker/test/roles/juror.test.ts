@@ -327,6 +327,15 @@ describe("A juror", () => {
       assert.equal(scene.calls("commitVote")[0]?.args[2], FOUND);
     });
 
+    it("in time although somebody killed its first run", async () => {
+      scene.execute = () => Promise.reject(new InferenceError("crash", "the process ended with SIGKILL"));
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      scene.execute = () => FOUND;
+      await tick(NOW + 5);
+      assert.equal(scene.calls("commitVote")[0]?.args[2], FOUND);
+    });
+
     it("by abstaining at once where the job can never be done", async () => {
       scene.execute = () => Promise.reject(new InferenceError("rejected", "no such input"));
       await tick();

@@ -352,6 +352,25 @@ describe("Prosecuting", () => {
     assert.match(scene.warnings.join(""), /cannot be run on this machine: no such input.*nothing to prove/);
   });
 
+  it("convicts although somebody killed its own run, and ends only with one that fails time and again", async () => {
+    accused();
+    posted();
+    const killed = () => Promise.reject(new InferenceError("crash", "the process ended with SIGKILL"));
+    scene.trace = killed;
+    await tick();
+    await tick(NOW + 4);
+    assert.equal(scene.traced, 1);
+    scene.trace = () => Promise.resolve(honest);
+    await tick(NOW + 5);
+    assert.deepEqual(names(), ["demand"]);
+
+    prosecute = new Prosecute(scene.context);
+    scene.trace = killed;
+    for (let look = 1; look <= 20; look++) await tick(NOW + 400 * look);
+    assert.equal(scene.traced, 2 + 8);
+    assert.match(scene.warnings.join(""), /cannot be run on this machine: the process ended.*nothing to prove/);
+  });
+
   it("looks again where a reorganisation brought another trace", async () => {
     accused();
     posted(honest);
