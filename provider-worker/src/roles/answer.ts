@@ -1,6 +1,7 @@
 import { AuditPhase } from "@assay/sdk";
 
 import type { CourtRuns } from "../court/courtRuns.js";
+import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
@@ -12,6 +13,7 @@ export class Answer implements Role {
   readonly name = "answer";
   readonly #tasks: TaskPool;
   readonly #runs: CourtRuns;
+  readonly #backoff = new Backoff(URGENT);
 
   constructor(private readonly context: RoleContext) {
     this.#tasks = new TaskPool(2, context.signal, (key, error) => {
@@ -21,14 +23,18 @@ export class Answer implements Role {
   }
 
   tick(now: number): Promise<void> {
+    this.#backoff.tick(now);
     const { journal } = this.context;
     const open = journal
       .openEvents("AuditCommitted", ["TraceAnswered"])
       .filter((event) => isOurs(this.context, event) && Number(event.args.answerBy) >= now);
     this.#runs.keepOnly(open.map(({ key }) => key));
     for (const event of open) {
-      if (journal.note(noteOf(event)) === undefined)
-        this.#tasks.start(event.key, (place) => this.#answer(event, place));
+      if (journal.note(noteOf(event)) !== undefined || !this.#backoff.isDue(event.key)) continue;
+      const until = Number(event.args.answerBy);
+      this.#tasks.start(event.key, (place) =>
+        this.#backoff.attempt(event.key, () => this.#answer(event, place), until),
+      );
     }
     return Promise.resolve();
   }

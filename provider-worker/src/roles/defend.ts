@@ -3,6 +3,7 @@ import { answerDemand, MerkleTree, partKey, Ruling } from "@assay/sdk";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
+import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
@@ -13,6 +14,7 @@ export class Defend implements Role {
   readonly name = "defend";
   readonly #tasks: TaskPool;
   readonly #runs: CourtRuns;
+  readonly #backoff = new Backoff(URGENT);
 
   constructor(private readonly context: RoleContext) {
     this.#tasks = new TaskPool(4, context.signal, (key, error) => {
@@ -21,14 +23,15 @@ export class Defend implements Role {
     this.#runs = runsOf(context);
   }
 
-  tick(): Promise<void> {
+  tick(now: number): Promise<void> {
+    this.#backoff.tick(now);
     const { journal, provider } = this.context;
     const ours = openCourtCases(journal).filter(({ facts }) => sameAddress(facts.provider, provider));
     this.#runs.keepOnly(ours.map(({ facts }) => facts.jobId));
     for (const found of ours) {
       const idle = found.posted !== undefined && found.demands.every(({ answer }) => answer);
-      if (idle || journal.note(noteOf(found)) !== undefined) continue;
-      this.#tasks.start(found.id, (place) => this.#defend(found, place));
+      if (idle || journal.note(noteOf(found)) !== undefined || !this.#backoff.isDue(found.id)) continue;
+      this.#tasks.start(found.id, (place) => this.#backoff.attempt(found.id, () => this.#defend(found, place)));
     }
     return Promise.resolve();
   }

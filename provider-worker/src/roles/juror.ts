@@ -48,7 +48,9 @@ export class Juror implements Role {
     this.#backoff.tick(now);
     const { journal } = this.context;
     for (const modelId of this.models) {
-      this.#enrolments.start(`enrol ${modelId}`, (place) => this.#enrol(modelId, place));
+      const key = `enrol ${modelId}`;
+      if (!this.#backoff.isDue(key)) continue;
+      this.#enrolments.start(key, (place) => this.#backoff.attempt(key, () => this.#enrol(modelId, place)));
     }
     for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn"])) {
       this.#tasks.start(`draw ${event.key}`, () => this.#draw(event));

@@ -53,8 +53,9 @@ export class Serve implements Role {
         this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
     }
     for (const [model, offer] of this.#offers()) {
-      if (this.#prepared.get(model) === offer) continue;
-      this.#preparations.start(model, (place) => this.#prepare(model, offer, place));
+      const key = `model ${model}`;
+      if (this.#prepared.get(model) === offer || !this.#backoff.isDue(key)) continue;
+      this.#preparations.start(model, (place) => this.#backoff.attempt(key, () => this.#prepare(model, offer, place)));
     }
     return Promise.resolve();
   }

@@ -72,6 +72,17 @@ describe("Answering audits", () => {
     assert.deepEqual(scene.sent, []);
   });
 
+  it("tries again what failed after pauses, which grow shorter towards the deadline", async () => {
+    audited();
+    scene.trace = () => Promise.reject(new Error("cannot fetch"));
+    for (let second = 0; second <= 52; second++) await tick(NOW + second);
+    // After 0, 5, 15, 35 and 47 seconds.
+    assert.equal(scene.traced, 5);
+    scene.trace = () => Promise.resolve(run);
+    await tick(NOW + 53);
+    assert.equal(scene.sent.length, 1);
+  });
+
   it("answers in the last second", async () => {
     audited();
     await tick(NOW + 60);
@@ -93,7 +104,7 @@ describe("Answering audits", () => {
     await tick();
     run = { ...run, trace: { ...run.trace, traceRoot: hash(9) as never } };
     scene.courtCase(3, 1, run.trace.outputRoot);
-    await new Defend(scene.context).tick();
+    await new Defend(scene.context).tick(NOW);
     await calm();
     answer = new Answer(scene.context);
     await tick();

@@ -7,7 +7,7 @@ import { MerkleTree, Ruling, toHex } from "@assay/sdk";
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { Defend } from "../../src/roles/defend.js";
 import { courtRun, rootsOf } from "../support/courtRuns.js";
-import { calm, gate, hash, Scene, STRANGER } from "../support/scene.js";
+import { calm, gate, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
 const CONVOLUTION = 2;
 const CHILDREN: Part = { tensor: CONVOLUTION, level: 1, index: 0 };
@@ -26,8 +26,8 @@ describe("Defending", () => {
   afterEach(() => {
     scene.journal.close();
   });
-  const tick = async () => {
-    await defend.tick();
+  const tick = async (now = NOW) => {
+    await defend.tick(now);
     await calm();
   };
   const names = () => scene.sent.map(({ name }) => name);
@@ -75,6 +75,19 @@ describe("Defending", () => {
       assert.deepEqual(names(), ["postTrace", "postTrace"]);
     });
   }
+
+  it("tries again while the run cannot be made, after pauses that stay short", async () => {
+    challenged();
+    scene.trace = () => Promise.reject(new Error("cannot fetch"));
+    for (let second = 0; second <= 95; second++) await tick(NOW + second);
+    assert.equal(scene.traced, 6);
+    assert.match(scene.warnings.join(""), /case not defended yet/);
+    scene.trace = () => Promise.resolve(run);
+    await tick(NOW + 124);
+    assert.deepEqual(names(), []);
+    await tick(NOW + 125);
+    assert.deepEqual(names(), ["postTrace"]);
+  });
 
   it("never posts two different traces of one job, also after a restart", async () => {
     challenged();
@@ -196,16 +209,6 @@ describe("Defending", () => {
     scene.rulings.set("3", Ruling.Upheld);
     await tick();
     assert.deepEqual(scene.sent, []);
-  });
-
-  it("tries again while the run cannot be made", async () => {
-    challenged();
-    scene.trace = () => Promise.reject(new Error("cannot fetch the input"));
-    await tick();
-    assert.match(scene.warnings.join(""), /case not defended yet/);
-    scene.trace = () => Promise.resolve(run);
-    await tick();
-    assert.deepEqual(names(), ["postTrace"]);
   });
 
   it("serves many cases at once with few runs in memory", async () => {

@@ -161,11 +161,12 @@ describe("A juror", () => {
       assert.match(scene.warnings.join(""), /took too long.*not enrolling/);
     });
 
-    it("tries again where the model cannot be fetched yet", async () => {
+    it("tries again where the model cannot be fetched yet, after a pause each time", async () => {
       scene.prepare = () => Promise.reject(new WorkerError("cannot fetch", true));
-      await tick();
+      for (let second = 0; second <= 20; second++) await tick(NOW + second);
+      assert.deepEqual([scene.prepared.length, scene.warnings.length], [3, 3]);
       scene.prepare = () => Promise.resolve();
-      await tick();
+      await tick(NOW + 35);
       assert.deepEqual(purposes(), ["enrol 1"]);
     });
 

@@ -308,12 +308,15 @@ describe("Serving", () => {
       assert.match(scene.warnings.join(""), /registered with another graph.*remove the offer/);
     });
 
-    it("tries again where the file cannot be fetched yet", async () => {
+    it("tries again where the file cannot be fetched yet, after a pause each time", async () => {
       scene.prepare = () => Promise.reject(new WorkerError("cannot fetch", true));
       offered(1);
-      await tick();
-      await tick();
-      assert.deepEqual(scene.prepared, ["1", "1"]);
+      for (let second = 0; second <= 20; second++) await tick(NOW + second);
+      assert.deepEqual([scene.prepared.length, scene.warnings.length], [3, 3]);
+      scene.prepare = () => Promise.resolve();
+      await tick(NOW + 35);
+      await tick(NOW + 1000);
+      assert.equal(scene.prepared.length, 4);
     });
 
     it("delivers jobs of other models while one is slow to load", async () => {
