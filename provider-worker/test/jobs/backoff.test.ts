@@ -7,21 +7,22 @@ import { gate } from "../support/scene.js";
 
 /** Seconds after the first try at which something that always fails is tried, looking every second. */
 function triesUntil(end: number, looks = end, backoff = new Backoff()): number[] {
-  const tries: number[] = [];
-  for (const now of looksOf(backoff, looks)) {
-    if (!backoff.isDue("job")) continue;
-    tries.push(now);
+  return triesOf(backoff, looks, () => {
     backoff.failed("job", end);
-  }
-  return tries;
+    return true;
+  });
 }
 
-/** A look every second. */
-function* looksOf(backoff: Backoff, looks: number): Generator<number> {
-  for (let now = 0; now <= looks; now++) {
+/** Seconds at which something is tried, looking every second, for as long as `fail` says that it is tried again. */
+function triesOf(backoff: Backoff, looks: number, fail: () => boolean): number[] {
+  const tries: number[] = [];
+  for (let now = 0, goesOn = true; goesOn && now <= looks; now++) {
     backoff.tick(now);
-    yield now;
+    if (!backoff.isDue("job")) continue;
+    tries.push(now);
+    goesOn = fail();
   }
+  return tries;
 }
 
 const crash = () => new InferenceError("crash", "the process ended with SIGKILL");
@@ -95,13 +96,7 @@ describe("A check on others", () => {
   /** How often something is run that always fails with what `fail` gives. */
   const runs = (fail: () => unknown): number => {
     const backoff = new Backoff();
-    let count = 0;
-    for (const _ of looksOf(backoff, 10_000)) {
-      if (!backoff.isDue("job")) continue;
-      count++;
-      if (!backoff.retries("job", fail())) break;
-    }
-    return count;
+    return triesOf(backoff, 10_000, () => backoff.retries("job", fail())).length;
   };
 
   it("ends with a failure that can never change", () => {
