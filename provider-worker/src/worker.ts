@@ -32,19 +32,19 @@ import { neededTensors } from "./jobs/needed.js";
 import { Metrics, MetricsServer } from "./metrics.js";
 import type { StartRunner } from "./models/modelCache.js";
 import { ModelCache } from "./models/modelCache.js";
-import { Answer } from "./roles/answer.js";
-import { Audit } from "./roles/audit.js";
-import { Auditor } from "./roles/auditor.js";
+import { AnswerAudits } from "./roles/answerAudits.js";
+import { BuyTickets } from "./roles/buyTickets.js";
+import { CloseAudits } from "./roles/closeAudits.js";
 import { Defend } from "./roles/defend.js";
 import { Juror } from "./roles/juror.js";
 import { Prosecute } from "./roles/prosecute.js";
+import { RecordSeeds } from "./roles/recordSeeds.js";
 import { Resolve } from "./roles/resolve.js";
-import { Reveal } from "./roles/reveal.js";
 import type { Role, RoleContext } from "./roles/role.js";
-import { Rounds } from "./roles/rounds.js";
 import { Serve } from "./roles/serve.js";
 import { Settle } from "./roles/settle.js";
-import { Tickets } from "./roles/tickets.js";
+import { SpotCheck } from "./roles/spotCheck.js";
+import { TakeAudits } from "./roles/takeAudits.js";
 import type { WorkerSettings } from "./settings.js";
 
 const REPLACE_AFTER_LOOKS = 15;
@@ -278,17 +278,21 @@ export class Worker {
     const roles: Role[] = [];
     if (settings.roles.includes("serve")) {
       // What has to be shown in time comes first.
-      roles.push(new Defend(context), new Answer(context), new Serve(context, concurrency));
+      roles.push(new Defend(context), new AnswerAudits(context), new Serve(context, concurrency));
       roles.push(new Settle(context, settings.collectEverySeconds));
     }
     if (settings.roles.includes("juror")) roles.push(new Juror(context, settings.models));
     if (settings.roles.includes("audit")) {
       const desk = new AuditDesk(this.#contracts, settings.provider);
-      roles.push(new Reveal(context), new Tickets(context, desk, settings.audit), new Rounds(context, desk));
-      roles.push(new Auditor(context, desk, { chainId: BigInt(settings.chainId), concurrency }));
+      roles.push(
+        new CloseAudits(context),
+        new BuyTickets(context, desk, settings.audit),
+        new RecordSeeds(context, desk),
+      );
+      roles.push(new TakeAudits(context, desk, { chainId: BigInt(settings.chainId), concurrency }));
       // The operator's signature over a fixed text: secret, and the same after a restart.
       const secret = wallet.signingKey.sign(`0x${"61".repeat(32)}`).serialized;
-      roles.push(new Audit(context, { ...settings.audit, concurrency, secret }), new Prosecute(context));
+      roles.push(new SpotCheck(context, { ...settings.audit, concurrency, secret }), new Prosecute(context));
     }
     roles.push(new Resolve(context, { everyCase: settings.roles.some((role) => role !== "serve") }));
     return roles;

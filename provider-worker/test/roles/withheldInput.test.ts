@@ -12,7 +12,7 @@ import { packBundle } from "@assay/sdk";
 import { Fetcher } from "../../src/content/fetcher.js";
 import { Executor } from "../../src/jobs/executor.js";
 import type { ModelCache } from "../../src/models/modelCache.js";
-import { Audit } from "../../src/roles/audit.js";
+import { SpotCheck } from "../../src/roles/spotCheck.js";
 import { Juror } from "../../src/roles/juror.js";
 import type { Role, RoleContext } from "../../src/roles/role.js";
 import { eventually } from "../support/eventually.js";
@@ -98,7 +98,7 @@ describe("A provider that withholds the input for a moment", () => {
     it(`by ${how} does not escape the audit`, async () => {
       scene.submitted(1, WRONG, { provider: STRANGER });
       answer = withheld;
-      await tryTwice(() => new Audit(context, { sampleRate: 1, concurrency: 1, secret: "" }), how === "410");
+      await tryTwice(() => new SpotCheck(context, { sampleRate: 1, concurrency: 1, secret: "" }), how === "410");
       assert.equal(scene.calls("challenge").length, 1);
     });
 

@@ -150,7 +150,7 @@ describe("The worker", () => {
     });
     assert.match(
       log,
-      /"roles":\["defend","answer","serve","settle","juror","reveal","tickets","rounds","auditor","audit","prosecute","resolve"\]/,
+      /"roles":\["defend","answerAudits","serve","settle","juror","closeAudits","buyTickets","recordSeeds","takeAudits","spotCheck","prosecute","resolve"\]/,
     );
     assert.match(log, /"msg":"stopped"/);
     await assert.rejects(fetch(store));

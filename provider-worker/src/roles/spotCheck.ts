@@ -10,7 +10,7 @@ import { challenge } from "./challenge.js";
 import type { Role, RoleContext } from "./role.js";
 import { isOurs, requestOf } from "./role.js";
 
-export interface AuditOptions {
+export interface SpotCheckOptions {
   /** Share of other providers' results to execute again, 0 to 1. */
   sampleRate: number;
   concurrency: number;
@@ -19,15 +19,15 @@ export interface AuditOptions {
 }
 
 /** Executes other providers' jobs again and challenges results that differ. */
-export class Audit implements Role {
-  readonly name = "audit";
+export class SpotCheck implements Role {
+  readonly name = "spotCheck";
   readonly #tasks: TaskPool;
   readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
 
   constructor(
     private readonly context: RoleContext,
-    private readonly options: AuditOptions,
+    private readonly options: SpotCheckOptions,
   ) {
     this.#tasks = new TaskPool(options.concurrency, context.signal, (job, error) => {
       context.log.warn({ job, err: error }, "job not audited yet");

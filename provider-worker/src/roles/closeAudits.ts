@@ -16,8 +16,8 @@ const SPREAD = 1800;
  * Brings audits to their end: opens its own commitments once the provider has answered or is too late, challenges what
  * differs, and closes. An audit whose auditor is gone is closed by whoever is left, so that its pay goes back.
  */
-export class Reveal implements Role {
-  readonly name = "reveal";
+export class CloseAudits implements Role {
+  readonly name = "closeAudits";
   readonly #tasks: TaskPool;
   readonly #stagger: Stagger;
 

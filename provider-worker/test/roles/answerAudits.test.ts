@@ -4,20 +4,20 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { AuditPhase } from "@assay/sdk";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
-import { Answer } from "../../src/roles/answer.js";
+import { AnswerAudits } from "../../src/roles/answerAudits.js";
 import { Defend } from "../../src/roles/defend.js";
 import { courtRun } from "../support/courtRuns.js";
 import { calm, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
 describe("Answering audits", () => {
   let scene: Scene;
-  let answer: Answer;
+  let answer: AnswerAudits;
   let run: CourtRun;
   beforeEach(async () => {
     run = await courtRun(0);
     scene = new Scene();
     scene.trace = () => Promise.resolve(run);
-    answer = new Answer(scene.context);
+    answer = new AnswerAudits(scene.context);
   });
   afterEach(() => {
     scene.journal.close();
@@ -106,7 +106,7 @@ describe("Answering audits", () => {
     scene.courtCase(3, 1, run.trace.outputRoot);
     await new Defend(scene.context).tick(NOW);
     await calm();
-    answer = new Answer(scene.context);
+    answer = new AnswerAudits(scene.context);
     await tick();
     assert.deepEqual(
       scene.sent.map(({ name }) => name),

@@ -5,7 +5,7 @@ import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { sameAddress } from "./role.js";
 
-export interface TicketOptions {
+export interface BuyTicketsOptions {
   /** Tickets to hold of each model; none are bought if zero. */
   tickets: number;
   models: readonly bigint[];
@@ -15,8 +15,8 @@ export interface TicketOptions {
  * Buys what is missing to the tickets that it is to hold, once in a run: what was lost or given back since is not
  * bought again, or a machine that computes wrongly would lose its stake ticket by ticket.
  */
-export class Tickets implements Role {
-  readonly name = "tickets";
+export class BuyTickets implements Role {
+  readonly name = "buyTickets";
   readonly #tasks: TaskPool;
   readonly #done = new Set<bigint>();
   /** Why the office sold none of a model at the last look. */
@@ -25,7 +25,7 @@ export class Tickets implements Role {
   constructor(
     private readonly context: RoleContext,
     private readonly desk: AuditDesk,
-    private readonly options: TicketOptions,
+    private readonly options: BuyTicketsOptions,
   ) {
     this.#tasks = new TaskPool(4, context.signal, (key, error) => {
       context.log.warn({ key, err: error }, "audit tickets not bought yet");

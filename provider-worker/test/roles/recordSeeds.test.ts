@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { AuditDesk } from "../../src/audits/office.js";
 import { Stagger } from "../../src/audits/stagger.js";
-import { Rounds } from "../../src/roles/rounds.js";
+import { RecordSeeds } from "../../src/roles/recordSeeds.js";
 import { address, calm, hash, NOW, OPERATOR, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
 /** Every worker has had its turn to send what one has to. */
@@ -11,10 +11,10 @@ const SPREAD = 20;
 
 describe("Looking after audit rounds", () => {
   let scene: Scene;
-  let rounds: Rounds;
+  let rounds: RecordSeeds;
   beforeEach(() => {
     scene = new Scene();
-    rounds = new Rounds(scene.context, new AuditDesk(scene.context.contracts, PROVIDER));
+    rounds = new RecordSeeds(scene.context, new AuditDesk(scene.context.contracts, PROVIDER));
   });
   afterEach(() => {
     scene.journal.close();

@@ -8,7 +8,7 @@ import { AuditDesk } from "../../src/audits/office.js";
 import { statementOf } from "../../src/audits/statement.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { ContentError, InferenceError } from "../../src/errors.js";
-import { Auditor } from "../../src/roles/auditor.js";
+import { TakeAudits } from "../../src/roles/takeAudits.js";
 import { courtRun } from "../support/courtRuns.js";
 import { calm, DEPLOYMENT, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
@@ -20,7 +20,7 @@ const LAST = SEEDED + 40;
 
 describe("Taking drawn audits", () => {
   let scene: Scene;
-  let auditor: Auditor;
+  let auditor: TakeAudits;
   let run: CourtRun;
   beforeEach(async () => {
     run = await courtRun(0);
@@ -35,7 +35,7 @@ describe("Taking drawn audits", () => {
   });
   const start = () => {
     const { context } = scene;
-    auditor = new Auditor(context, new AuditDesk(context.contracts, PROVIDER), { chainId: CHAIN, concurrency: 2 });
+    auditor = new TakeAudits(context, new AuditDesk(context.contracts, PROVIDER), { chainId: CHAIN, concurrency: 2 });
   };
   /** Twice: a run in one look is committed to in the next. */
   const tick = async (now = TURN) => {

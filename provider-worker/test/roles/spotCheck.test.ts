@@ -5,7 +5,7 @@ import type { Numeric, Tensor } from "@assay/sdk";
 import { commitTrace, fromFloat32Array, JobStatus, ModelProfile, runTrace, toFloat32Array } from "@assay/sdk";
 
 import { InferenceError, WorkerError } from "../../src/errors.js";
-import { Audit } from "../../src/roles/audit.js";
+import { SpotCheck } from "../../src/roles/spotCheck.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 import { samples } from "../support/models.js";
 import { inAnyOrder, ORDERS, outputsOf } from "../support/otherOrder.js";
@@ -14,22 +14,22 @@ import { calm, gate, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER
 const RIGHT = hash(0xaa);
 const WRONG = hash(0xbb);
 
-describe("Auditing", () => {
+describe("Spot checks", () => {
   let scene: Scene;
-  let audit: Audit;
+  let spotCheck: SpotCheck;
   beforeEach(() => {
     scene = new Scene();
     scene.execute = () => RIGHT;
     scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
-    audit = auditing(1);
+    spotCheck = checking(1);
   });
   afterEach(() => {
     scene.journal.close();
   });
-  const auditing = (sampleRate: number, secret = "secret") =>
-    new Audit(scene.context, { sampleRate, concurrency: 4, secret });
+  const checking = (sampleRate: number, secret = "secret") =>
+    new SpotCheck(scene.context, { sampleRate, concurrency: 4, secret });
   const tick = async (now = NOW) => {
-    await audit.tick(now);
+    await spotCheck.tick(now);
     await calm();
   };
   const delivered = (job: number, output: string, provider = STRANGER) => {
@@ -247,7 +247,7 @@ describe("Auditing", () => {
 
     scene.stop = new AbortController();
     scene.execute = () => RIGHT;
-    audit = auditing(1);
+    spotCheck = checking(1);
     await tick();
     assert.deepEqual(scene.executed, ["1", "1"]);
   });
@@ -256,7 +256,7 @@ describe("Auditing", () => {
     const JOBS = 500;
     const drawn = async (sampleRate: number, secret?: string) => {
       scene.executed.length = 0;
-      await auditing(sampleRate, secret).tick(NOW);
+      await checking(sampleRate, secret).tick(NOW);
       await calm();
       return [...scene.executed];
     };

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { AuditFinding, AuditPhase } from "@assay/sdk";
 
 import { bindStatement } from "../../src/audits/statement.js";
-import { Reveal } from "../../src/roles/reveal.js";
+import { CloseAudits } from "../../src/roles/closeAudits.js";
 import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
 const [OUTPUT, TRACE] = [hash(0xaa), hash(0xbb)];
@@ -14,11 +14,11 @@ const WINDOW_END = NOW + 100;
 
 describe("Bringing audits to their end", () => {
   let scene: Scene;
-  let reveal: Reveal;
+  let reveal: CloseAudits;
   beforeEach(() => {
     scene = new Scene();
     scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
-    reveal = new Reveal(scene.context);
+    reveal = new CloseAudits(scene.context);
     scene.requested(1, { provider: STRANGER });
     scene.submitted(1, OUTPUT, { provider: STRANGER });
   });
@@ -96,7 +96,7 @@ describe("Bringing audits to their end", () => {
     it("has the salt after a restart", async () => {
       committed();
       const { salt } = bound();
-      reveal = new Reveal(scene.context);
+      reveal = new CloseAudits(scene.context);
       assert.equal(bindStatement(scene.journal, scene.id(1), { output: hash(1), traceRoot: hash(2) }).salt, salt);
       answered();
       await tick();

@@ -16,7 +16,7 @@ import { challenge } from "./challenge.js";
 import type { Role, RoleContext } from "./role.js";
 import { runsOf } from "./role.js";
 
-export interface AuditorOptions {
+export interface TakeAuditsOptions {
   chainId: bigint;
   concurrency: number;
 }
@@ -30,10 +30,10 @@ interface DueJob extends AuditableJob {
 
 /**
  * Takes drawn and booked jobs when its turn comes: runs them tensor by tensor, binds itself to what it found in the
- * journal, and commits to that. What differs from the result is challenged; `reveal` does the rest.
+ * journal, and commits to that. What differs from the result is challenged; `closeAudits` does the rest.
  */
-export class Auditor implements Role {
-  readonly name = "auditor";
+export class TakeAudits implements Role {
+  readonly name = "takeAudits";
   readonly #looks: TaskPool;
   readonly #runners: TaskPool;
   /** One at a time: each takes a ticket. */
@@ -47,7 +47,7 @@ export class Auditor implements Role {
   constructor(
     private readonly context: RoleContext,
     private readonly desk: AuditDesk,
-    private readonly options: AuditorOptions,
+    private readonly options: TakeAuditsOptions,
   ) {
     const warn = (job: string, error: unknown) => {
       context.log.warn({ job, err: error }, "drawn job not audited yet");

@@ -11,8 +11,8 @@ import type { Role, RoleContext } from "./role.js";
 const SPREAD = 20;
 
 /** Asks for and records the seeds that jobs wait for which it could audit. Anyone may, and whoever is first does. */
-export class Rounds implements Role {
-  readonly name = "rounds";
+export class RecordSeeds implements Role {
+  readonly name = "recordSeeds";
   readonly #tasks: TaskPool;
   readonly #stagger: Stagger;
 

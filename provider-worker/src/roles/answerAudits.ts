@@ -9,8 +9,8 @@ import type { Role, RoleContext } from "./role.js";
 import { isOurs, runsOf } from "./role.js";
 
 /** Shows the root of its provider's trace in each audit of its jobs. The court takes no other trace afterwards. */
-export class Answer implements Role {
-  readonly name = "answer";
+export class AnswerAudits implements Role {
+  readonly name = "answerAudits";
   readonly #tasks: TaskPool;
   readonly #runs: CourtRuns;
   readonly #backoff = new Backoff(URGENT);

@@ -4,12 +4,12 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { ContractRevertError } from "@assay/sdk";
 
 import { AuditDesk } from "../../src/audits/office.js";
-import { Tickets } from "../../src/roles/tickets.js";
+import { BuyTickets } from "../../src/roles/buyTickets.js";
 import { calm, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
 describe("Audit tickets", () => {
   let scene: Scene;
-  let tickets: Tickets;
+  let tickets: BuyTickets;
   beforeEach(() => {
     scene = new Scene();
     scene.office.member.tickets = 1n;
@@ -20,7 +20,7 @@ describe("Audit tickets", () => {
   });
   const start = (wanted: number) => {
     const desk = new AuditDesk(scene.context.contracts, PROVIDER);
-    tickets = new Tickets(scene.context, desk, { tickets: wanted, models: [7n] });
+    tickets = new BuyTickets(scene.context, desk, { tickets: wanted, models: [7n] });
     scene.outcome = () => {
       scene.office.member.tickets = BigInt(wanted);
       return "mined";
