@@ -15,7 +15,7 @@ it("onnxruntime reads the bits of a float16 tensor, whatever arrays this version
   });
   const x = fromTypedArray("float16", [2, 3], Uint16Array.of(1, 2, 3, 0x3c00, 0x7e00, 0xfc00));
   const session = await ort.InferenceSession.create(file, { logSeverityLevel: 4 });
-  const { y } = await session.run({ x: toOrt(x) });
+  const { y } = await session.run({ x: toOrt(x, ort) });
   assert.ok(y);
   assert.deepEqual(fromOrt(y), fromTypedArray("float16", [3, 2], Uint16Array.of(1, 0x3c00, 2, 0x7e00, 3, 0xfc00)));
   await session.release();
