@@ -6,7 +6,7 @@ import type { ChainEvent, Checkpoint, Gap, Journal } from "../jobs/journal.js";
 /** The few calls the reader makes, so that tests can lie to it. */
 export interface LogSource {
   getBlockNumber(): Promise<number>;
-  getBlock(block: number): Promise<{ hash: string | null; number: number } | null>;
+  getBlock(block: number): Promise<{ hash: string | null; number: number; timestamp: number } | null>;
   getLogs(filter: LogFilter): Promise<readonly Log[]>;
 }
 
@@ -44,6 +44,12 @@ export interface LogReaderOptions {
   requireChain?: () => Promise<void>;
 }
 
+interface BlockRange {
+  events: ChainEvent[];
+  end: string;
+  timestamp: number;
+}
+
 const KEPT_CHECKPOINT_BLOCKS = 10_000;
 /** Of older blocks, read in one go: what is new must not wait for them. */
 const OLDER_RANGES = 10;
@@ -56,6 +62,7 @@ const OLDER_RANGES = 10;
  */
 export class LogReader {
   #chunk: number;
+  #readUntil = 0;
 
   constructor(
     private readonly source: LogSource,
@@ -63,6 +70,11 @@ export class LogReader {
     private readonly options: LogReaderOptions,
   ) {
     this.#chunk = options.chunkBlocks;
+  }
+
+  /** Time of the newest block that was read, seconds since 1970; zero if none was since the start or a reorganisation. */
+  get readUntil(): number {
+    return this.#readUntil;
   }
 
   /** Reads up to the newest confirmed block. Returns whether anything new was read. */
@@ -91,8 +103,9 @@ export class LogReader {
 
   async #scan(from: number, to: number): Promise<void> {
     const fromBlock = Math.max(this.options.startBlock, from - this.options.overlapBlocks);
-    const { events, end } = await this.#read(fromBlock, to);
+    const { events, end, timestamp } = await this.#read(fromBlock, to);
     this.journal.advance(events, { block: to, hash: end }, to - KEPT_CHECKPOINT_BLOCKS);
+    this.#readUntil = timestamp;
   }
 
   #follow(): void {
@@ -112,9 +125,9 @@ export class LogReader {
     this.journal.fillGaps(wanted, [...firstOf.keys()], from);
   }
 
-  /** What is followed in these blocks, and the hash of the last. */
-  async #read(fromBlock: number, to: number, topics?: string[]): Promise<{ events: ChainEvent[]; end: string }> {
-    const end = await this.#hashOf(to);
+  /** What is followed in these blocks, with hash and time of the last. */
+  async #read(fromBlock: number, to: number, topics?: string[]): Promise<BlockRange> {
+    const { hash: end, timestamp } = await this.#blockAt(to);
     const logs = await this.#logs({
       address: [...this.options.addresses],
       fromBlock,
@@ -134,7 +147,7 @@ export class LogReader {
       const event = this.options.decode(log);
       return event ? [event] : [];
     });
-    return { events, end };
+    return { events, end, timestamp };
   }
 
   async #logs(filter: LogFilter): Promise<readonly Log[]> {
@@ -148,9 +161,13 @@ export class LogReader {
   }
 
   async #hashOf(number: number): Promise<string> {
+    return (await this.#blockAt(number)).hash;
+  }
+
+  async #blockAt(number: number): Promise<{ hash: string; timestamp: number }> {
     const block = await this.source.getBlock(number);
     if (!block?.hash) throw new WorkerError(`the node does not know block ${number}: it may be behind`, true);
-    return block.hash;
+    return { hash: block.hash, timestamp: block.timestamp };
   }
 
   async #walkBack(head: number): Promise<void> {
@@ -167,7 +184,9 @@ export class LogReader {
     if (await this.#isOnChain(cursor)) return;
     await this.options.requireChain?.();
     const gone = await this.#oldestGone();
-    if (gone) this.journal.rollBack(gone.block);
+    if (!gone) return;
+    this.#readUntil = 0;
+    this.journal.rollBack(gone.block);
   }
 
   /** The oldest checkpoint that is not on the chain, by bisection: whatever is above it is gone too. */

@@ -8,7 +8,7 @@ import { beforeEach, describe, it } from "node:test";
 import type { LogReaderOptions } from "../../src/chain/logReader.js";
 import { LogReader } from "../../src/chain/logReader.js";
 import { Journal } from "../../src/jobs/journal.js";
-import { FakeChain, logAt, OURS, toEvent } from "../support/fakeChain.js";
+import { FakeChain, logAt, OURS, timeOf, toEvent } from "../support/fakeChain.js";
 import { Random } from "../support/random.js";
 
 const OPTIONS: LogReaderOptions = {
@@ -70,6 +70,33 @@ describe("The log reader", () => {
     chain.mine();
     await reader.poll();
     assertAllRead(8);
+  });
+
+  it("tells the time of what it has read, not of the chain's newest block", async () => {
+    chain.mineMany(10);
+    const reader = readerWith({ confirmations: 3 });
+    assert.equal(reader.readUntil, 0);
+    await reader.poll();
+    assert.equal(reader.readUntil, timeOf(7));
+    chain.mine();
+    assert.equal(reader.readUntil, timeOf(7));
+    await reader.poll();
+    assert.equal(reader.readUntil, timeOf(8));
+  });
+
+  it("does not tell the time of what a reorganisation took back", async () => {
+    chain.mineMany(10);
+    const reader = readerWith();
+    await reader.poll();
+    chain.reorg(3);
+    chain.beforeAnswer = (call) => {
+      if (call === "logs") throw new Error("no answer");
+    };
+    await assert.rejects(reader.poll(), /no answer/);
+    assert.equal(reader.readUntil, 0);
+    chain.beforeAnswer = () => undefined;
+    await reader.poll();
+    assert.equal(reader.readUntil, timeOf(10));
   });
 
   it("waits where the chain is younger than start block and confirmations", async () => {

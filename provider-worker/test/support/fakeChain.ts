@@ -8,12 +8,13 @@ export const OURS = "0x00000000000000000000000000000000000000AA";
 interface FakeBlock {
   number: number;
   hash: string;
+  timestamp: number;
   logs: Log[];
 }
 
 /** A chain in memory that can be reorganised, and a node in front of it that can lie. Block 0 has no logs. */
 export class FakeChain implements LogSource {
-  #blocks: FakeBlock[] = [{ number: 0, hash: "genesis", logs: [] }];
+  #blocks: FakeBlock[] = [{ number: 0, hash: "genesis", timestamp: timeOf(0), logs: [] }];
   #born = 0;
   /** Newest blocks whose logs the node does not give out yet. */
   lateBlocks = 0;
@@ -36,7 +37,8 @@ export class FakeChain implements LogSource {
   mine(logs = 1): void {
     const number = this.#blocks.length;
     const hash = `block ${number}, number ${this.#born++} made`;
-    this.#blocks.push({ number, hash, logs: Array.from({ length: logs }, (_, index) => logAt(number, hash, index)) });
+    const ours = Array.from({ length: logs }, (_, index) => logAt(number, hash, index));
+    this.#blocks.push({ number, hash, timestamp: timeOf(number), logs: ours });
   }
 
   mineMany(count: number): void {
@@ -66,7 +68,7 @@ export class FakeChain implements LogSource {
     return this.#answer("number", () => this.head);
   }
 
-  getBlock(block: number): Promise<{ hash: string; number: number } | null> {
+  getBlock(block: number): Promise<FakeBlock | null> {
     return this.#answer("block", () => this.#blocks[block] ?? null);
   }
 
@@ -86,6 +88,9 @@ export class FakeChain implements LogSource {
     return give();
   }
 }
+
+/** A block every twelve seconds. */
+export const timeOf = (block: number): number => 1_000 + 12 * block;
 
 export function logAt(blockNumber: number, blockHash: string, index: number, address = OURS): Log {
   return { address, blockNumber, blockHash, index } as Log;
