@@ -28,7 +28,7 @@ import { JournalError, WorkerError } from "./errors.js";
 import type { RunnerLimits } from "./inference/runner.js";
 import { Executor } from "./jobs/executor.js";
 import { Journal } from "./jobs/journal.js";
-import { neededTensors } from "./jobs/needed.js";
+import { Needs } from "./jobs/needs.js";
 import { Metrics, MetricsServer } from "./metrics.js";
 import type { StartRunner } from "./models/modelCache.js";
 import { ModelCache } from "./models/modelCache.js";
@@ -75,11 +75,12 @@ export class Worker {
   readonly #models: ModelCache;
   readonly #checker = new Checker();
   readonly #store: ContentStore;
+  readonly #needs: Needs;
+  /** Goes on beside everything else. */
+  #sweep: Promise<void> | undefined;
   readonly #server: ContentServer;
   readonly #reader: LogReader;
   readonly #metrics = new Metrics();
-  /** The chain's clock, or this machine's where that is behind: a node may say that it is later than it is. */
-  #now = 0;
   /** When to look again for something to forget. */
   #pruneAt = 0;
   /** Undefined if the settings name no port. */
@@ -93,8 +94,8 @@ export class Worker {
     this.#contracts = connect(deployment, this.#provider);
     this.#journal = new Journal(path.join(settings.dataDir, "journal.sqlite"));
     const shelves = {
-      tensors: { maxBytes: settings.limits.storeBytes, needed: () => this.#neededTensors() },
-      files: { maxBytes: settings.limits.fileBytes, needed: () => this.#models.filesInUse() },
+      tensors: { maxBytes: settings.limits.storeBytes, needed: () => this.#needs.tensors() },
+      files: { maxBytes: settings.limits.fileBytes, needed: () => this.#needs.files() },
     };
     this.#store = new ContentStore(path.join(settings.dataDir, "content"), shelves, this.#checker);
     this.#fetcher = new Fetcher(settings.fetch);
@@ -149,6 +150,17 @@ export class Worker {
       decode: decodeEvent,
       requireChain: () => this.#requireChain(),
     });
+    this.#needs = new Needs({
+      contracts: this.#contracts,
+      journal: this.#journal,
+      models: this.#models,
+      provider: settings.provider,
+      operator: parts.wallet.address,
+      named: [...settings.models, ...settings.audit.models],
+      prosecutes: settings.roles.includes("audit"),
+      // A node may say that it is later than it is.
+      readUntil: () => Math.min(this.#reader.readUntil, Date.now() / 1000),
+    });
   }
 
   /** Works until `signal` aborts, then ends within the shutdown time. `onReady` gets the content store's port. */
@@ -156,7 +168,6 @@ export class Worker {
     const { settings, log } = this.#parts;
     try {
       await unlessAborted(signal, this.#requireChain());
-      await this.#store.sweep();
       // What a worker that was killed left; the journal is locked, so no other one is at work here.
       await rm(this.#scratch, { recursive: true, force: true });
       const port = await this.#server.start();
@@ -164,6 +175,9 @@ export class Worker {
       const submitter = this.#submitter(signal);
       submitter.recover();
       const roles = this.#roles(submitter, signal);
+      this.#sweep = this.#store.sweep(signal).catch((error: unknown) => {
+        log.warn({ err: error }, "content store not looked through: trying again at the next start");
+      });
       log.info({ roles: roles.map(({ name }) => name), contentPort: port }, "started");
       onReady?.(port);
       while (!signal.aborted) {
@@ -185,10 +199,10 @@ export class Worker {
     await this.#readOlder();
     const block = await this.#provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
-    this.#now = Math.min(block.timestamp, Date.now() / 1000);
     for (const role of roles) await role.tick(block.timestamp);
     // After the roles: each has seen what is forgotten.
-    this.#prune(this.#now);
+    // The chain's clock, or this machine's where that is behind: a node may say that it is later than it is.
+    this.#prune(Math.min(block.timestamp, Date.now() / 1000));
     if (this.#metricsServer) await this.#measure(block.number);
   }
 
@@ -214,12 +228,6 @@ export class Worker {
       this.#metrics.lag.set(Math.max(0, head - read));
     }
     this.#metrics.balance.set(Number(await this.#provider.getBalance(this.#parts.wallet.address)));
-  }
-
-  #neededTensors(): Set<string> {
-    const { provider, roles } = this.#parts.settings;
-    const needs = { now: this.#now, prosecutes: roles.includes("audit") };
-    return neededTensors({ journal: this.#journal, provider }, needs);
   }
 
   async #requireChain(): Promise<void> {
@@ -306,9 +314,11 @@ export class Worker {
       this.#fetcher.stop(),
       this.#models.stop(),
       this.#checker.stop(),
+      this.#sweep,
     ]);
     await Promise.race([stopped, sleep(settings.shutdownMs, undefined, { ref: false })]);
     this.#provider.destroy();
+    this.#store.close();
     this.#journal.close();
     log.info("stopped");
   }

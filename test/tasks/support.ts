@@ -75,7 +75,8 @@ export type Chain = Awaited<ReturnType<typeof startChain>>;
 
 /** A provider's content store, as its worker serves it. */
 export async function startStore(folder: string) {
-  const shelf = { maxBytes: 10_000_000, needed: () => new Set<string>() };
+  const nothing = { own: new Set<string>(), others: new Set<string>() };
+  const shelf = { maxBytes: 10_000_000, needed: () => nothing };
   const checker = new Checker();
   const store = new ContentStore(path.join(folder, "content"), { tensors: shelf, files: shelf }, checker);
   const server = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 1_000_000 });

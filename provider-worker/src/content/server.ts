@@ -13,8 +13,8 @@ import type { Every } from "./pace.js";
 import { everyInterval, Pace } from "./pace.js";
 import type { ShareLimits } from "./shares.js";
 import { Shares } from "./shares.js";
+import { StoreFullError } from "./shelf.js";
 import type { ContentKind, ContentStore } from "./store.js";
-import { StoreFullError } from "./store.js";
 import type { Upload } from "./upload.js";
 
 export interface ContentServerOptions {

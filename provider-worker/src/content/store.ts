@@ -1,5 +1,6 @@
-import { createHash } from "node:crypto";
-import { mkdir, open, readdir, rm, stat, utimes } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 
@@ -8,76 +9,54 @@ import { TensorError } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 import type { Checker, HashedFile } from "./checker.js";
+import type { ShelfOptions } from "./shelf.js";
+import { Shelf } from "./shelf.js";
 import { Upload } from "./upload.js";
 
-/** Share of the limit that old things are let go down to. */
-const AFTER_CLEANING = 0.9;
-
-const KINDS = ["tensors", "files"] as const;
-const NAME = /^0x[0-9a-f]{64}$/;
-/** How the name of a file ends while it is written. */
-const PARTIAL = ".partial";
-
-export type ContentKind = (typeof KINDS)[number];
-
-interface Entry {
-  name: string;
-  bytes: number;
-  modified: number;
-}
-
-/** Nothing more fits: everything kept is needed. */
-export class StoreFullError extends WorkerError {
-  override name = "StoreFullError";
-
-  constructor(kind: ContentKind, limit: number) {
-    const what =
-      kind === "tensors" ? "that jobs and cases need: raise limits.storeBytes" : "of models: raise limits.fileBytes";
-    super(`the content store holds ${limit} bytes ${what} or buy a larger disk`, true);
-  }
-}
-
-export interface ShelfOptions {
-  /** Most bytes kept. */
-  maxBytes: number;
-  /** Names of what must stay: of bundles those that own jobs and cases need, of files those of models in use. */
-  needed: () => ReadonlySet<string>;
-}
+export type ContentKind = "tensors" | "files";
 
 /** Anyone may upload inputs, and anyone's models are fetched: neither must fill the disk. */
 export type ContentStoreOptions = Record<ContentKind, ShelfOptions>;
 
 /**
- * What the worker keeps on disk, by content: tensor bundles by their commitment, other files by sha-256. What is taken in
- * is checked, and again what the worker itself reads, so a damaged file is as good as absent. When one kind outgrows its
- * limit, the oldest that nobody needs go first.
+ * What the worker keeps on disk, by content: tensor bundles by their commitment, other files by sha-256, each on a shelf of
+ * its own. What is taken in is checked, and again what the worker itself reads, so a damaged file is as good as absent.
  */
 export class ContentStore {
-  /** One thing is written at a time, so that the count of bytes is right. */
-  #tail: Promise<unknown> = Promise.resolve();
-  /** Undefined until the folder was read. */
-  readonly #bytes: Partial<Record<ContentKind, number>> = {};
+  readonly #shelves: Record<ContentKind, Shelf>;
+  /** Where things are until they are checked. */
+  readonly #incoming: string;
+  /** Files that were found to be what their names say, as they were then. */
+  readonly #verified = new Map<string, string>();
 
+  /** What a process that was killed left half written goes. */
   constructor(
-    private readonly directory: string,
-    private readonly options: ContentStoreOptions,
+    directory: string,
+    options: ContentStoreOptions,
     /** Does what takes long in a thread of its own. */
     readonly checker: Checker,
-  ) {}
+  ) {
+    this.#shelves = {
+      tensors: new Shelf(path.join(directory, "tensors"), options.tensors, "limits.storeBytes"),
+      files: new Shelf(path.join(directory, "files"), options.files, "limits.fileBytes"),
+    };
+    this.#incoming = path.join(directory, "incoming");
+    rmSync(this.#incoming, { recursive: true, force: true });
+    mkdirSync(this.#incoming);
+  }
 
-  /** Removes what a process that was killed left half written. To be called before anything is kept. */
-  async sweep(): Promise<void> {
-    for (const kind of KINDS) {
-      const names = await readdir(path.join(this.directory, kind)).catch(() => []);
-      for (const name of names.filter((each) => each.endsWith(PARTIAL))) {
-        await rm(path.join(this.directory, kind, name), { force: true });
-      }
-    }
+  /** Looks through all that is here, which takes a while and keeps nothing waiting. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    for (const shelf of Object.values(this.#shelves)) await shelf.sweep(signal);
+  }
+
+  close(): void {
+    for (const shelf of Object.values(this.#shelves)) shelf.close();
   }
 
   /** Takes in what somebody sends, on disk from its first byte on. */
-  async receive(): Promise<Upload> {
-    return this.#begin(path.join(this.directory, "tensors", "upload"));
+  receive(): Promise<Upload> {
+    return Upload.begin(path.join(this.#incoming, randomUUID()));
   }
 
   /** Keeps an upload if it is a bundle that commits to `name`. Returns what it commits to; throws `TensorError` if it is none. */
@@ -100,48 +79,45 @@ export class ContentStore {
   }
 
   /** Keeps a file that was hashed just now. */
-  putFile({ sha256, bytes }: HashedFile): Promise<void> {
-    return this.#put("files", sha256, bytes);
-  }
-
-  /** Makes something the newest of its kind, the last to go. */
-  async touch(kind: ContentKind, name: string): Promise<void> {
-    const now = new Date();
-    await utimes(this.pathOf(kind, name), now, now).catch(() => undefined);
+  async putFile({ sha256, bytes }: HashedFile): Promise<void> {
+    await this.#put("files", sha256, bytes);
+    const state = await this.#stateOf(sha256);
+    if (state !== undefined) this.#verified.set(sha256, state);
   }
 
   /** A file, undefined if it is not here or not what its name says. */
   async getFile(name: string): Promise<Uint8Array | undefined> {
+    const state = await this.#stateOf(name);
     const file = await this.checker.fileAt(this.pathOf("files", name));
-    return file?.sha256 === name ? file.bytes : undefined;
+    if (file?.sha256 !== name) return undefined;
+    await this.#noteVerified(name, state);
+    return file.bytes;
   }
 
-  /** Whether something is here, and what its name says. */
+  /** Makes something the newest of its kind, the last to go. */
+  touch(kind: ContentKind, name: string): void {
+    this.#shelves[kind].touch(name);
+  }
+
+  /** Keeps bundles here while something is done with them. */
+  hold<T>(bundles: readonly string[], act: () => Promise<T>): Promise<T> {
+    return this.#shelves.tensors.hold(bundles, act);
+  }
+
+  /** Whether something is here, and what its name says. A file that nobody changed meanwhile is not read again. */
   async has(kind: ContentKind, name: string): Promise<boolean> {
-    const file = this.pathOf(kind, name);
-    return name === (await unlessRefused(kind === "files" ? this.checker.sha256At(file) : this.checker.rootAt(file)));
+    if (kind === "tensors") return name === (await unlessRefused(this.checker.rootAt(this.pathOf(kind, name))));
+    const state = await this.#stateOf(name);
+    if (state === undefined) return false;
+    if (state === this.#verified.get(name)) return true;
+    if ((await this.checker.sha256At(this.pathOf(kind, name))) !== name) return false;
+    await this.#noteVerified(name, state);
+    return true;
   }
 
-  /**
-   * A file to be sent on, which takes little memory however large it is; undefined if it is not here. Not checked against
-   * its name: whoever asked for it by hash or commitment does that.
-   */
-  async open(kind: ContentKind, name: string): Promise<{ size: number; stream: Readable } | undefined> {
-    let file;
-    try {
-      file = await open(this.pathOf(kind, name), "r");
-    } catch (error) {
-      // Nothing else must pass for absence: who is told so gives up for good.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
-    try {
-      const { size } = await file.stat();
-      return { size, stream: file.createReadStream() };
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+  /** A file to be sent on. Not checked against its name: whoever asked for it by hash or commitment does that. */
+  open(kind: ContentKind, name: string): Promise<{ size: number; stream: Readable } | undefined> {
+    return this.#shelves[kind].open(name);
   }
 
   /** Bytes of a file, undefined if it is not here. Not checked against its name: for whoever does not read it. */
@@ -152,13 +128,12 @@ export class ContentStore {
 
   /** Where a file lies or would lie. */
   pathOf(kind: ContentKind, name: string): string {
-    if (!NAME.test(name)) throw new WorkerError(`${name} is no 32-byte hash`);
-    return path.join(this.directory, kind, name.slice(2));
+    return this.#shelves[kind].pathOf(name);
   }
 
   #put(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
     return this.#keep(kind, name, bytes.length, async (target) => {
-      const upload = await this.#begin(target);
+      const upload = await this.receive();
       try {
         await upload.write(bytes);
         await upload.keep(target);
@@ -168,59 +143,20 @@ export class ContentStore {
     });
   }
 
-  async #begin(target: string): Promise<Upload> {
-    await mkdir(path.dirname(target), { recursive: true });
-    return Upload.begin(`${target}.${process.pid}.${performance.now()}${PARTIAL}`);
-  }
-
   #keep(kind: ContentKind, name: string, size: number, write: (target: string) => Promise<void>): Promise<void> {
-    const kept = this.#tail.then(async () => {
-      if (await this.has(kind, name)) return;
-      const total = await this.#makeRoom(kind, size);
-      await write(this.pathOf(kind, name));
-      this.#bytes[kind] = total + size;
-    });
-    this.#tail = kept.catch(() => undefined);
-    return kept;
+    return this.#shelves[kind].keep({ name, size, isHere: () => this.has(kind, name), write });
   }
 
-  /**
-   * Lets the oldest go until there is room, and a little more, so that the folder is not read each time. Returns the
-   * bytes that are left.
-   */
-  async #makeRoom(kind: ContentKind, size: number): Promise<number> {
-    const { maxBytes, needed } = this.options[kind];
-    const known = this.#bytes[kind] ?? sum(await this.#list(kind));
-    if (known + size <= maxBytes) return known;
-    const entries = await this.#list(kind);
-    let total = sum(entries);
-    const keep = needed();
-    for (const { name, bytes } of entries.sort((a, b) => a.modified - b.modified)) {
-      if (total + size <= maxBytes * AFTER_CLEANING) break;
-      if (keep.has(name)) continue;
-      await rm(this.pathOf(kind, name), { force: true });
-      total -= bytes;
-    }
-    this.#bytes[kind] = total;
-    if (total + size > maxBytes) throw new StoreFullError(kind, maxBytes);
-    return total;
+  /** What is different once somebody wrote into a file, or put another one there; undefined if none is here. */
+  async #stateOf(file: string): Promise<string | undefined> {
+    const found = await stat(this.pathOf("files", file), { bigint: true }).catch(() => undefined);
+    return found && [found.ino, found.size, found.mtimeNs, found.ctimeNs].join();
   }
 
-  async #list(kind: ContentKind): Promise<Entry[]> {
-    const names = await readdir(path.join(this.directory, kind)).catch(() => []);
-    const entries = await Promise.all(
-      names.map(async (file) => {
-        const name = `0x${file}`;
-        const found = NAME.test(name) ? await stat(this.pathOf(kind, name)).catch(() => undefined) : undefined;
-        return found && { name, bytes: found.size, modified: found.mtimeMs };
-      }),
-    );
-    return entries.filter((entry) => entry !== undefined);
+  /** Nobody must have changed it while it was read. */
+  async #noteVerified(file: string, state: string | undefined): Promise<void> {
+    if (state !== undefined && state === (await this.#stateOf(file))) this.#verified.set(file, state);
   }
-}
-
-function sum(entries: readonly Entry[]): number {
-  return entries.reduce((total, { bytes }) => total + bytes, 0);
 }
 
 /** sha-256 as 0x hex. */

@@ -30,7 +30,12 @@ export class Executor {
    * Fetches and checks model and input, runs the model, keeps all of it and returns the output. Ends once the signal
    * aborts.
    */
-  async execute(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
+  execute(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
+    // Until its end the role has not written down what the input may be needed for again.
+    return this.store.hold([terms.inputCommitment], () => this.#execute(terms, inputUri, place, signal));
+  }
+
+  async #execute(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
     await this.#fetchModel(terms.modelId, place, signal);
     const input = await this.input(terms, inputUri, place, signal);
     const run = async (runner: ModelRunner) => {
@@ -47,6 +52,8 @@ export class Executor {
   /** The input from here, or else from where it lies, which may be slow: others have the place meanwhile. */
   async input(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
     const there = await this.store.getBundle(terms.inputCommitment);
+    // The last to go, should it not be needed any more.
+    if (there) this.store.touch("tensors", terms.inputCommitment);
     if (there) return there;
     await place.leaveFor(terms.client, () => this.#fetchInput(terms, inputUri, signal));
     const fetched = await this.store.getBundle(terms.inputCommitment);

@@ -1,59 +1,99 @@
+import { statementOf } from "../audits/statement.js";
+import type { CourtCase } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
+import { verdictOn } from "../roles/audit.js";
 import type { RoleContext } from "../roles/role.js";
 import { findRequest, isOurs, sameAddress } from "../roles/role.js";
 import type { ChainEvent } from "./journal.js";
 
-export interface Needs {
-  /** The chain's clock. */
-  now: number;
+export interface NeedsOptions {
+  /** Time of the newest block that was read, seconds since 1970. Zero while that is not known: nothing is over then. */
+  readUntil: number;
   /** Whether this worker looks at other providers' cases before the proof court. */
   prosecutes: boolean;
 }
 
-/**
- * Commitments of the inputs and outputs that must stay in the store: of the provider's own jobs while they can still be
- * delivered or challenged, or are in a case or an audit, and of others' jobs that this worker audits, judges or
- * prosecutes. No others': strangers may upload the tensors of jobs that they request from each other.
- */
-export function neededTensors(context: Pick<RoleContext, "journal" | "provider">, needs: Needs): Set<string> {
-  const { journal } = context;
-  const jobs = [...ownJobs(context, needs.now), ...othersJobs(context, needs.prosecutes)];
-  return new Set(
-    jobs.flatMap((job) => {
-      const delivered = journal.events("ResultSubmitted", job).map(({ args }) => String(args.outputCommitment));
-      return [findRequest(journal, job)?.terms.inputCommitment, journal.resultOf(job), ...delivered].filter(
-        (each) => each !== undefined,
-      );
-    }),
-  );
+/** Jobs whose input, output and model must stay here. */
+export interface NeededJobs {
+  /** Those that the worker's provider, or its operator, has a stake or a bond in. */
+  readonly own: string[];
+  /** Those that it looks at for the sake of all. */
+  readonly others: string[];
 }
 
-function ownJobs(context: Pick<RoleContext, "journal" | "provider">, now: number): string[] {
-  const { journal } = context;
+type Parties = Pick<RoleContext, "journal" | "provider" | "operator">;
+
+/**
+ * Seconds that something stays needed after the time of a block that was read has passed its end. What was done in its last
+ * second is in a block that was read by then, unless that block is replaced, or a node left its logs out: those are read again.
+ */
+export const MARGIN_SECONDS = 3_600;
+
+/**
+ * Jobs that the worker may have to run again, or answer for: the provider's own while they can be delivered or challenged,
+ * or are in a case or an audit; others' that it audits, judges, found wrong or challenged; and those that it prosecutes. No
+ * others: strangers may upload the tensors of jobs that they request from each other.
+ */
+export function neededJobs(parties: Parties, { readUntil, prosecutes }: NeedsOptions): NeededJobs {
+  const isOpen = (end: number) => end + MARGIN_SECONDS >= readUntil;
+  const cases = prosecutes ? openCourtCases(parties.journal) : [];
+  const isBonded = ({ facts }: CourtCase) => sameAddress(facts.challenger, parties.operator);
+  return {
+    own: [
+      ...ownJobs(parties, isOpen),
+      ...duties(parties),
+      ...foundJobs(parties, isOpen),
+      ...cases.filter(isBonded).map(({ facts }) => facts.jobId),
+    ],
+    others: cases.filter((each) => !isBonded(each)).map(({ facts }) => facts.jobId),
+  };
+}
+
+/** Commitments of the inputs and outputs of these jobs. */
+export function tensorsOf({ journal }: Pick<Parties, "journal">, jobs: readonly string[]): Set<string> {
+  const commitments = jobs.flatMap((job) => {
+    const delivered = journal.events("ResultSubmitted", job).map(({ args }) => String(args.outputCommitment));
+    return [findRequest(journal, job)?.terms.inputCommitment, journal.resultOf(job), ...delivered];
+  });
+  return new Set(commitments.filter((each) => each !== undefined));
+}
+
+/** Ids of the models of these jobs. */
+export function modelsOf({ journal }: Pick<Parties, "journal">, jobs: readonly string[]): Set<bigint> {
+  return new Set(jobs.flatMap((job) => findRequest(journal, job)?.terms.modelId ?? []));
+}
+
+function ownJobs(parties: Parties, isOpen: (end: number) => boolean): string[] {
+  const { journal } = parties;
   const contested = new Set([
     ...journal.openEvents("CaseOpened").map(jobOf),
     ...journal.openEvents("AuditCommitted").map(({ key }) => key),
   ]);
   const isNeeded = (job: string) => {
     const [delivery] = journal.events("ResultSubmitted", job);
-    if (delivery) return Number(delivery.args.challengeableUntil) >= now || contested.has(job);
-    return Number(findRequest(journal, job)?.terms.executionDeadline ?? 0) >= now;
+    if (delivery) return isOpen(Number(delivery.args.challengeableUntil)) || contested.has(job);
+    return isOpen(Number(findRequest(journal, job)?.terms.executionDeadline ?? 0));
   };
-  const own = journal.openEvents("JobRequested").filter((event) => isOurs(context, event));
+  const own = journal.openEvents("JobRequested").filter((event) => isOurs(parties, event));
   return own.map(({ key }) => key).filter(isNeeded);
 }
 
-function othersJobs({ journal, provider }: Pick<RoleContext, "journal" | "provider">, prosecutes: boolean): string[] {
+/** Jobs of juries it sits on and of audits it took. */
+function duties({ journal, provider }: Parties): string[] {
   const isJuror = ({ args }: ChainEvent) => (args.jurors as string[]).some((juror) => sameAddress(juror, provider));
   const isAuditor = ({ args }: ChainEvent) => sameAddress(args.auditor, provider);
-  return [
-    ...journal.openEvents("JurorsDrawn").filter(isJuror).map(jobOf),
-    ...journal
-      .openEvents("AuditCommitted")
-      .filter(isAuditor)
-      .map(({ key }) => key),
-    ...(prosecutes ? openCourtCases(journal).map(({ facts }) => facts.jobId) : []),
-  ];
+  const audits = journal.openEvents("AuditCommitted").filter(isAuditor);
+  return [...journal.openEvents("JurorsDrawn").filter(isJuror).map(jobOf), ...audits.map(({ key }) => key)];
+}
+
+/** Others' jobs that it ran and is about to commit to or to challenge: that it did is read some blocks later. */
+function foundJobs({ journal }: Parties, isOpen: (end: number) => boolean): string[] {
+  const isFound = (event: ChainEvent) =>
+    statementOf(journal, event.key) !== undefined || verdictOn(journal, event) === "wrong";
+  return journal
+    .openEvents("ResultSubmitted")
+    .filter((event) => isOpen(Number(event.args.challengeableUntil)) && isFound(event))
+    .map(({ key }) => key);
 }
 
 function jobOf({ args }: ChainEvent): string {

@@ -1,5 +1,5 @@
 import type { AssayContracts } from "@assay/sdk";
-import { textOf } from "@assay/sdk";
+import { ContractRevertError, decodeRevert, textOf } from "@assay/sdk";
 
 import type { CourtModels } from "../court/courtModels.js";
 import { isProven } from "../court/courtModels.js";
@@ -66,6 +66,8 @@ export class ModelCache {
   /** Models that were refused, why, and until when that holds. */
   readonly #refused = new Map<string, { error: unknown; until: number }>();
   readonly #stop = new AbortController();
+  /** Hashes of models' files, which never change, by the model's id. */
+  readonly #hashes = new Map<bigint, readonly string[]>();
 
   constructor(
     private readonly contracts: Pick<AssayContracts, "models">,
@@ -119,6 +121,12 @@ export class ModelCache {
     }
   }
 
+  /** Hashes of the files of these models, as they are registered; none of a model that is not. */
+  async hashesOf(modelIds: Iterable<bigint>): Promise<string[]> {
+    const hashes = await Promise.all([...modelIds].map((modelId) => this.#hashesOf(modelId)));
+    return hashes.flat();
+  }
+
   /** Hashes of the files that models kept here need, should their process have to start again. */
   filesInUse(): Set<string> {
     return new Set([...this.#kept.values()].flatMap(({ progress }) => progress.files));
@@ -136,6 +144,18 @@ export class ModelCache {
     for (const runner of await Promise.allSettled([...this.#kept.values()].map((kept) => kept.runner))) {
       if (runner.status === "fulfilled") runner.value.stop();
     }
+  }
+
+  async #hashesOf(modelId: bigint): Promise<readonly string[]> {
+    const known = this.#hashes.get(modelId);
+    if (known) return known;
+    const spec = await this.contracts.models.specOf(modelId).catch((error: unknown) => {
+      if (decodeRevert(error) instanceof ContractRevertError) return undefined;
+      throw error;
+    });
+    const hashes = spec ? [spec.fileHash, spec.goldenHash] : [];
+    if (spec) this.#hashes.set(modelId, hashes);
+    return hashes;
   }
 
   #take(key: string): Kept {
@@ -236,7 +256,7 @@ export class ModelCache {
     signal.throwIfAborted();
     const kept = await this.store.getFile(hash);
     if (kept) {
-      await this.store.touch("files", hash);
+      this.store.touch("files", hash);
       return kept;
     }
     // Another model may name the same file where it never comes, or as golden vectors, which must be smaller.

@@ -4,6 +4,7 @@ import { jobIdText, JobStatus } from "@assay/sdk";
 import { isDeclinable, isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
+import type { Journal } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
@@ -136,4 +137,9 @@ export class Serve implements Role {
 /** Name of the note that a job cannot be done. */
 function noteOf(terms: JobTerms): string {
   return `cannot do ${jobIdText(terms.id)}`;
+}
+
+/** Models that the provider ever set an offer for. */
+export function offeredModels(journal: Journal): bigint[] {
+  return [...journal.notes(OFFER).keys()].map(BigInt);
 }

@@ -3,7 +3,7 @@ import { id } from "ethers";
 
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
-import type { ChainEvent } from "../jobs/journal.js";
+import type { ChainEvent, Journal } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import { challenge } from "./challenge.js";
@@ -104,4 +104,9 @@ export class SpotCheck implements Role {
 /** Name of the note about one delivery: another branch of the chain may bring another. */
 function noteOf({ key, blockHash }: ChainEvent): string {
   return `audited ${key} in ${blockHash}`;
+}
+
+/** What came of the audit of one delivery, `wrong` for one; undefined if there was none. */
+export function verdictOn(journal: Journal, delivery: ChainEvent): string | undefined {
+  return journal.note(noteOf(delivery));
 }

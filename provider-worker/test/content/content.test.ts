@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,12 +9,13 @@ import { pathToFileURL } from "node:url";
 
 import { downloadResult, fromFloat32Array, jobIdText, packBundle } from "@assay/sdk";
 
+import { Checker } from "../../src/content/checker.js";
 import { Fetcher } from "../../src/content/fetcher.js";
 import { ContentServer } from "../../src/content/server.js";
-import type { ContentStore } from "../../src/content/store.js";
-import { sha256, StoreFullError } from "../../src/content/store.js";
+import { LEAST_BYTES } from "../../src/content/shelf.js";
+import { ContentStore, sha256 } from "../../src/content/store.js";
 import { PATIENCE_MS } from "../support/eventually.js";
-import { hashedFile, newStore, ROOMY } from "../support/shelves.js";
+import { hashedFile, newStore, NOTHING, ROOMY } from "../support/shelves.js";
 
 const bundle = packBundle(new Map([["x", fromFloat32Array(new Float32Array([1, 2, 3]))]]), ["x"]);
 let directory: string;
@@ -50,84 +51,71 @@ describe("The content store", () => {
     assert.deepEqual(await store.getFile(file.sha256), file.bytes);
   });
 
-  it("lets the oldest bundles go that no open job needs, and never grows beyond its limit", async () => {
+  it("keeps bundles and files apart, each within its limit, and what is needed of both", async () => {
     const folder = path.join(directory, "small");
-    const bundles = Array.from({ length: 12 }, (_, i) =>
+    const bundles = Array.from({ length: 8 }, (_, i) =>
       packBundle(new Map([["x", fromFloat32Array(new Float32Array(100).fill(i))]]), ["x"]),
     );
-    const size = bundles[0]?.bytes.length ?? 0;
-    const needed = new Set([bundles[0]?.root ?? ""]);
-    const limits = { ...ROOMY, tensors: { maxBytes: 5 * size, needed: () => needed } };
-    const kept = async (store: ContentStore) => {
-      const found = await Promise.all(bundles.map(({ root }) => store.getBundle(root)));
-      return found.flatMap((bytes, i) => (bytes ? [i] : []));
-    };
-    let store = newStore(folder, limits);
-    for (const [i, each] of bundles.entries()) {
-      if (i === 6) store = newStore(folder, limits);
-      await store.putBundle(each);
-      // The clock of the disk is coarse: ages are set, not waited for.
-      await utimes(store.pathOf("tensors", each.root), 1000 + i, 1000 + i);
-      assert.ok((await kept(store)).length <= 5);
-    }
-    assert.deepEqual((await kept(store)).slice(0, 1), [0]);
-    assert.ok((await kept(store)).includes(11));
-
-    for (const { root } of bundles) needed.add(root);
-    const more = Array.from({ length: 6 }, (_, i) =>
-      packBundle(new Map([["x", fromFloat32Array(new Float32Array(100).fill(-1 - i))]]), ["x"]),
-    );
-    for (const { root } of more) needed.add(root);
-    await assert.rejects(async () => {
-      for (const each of more) await store.putBundle(each);
-    }, StoreFullError);
+    const files = Array.from({ length: 8 }, (_, i) => hashedFile(new Uint8Array(100).fill(i)));
+    const first = { own: new Set([bundles[0]?.root ?? "", files[0]?.sha256 ?? ""]), others: new Set<string>() };
+    const shelf = (most: number) => ({ maxBytes: most * LEAST_BYTES, needed: () => first });
+    const store = newStore(folder, { tensors: shelf(5), files: shelf(3) });
+    for (const each of bundles) await store.putBundle(each);
+    for (const each of files) await store.putFile(each);
+    const here = async (found: Promise<unknown>[]) =>
+      (await Promise.all(found)).flatMap((each, i) => (each ? [i] : []));
+    assert.deepEqual(await here(bundles.map(({ root }) => store.getBundle(root))), [0, 4, 5, 6, 7]);
+    assert.deepEqual(await here(files.map((file) => store.getFile(file.sha256))), [0, 6, 7]);
   });
 
-  it("lets the oldest files go that no model in use needs, those used again last", async () => {
-    const folder = path.join(directory, "models");
-    const inUse = new Set<string>();
-    const limits = { ...ROOMY, files: { maxBytes: 500, needed: () => inUse } };
-    const store = newStore(folder, limits);
-    const files = Array.from({ length: 8 }, (_, i) => hashedFile(new Uint8Array(100).fill(i)));
-    const there = async () => {
-      const found = await Promise.all(files.map((file) => store.getFile(file.sha256)));
-      return found.flatMap((bytes, i) => (bytes ? [i] : []));
-    };
-    const put = async (i: number) => store.putFile(files[i] ?? assert.fail());
-    const nameOf = (i: number) => files[i]?.sha256 ?? assert.fail();
-    for (let i = 0; i < 5; i++) {
-      await put(i);
-      await utimes(store.pathOf("files", nameOf(i)), 1000 + i, 1000 + i);
-    }
-    assert.deepEqual(await there(), [0, 1, 2, 3, 4]);
-    inUse.add(nameOf(0));
-    await store.touch("files", nameOf(1));
-    await put(5);
-    assert.deepEqual(await there(), [0, 1, 4, 5]);
+  it("makes an input the newest again that is brought once more", async () => {
+    const folder = path.join(directory, "again");
+    const bundles = Array.from({ length: 4 }, (_, i) =>
+      packBundle(new Map([["x", fromFloat32Array(new Float32Array(10).fill(i))]]), ["x"]),
+    );
+    const shelf = { maxBytes: 3 * LEAST_BYTES, needed: () => NOTHING };
+    const store = newStore(folder, { tensors: shelf, files: shelf });
+    for (const i of [0, 1, 2, 0, 3]) await store.putBundle(bundles[i] ?? assert.fail());
+    const found = await Promise.all(bundles.map(({ root }) => store.has("tensors", root)));
+    assert.deepEqual(found, [true, false, true, true]);
+  });
 
-    for (const file of files) inUse.add(file.sha256);
-    await put(6);
-    await assert.rejects(put(7), StoreFullError);
-    assert.deepEqual(await there(), [0, 1, 4, 5, 6]);
+  it("reads a file once to say that it is here, until somebody changes it", async () => {
+    let read = 0;
+    class CountingChecker extends Checker {
+      override sha256At(file: string): Promise<string | undefined> {
+        read++;
+        return super.sha256At(file);
+      }
+    }
+    const checker = new CountingChecker();
+    const folder = path.join(directory, "once");
+    const file = hashedFile(new Uint8Array([7, 7]));
+    await new ContentStore(folder, ROOMY, checker).putFile(file);
+    const store = new ContentStore(folder, ROOMY, checker);
+    for (let i = 0; i < 3; i++) assert.ok(await store.has("files", file.sha256));
+    assert.equal(read, 1);
+    await writeFile(store.pathOf("files", file.sha256), new Uint8Array([7, 8]));
+    assert.equal(await store.has("files", file.sha256), false);
+    assert.equal(read, 2);
+    await checker.stop();
   });
 
   it("removes what a process that was killed left half written, and nothing else", async () => {
     const folder = path.join(directory, "swept");
-    const store = newStore(folder);
     const { sha256: file, bytes } = hashedFile(new Uint8Array([7]));
-    await store.putFile({ sha256: file, bytes });
-    const { root } = bundle;
-    await store.putBundle(bundle);
-    for (const [kind, name] of [
-      ["files", file],
-      ["tensors", root],
-    ] as const) {
-      await writeFile(`${store.pathOf(kind, name)}.123.45.6.partial`, "half");
-    }
-    await store.sweep();
+    const before = newStore(folder);
+    await before.putFile({ sha256: file, bytes });
+    await before.putBundle(bundle);
+    const upload = await before.receive();
+    await upload.write(bytes);
+    // Where versions before this one had it.
+    await writeFile(`${before.pathOf("files", file)}.123.45.6.partial`, "half");
+    await newStore(folder).sweep(new AbortController().signal);
     assert.deepEqual(await readdir(path.join(folder, "files")), [file.slice(2)]);
-    assert.deepEqual(await readdir(path.join(folder, "tensors")), [root.slice(2)]);
-    await newStore(path.join(directory, "nothing yet")).sweep();
+    assert.deepEqual(await readdir(path.join(folder, "tensors")), [bundle.root.slice(2)]);
+    assert.deepEqual(await readdir(path.join(folder, "incoming")), []);
+    await upload.end();
   });
 
   it("refuses names that are no hashes", async () => {
@@ -184,6 +172,12 @@ describe("The content server", () => {
     assert.equal(await put(other, new Uint8Array(20_000)).catch(() => 413), 413);
     assert.equal((await fetch(`${base}/tensors/${other}`)).status, 404);
     assert.deepEqual(refused, [422, 422, 413]);
+  });
+
+  it("keeps nothing of an upload that is refused, under no name", async () => {
+    const unknown = packBundle(new Map([["x", fromFloat32Array(new Float32Array([4]))]]), ["x"]);
+    assert.equal(await put(sha256(new Uint8Array([1])), unknown.bytes), 422);
+    assert.equal((await fetch(`${base}/tensors/${unknown.root}`, { method: "HEAD" })).status, 404);
   });
 });
 

@@ -12,12 +12,11 @@ import { ContentServer } from "../../src/content/server.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { Periods } from "../support/periods.js";
-import { CHECKER, hashedFile, newStore } from "../support/shelves.js";
+import { CHECKER, hashedFile, newStore, ROOMY } from "../support/shelves.js";
 
 /** More than the system takes for a reader that does not read. */
 const LARGE = new Uint8Array(24_000_000);
 const SMALL = new Uint8Array([1, 2, 3]);
-const shelf = { maxBytes: 100_000_000, needed: () => new Set<string>() };
 const options = { timeout: 300_000 };
 
 describe("A content server among strangers", options, () => {
@@ -30,7 +29,7 @@ describe("A content server among strangers", options, () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), "assay-strangers-"));
-    const store = newStore(folder, { tensors: shelf, files: shelf });
+    const store = newStore(folder);
     for (const file of [LARGE, SMALL]) await store.putFile(hashedFile(file));
     periods = new Periods();
     sockets = [];
@@ -152,7 +151,7 @@ describe("A content server among strangers", options, () => {
         return sha256(SMALL);
       }
     }
-    const store = new HeldStore(folder, { tensors: shelf, files: shelf }, CHECKER);
+    const store = new HeldStore(folder, ROOMY, CHECKER);
     const onRefused = (status: number) => refused.push(status);
     const slow = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 10_000, onRefused });
     const uri = `http://127.0.0.1:${await slow.start()}/tensors/${sha256(SMALL)}`;

@@ -5,8 +5,11 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { AssayContracts, CourtModel } from "@assay/sdk";
+import { Interface } from "ethers";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
+import type { ShelfOptions } from "../../src/content/shelf.js";
+import { LEAST_BYTES } from "../../src/content/shelf.js";
 import type { ContentStore } from "../../src/content/store.js";
 import { sha256 } from "../../src/content/store.js";
 import { InferenceError, WorkerError } from "../../src/errors.js";
@@ -38,7 +41,7 @@ describe("The model cache", () => {
   let read: [bigint, Uint8Array][];
   let graph: (signal: AbortSignal) => Promise<CourtModel>;
   /** How models differ from the first. */
-  let others: Map<bigint, { modelUri: string }>;
+  let others: Map<bigint, { modelUri: string; fileHash?: string }>;
   /** URIs that never answer. */
   let hangs: Set<string>;
   /** Opens where something hangs. */
@@ -474,5 +477,49 @@ describe("The model cache", () => {
     assert.deepEqual(cache.filesInUse(), new Set());
     await runnerOf(cache);
     assert.deepEqual(cache.filesInUse(), new Set([sha256(MODEL), sha256(GOLDEN)]));
+  });
+
+  it("tells the files of models by their ids, asks the registry once for each, and knows of none that is not there", async () => {
+    const registry = new Interface(["error ModelRegistry_UnknownModel(uint256 modelId)"]);
+    const data = registry.encodeErrorResult("ModelRegistry_UnknownModel", [2n]);
+    const unknown = Object.assign(new Error("execution reverted"), { code: "CALL_EXCEPTION", data });
+    let asked = 0;
+    let broken: Error | undefined = new Error("no answer");
+    const specOf = (id: bigint) => {
+      asked++;
+      if (broken) return Promise.reject(broken);
+      if (id !== 1n) return Promise.reject(unknown);
+      return Promise.resolve({ fileHash: sha256(MODEL), goldenHash: sha256(GOLDEN) });
+    };
+    const parts = [{ models: { specOf } }, store, {}, OPTIONS, {}] as unknown as ConstructorParameters<
+      typeof ModelCache
+    >;
+    const models = new ModelCache(...parts);
+    await assert.rejects(models.hashesOf([1n]), /no answer/);
+    broken = undefined;
+    assert.deepEqual(await models.hashesOf([1n, 2n]), [sha256(MODEL), sha256(GOLDEN)]);
+    assert.deepEqual(await models.hashesOf([1n]), [sha256(MODEL), sha256(GOLDEN)]);
+    assert.equal(asked, 3);
+  });
+
+  it("keeps the file of a model of its own, however many strangers' models come and go", async () => {
+    const shelf: ShelfOptions = {
+      maxBytes: 6 * LEAST_BYTES,
+      needed: async () => ({ own: new Set(await cache.hashesOf([1n])), others: cache.filesInUse() }),
+    };
+    store = newStore(path.join(folder, "small"), { tensors: shelf, files: shelf });
+    cache = newCache();
+    await runnerOf(cache);
+    for (let id = 2n; id <= 29n; id++) {
+      const bytes = new TextEncoder().encode(`stranger's model ${id}`);
+      others.set(id, { modelUri: `https://model/${id}`, fileHash: sha256(bytes) });
+      web.set(`https://model/${id}`, bytes);
+      await runnerOf(cache, id);
+    }
+    web.clear();
+    assert.equal(runners[0]?.stopped, true);
+    assert.equal(sha256(await cache.fileOf(1n, NEVER)), sha256(MODEL));
+    assert.equal(await runnerOf(cache), runners.at(-1));
+    await assert.rejects(cache.fileOf(2n, NEVER), /cannot fetch/);
   });
 });

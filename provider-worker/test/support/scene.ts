@@ -207,8 +207,8 @@ export class Scene {
   }
 
   /** A case about a delivered job before the proof court. */
-  courtCase(id: number, job: number, output: string, provider = PROVIDER): void {
-    const facts = { jobId: this.id(job), modelId: "1", provider, client: address(0xc11e), challenger: STRANGER };
+  courtCase(id: number, job: number, output: string, provider = PROVIDER, challenger = STRANGER): void {
+    const facts = { jobId: this.id(job), modelId: "1", provider, client: address(0xc11e), challenger };
     const commitments = { inputCommitment: hash(job), outputCommitment: output, challengeableUntil: String(NOW + 100) };
     this.happened("CourtCaseOpened", id, { facts: { ...facts, ...commitments }, replyBy: String(NOW + 50) });
   }

@@ -1,11 +1,13 @@
 import type { HashedFile } from "../../src/content/checker.js";
 import { Checker } from "../../src/content/checker.js";
+import type { Needed, ShelfOptions } from "../../src/content/shelf.js";
 import type { ContentStoreOptions } from "../../src/content/store.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 
-/** A content store that never runs out of room in a test. */
-const shelf = { maxBytes: 1_000_000, needed: () => new Set<string>() };
-export const ROOMY: ContentStoreOptions = { tensors: shelf, files: shelf };
+export const NOTHING: Needed = { own: new Set(), others: new Set() };
+/** Never runs out of room in a test. */
+export const ROOMY_SHELF: ShelfOptions = { maxBytes: 100_000_000, needed: () => NOTHING };
+export const ROOMY: ContentStoreOptions = { tensors: ROOMY_SHELF, files: ROOMY_SHELF };
 
 /** One for all tests of a file: a thread takes a while to start. It ends with the process. */
 export const CHECKER = new Checker();
