@@ -49,6 +49,8 @@ import type { WorkerSettings } from "./settings.js";
 
 const REPLACE_AFTER_LOOKS = 15;
 const PRUNE_EVERY_SECONDS = 600;
+/** Share of the store that one origin may upload in an hour. */
+const UPLOAD_SHARE = 0.1;
 
 export interface WorkerParts {
   settings: WorkerSettings;
@@ -127,6 +129,7 @@ export class Worker {
     this.#server = new ContentServer(this.#store, {
       ...settings.content,
       maxUploadBytes: settings.limits.inputBytes,
+      uploadBytesPerHour: Math.max(UPLOAD_SHARE * settings.limits.storeBytes, 2 * settings.limits.inputBytes),
       onRefused: (status) => {
         this.#metrics.refusedUploads.inc({ status });
       },

@@ -4,8 +4,8 @@ import { isIP, isIPv6 } from "node:net";
 
 import { isPrivateAddress } from "./privateAddress.js";
 
-/** Hextets of an IPv6 network that one customer gets: a /64. */
-const NETWORK = 4;
+/** Hextets of the largest IPv6 network that one customer gets: a /48. */
+const NETWORK = 3;
 
 /** Whom a connection counts for. On a private network it is a proxy's, which speaks for many: each counts for itself. */
 export function originOfConnection({ remoteAddress = "", remotePort = 0 }: Socket): string {

@@ -8,9 +8,14 @@ export const everyInterval: Every = (milliseconds, act) => {
   };
 };
 
-const PERIOD_MS = 10_000;
+export const PERIOD_MS = 10_000;
 /** Bytes a transfer must have moved by the end of each period, on average since it began: 50 kB/s. */
 export const BYTES_PER_PERIOD = 500_000;
+
+/** How long a transfer of so many bytes may take, in milliseconds. */
+export function longestFor(bytes: number): number {
+  return Math.ceil(bytes / BYTES_PER_PERIOD) * PERIOD_MS;
+}
 
 /**
  * Watches over one transfer: a peer that never reads, or writes a byte now and then, would hold its place for ever. What

@@ -10,10 +10,11 @@ import { close, listen } from "../listen.js";
 import { CheckError } from "./checker.js";
 import { originOf, originOfConnection } from "./origin.js";
 import type { Every } from "./pace.js";
-import { everyInterval, Pace } from "./pace.js";
+import { everyInterval, longestFor, Pace } from "./pace.js";
+import { Quota } from "./quota.js";
 import type { ShareLimits } from "./shares.js";
 import { Shares } from "./shares.js";
-import { StoreFullError } from "./shelf.js";
+import { LEAST_BYTES, StoreFullError } from "./shelf.js";
 import type { ContentKind, ContentStore } from "./store.js";
 import type { Upload } from "./upload.js";
 
@@ -22,24 +23,30 @@ export interface ContentServerOptions {
   port: number;
   /** Largest upload accepted, in bytes. */
   maxUploadBytes: number;
+  /** Most that one origin uploads in an hour, in bytes as they count on disk; no limit if left out. */
+  uploadBytesPerHour?: number;
   /** Told the HTTP status of every upload that is refused. */
   onRefused?: (status: number) => void;
   /** What the provider answers for in a job, by the job's id as 0x and 64 digits; undefined if nothing yet. */
   resultOf?: (job: string) => Promise<SignedResult | undefined>;
-  /** How slow transfers are noticed, and how many downloads there may be at once; others only in tests. */
+  /** How slow transfers are noticed, what the hour is, and how much there may be at once; others only in tests. */
   every?: Every;
+  now?: () => number;
+  connections?: ShareLimits;
   downloads?: ShareLimits;
 }
 
-/** Of a whole request, and of a connection on which nothing moves. */
+/** Of all but the body of a request, and of a connection on which nothing moves. */
 const TIMEOUT_MS = 30_000;
-const CONNECTIONS = { total: 256, perOrigin: 64 } as const;
+const HOUR_MS = 3_600_000;
+const CONNECTIONS = { total: 512, perOrigin: 32 } as const;
 /** At once. One takes a few buffers of 64 KiB, whatever the size of its file. */
 const DOWNLOADS = { total: 128, perOrigin: 32 } as const;
-/** Bytes of uploads that are not checked yet, in largest uploads. */
-const HELD_UPLOADS = { total: 4, perOrigin: 2 } as const;
+/** Bytes on disk of uploads that are not checked yet, in largest uploads. */
+const HELD_UPLOADS = { total: 16, perOrigin: 2 } as const;
 /** Uploads that came and wait to be checked: the thread that does it has jobs' inputs to check as well. */
 const CHECKS = { total: 32, perOrigin: 8 } as const;
+const TOO_MUCH = "too much uploaded in this hour: try later, or host the input elsewhere";
 const PATH = /^\/(tensors|files|results)\/(0x[0-9a-f]{64})$/;
 
 /**
@@ -50,10 +57,11 @@ const PATH = /^\/(tensors|files|results)\/(0x[0-9a-f]{64})$/;
 export class ContentServer {
   readonly #server: Server;
   readonly #every: Every;
-  readonly #connections = new Shares(CONNECTIONS);
+  readonly #connections: Shares;
   readonly #downloads: Shares;
   /** In bytes. */
   readonly #uploads: Shares;
+  readonly #quota: Quota;
   readonly #checks = new Shares(CHECKS);
   readonly #turns = new Turns({ limit: 1, limitOfGroup: 1 });
 
@@ -62,22 +70,31 @@ export class ContentServer {
     private readonly options: ContentServerOptions,
   ) {
     this.#every = options.every ?? everyInterval;
+    this.#connections = new Shares(options.connections ?? CONNECTIONS);
     this.#downloads = new Shares(options.downloads ?? DOWNLOADS);
+    this.#quota = new Quota({ perOrigin: options.uploadBytesPerHour ?? Infinity, periodMs: HOUR_MS }, options.now);
     this.#uploads = new Shares({
       total: HELD_UPLOADS.total * options.maxUploadBytes,
       perOrigin: HELD_UPLOADS.perOrigin * options.maxUploadBytes,
     });
     this.#server = createServer((request, response) => {
+      // Nobody keeps a place between two requests that others need.
+      if (this.#connections.isCrowded) response.setHeader("connection", "close");
+      // Who has its answer need not send the rest, however slowly.
+      response.once("finish", () => {
+        if (!request.complete) request.destroy();
+      });
       this.#handle(request, response).catch(() => {
         if (!response.headersSent) reply(response, 500, "failed");
         else response.destroy();
       });
     });
-    this.#server.requestTimeout = TIMEOUT_MS;
+    this.#server.requestTimeout = TIMEOUT_MS + longestFor(options.maxUploadBytes);
     this.#server.headersTimeout = TIMEOUT_MS;
     this.#server.timeout = TIMEOUT_MS;
     this.#server.on("connection", (socket) => {
       const origin = originOfConnection(socket);
+      if (this.#connections.isCrowded) this.#server.closeIdleConnections();
       if (!this.#connections.take(origin)) socket.destroy();
       else
         socket.once("close", () => {
@@ -157,6 +174,10 @@ export class ContentServer {
 
   async #receive(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
     const origin = originOf(request);
+    if (!this.#quota.take(origin, LEAST_BYTES)) {
+      this.#refuse(response, 429, TOO_MUCH);
+      return;
+    }
     const upload = await this.store.receive();
     let size = 0;
     const stop = (status: number, message: string) => {
@@ -170,6 +191,10 @@ export class ContentServer {
       for await (const chunk of measured(request as AsyncIterable<Buffer>, pace)) {
         if (size + chunk.length > this.options.maxUploadBytes) {
           stop(413, `more than ${this.options.maxUploadBytes} bytes`);
+          return;
+        }
+        if (!this.#quota.take(origin, chunk.length)) {
+          stop(429, TOO_MUCH);
           return;
         }
         if (!this.#uploads.take(origin, chunk.length)) {

@@ -4,12 +4,19 @@ export interface ShareLimits {
   perOrigin: number;
 }
 
+const CROWDED = 0.75;
+
 /** Something there is only so much of: what is over an origin's part is refused, so that no stranger takes all. */
 export class Shares {
   #taken = 0;
   readonly #takenBy = new Map<string, number>();
 
   constructor(private readonly limits: ShareLimits) {}
+
+  /** Whether little is left of it for anybody. */
+  get isCrowded(): boolean {
+    return this.#taken >= CROWDED * this.limits.total;
+  }
 
   /** Takes so much and says yes, or takes nothing where it is too much. */
   take(origin: string, amount = 1): boolean {

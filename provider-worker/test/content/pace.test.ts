@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { BYTES_PER_PERIOD, Pace } from "../../src/content/pace.js";
+import { BYTES_PER_PERIOD, longestFor, Pace, PERIOD_MS } from "../../src/content/pace.js";
 import { Periods } from "../support/periods.js";
 
 describe("The pace of a transfer", () => {
@@ -33,5 +33,11 @@ describe("The pace of a transfer", () => {
     pace.stop();
     periods.end();
     assert.equal(periods.watched, 0);
+  });
+
+  it("gives all of a transfer the time that it may take at the slowest", () => {
+    assert.equal(longestFor(50_000_000), 1_000_000);
+    assert.equal(longestFor(BYTES_PER_PERIOD + 1), 2 * PERIOD_MS);
+    assert.equal(longestFor(1), PERIOD_MS);
   });
 });

@@ -18,4 +18,14 @@ describe("Shares", () => {
     shares.give("a", 2);
     assert.deepEqual([shares.take("b"), shares.take("a"), shares.take("a")], [true, true, false]);
   });
+
+  it("are crowded once three quarters are taken", () => {
+    const shares = new Shares({ total: 4, perOrigin: 4 });
+    shares.take("a", 2);
+    assert.equal(shares.isCrowded, false);
+    shares.take("a");
+    assert.equal(shares.isCrowded, true);
+    shares.give("a");
+    assert.equal(shares.isCrowded, false);
+  });
 });

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { BYTES_PER_PERIOD } from "../../src/content/pace.js";
 import { ContentServer } from "../../src/content/server.js";
+import { LEAST_BYTES } from "../../src/content/shelf.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { Periods } from "../support/periods.js";
@@ -26,6 +27,7 @@ describe("A content server among strangers", options, () => {
   let port: number;
   let sockets: Socket[];
   let refused: number[];
+  let now: number;
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), "assay-strangers-"));
@@ -34,12 +36,16 @@ describe("A content server among strangers", options, () => {
     periods = new Periods();
     sockets = [];
     refused = [];
+    now = 0;
     server = new ContentServer(store, {
       host: "127.0.0.1",
       port: 0,
       maxUploadBytes: 10_000,
       onRefused: (status) => refused.push(status),
       every: periods.every,
+      uploadBytesPerHour: 6 * LEAST_BYTES,
+      now: () => now,
+      connections: { total: 40, perOrigin: 20 },
       downloads: { total: 8, perOrigin: 5 },
     });
     port = await server.start();
@@ -141,6 +147,53 @@ describe("A content server among strangers", options, () => {
     });
     const put = { method: "PUT", body: Buffer.alloc(9_000), headers: { "x-forwarded-for": "198.51.100.2" } };
     assert.equal((await fetch(`http://127.0.0.1:${port}${name}`, put)).status, 422);
+  });
+
+  it("takes from one origin no more than its part in an hour, however small the uploads are, and takes others'", async () => {
+    const put = async (from: string, bytes: Uint8Array) => {
+      const uri = `http://127.0.0.1:${port}/tensors/${sha256(SMALL)}`;
+      const answer = await fetch(uri, {
+        method: "PUT",
+        body: Buffer.from(bytes),
+        headers: { "x-forwarded-for": from },
+      });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    for (let i = 0; i < 5; i++) assert.equal(await put("198.51.100.1", SMALL), 422);
+    // What is left is less than a file takes.
+    assert.equal(await put("198.51.100.1", SMALL), 429);
+    assert.equal(await put("198.51.100.2", SMALL), 422);
+    assert.equal(refused.at(-2), 429);
+    now += 3_600_000;
+    assert.equal(await put("198.51.100.1", SMALL), 422);
+  });
+
+  it("ends an upload that goes beyond its origin's part of the hour", async () => {
+    const name = `/tensors/${sha256(SMALL)}`;
+    for (let i = 0; i < 3; i++) {
+      const body = "x".repeat(9_999);
+      (await stranger(head("PUT", name, "198.51.100.1", "Content-Length: 9999\r\n") + body)).resume();
+      await eventually("it is refused", () => refused.length === i + 1);
+    }
+    (await stranger(head("PUT", name, "198.51.100.1", "Content-Length: 9999\r\n") + "x".repeat(9_999))).resume();
+    await eventually("one is too many", () => refused.length === 4);
+    assert.deepEqual(refused, [422, 422, 422, 429]);
+  });
+
+  it("lets idle connections go before it refuses others", async () => {
+    for (let i = 0; i < 60; i++) {
+      const socket = await stranger(head("GET", "/health", "198.51.100.1"));
+      const [answer] = (await inTime("an answer", once(socket.resume(), "data"))) as [Buffer];
+      assert.match(answer.toString(), /^HTTP\/1.1 200 /, `connection ${i}`);
+    }
+    assert.equal((await download(SMALL, "198.51.100.2")).status, 200);
+  });
+
+  it("waits for no more of a request that it has answered", async () => {
+    const drip = await stranger(head("GET", "/health", "198.51.100.1", "Content-Length: 5000\r\n") + "x");
+    drip.resume();
+    await inTime("the connection ends", once(drip, "close"));
   });
 
   it("checks one upload at a time, and few that wait of one origin", async () => {
