@@ -44,12 +44,12 @@ export class ShelfIndex {
     /** Milliseconds since 1970. */
     private readonly now: () => number = Date.now,
   ) {
-    this.#db = open(file);
-    const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, this.#db.prepare(sql)]);
-    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof STATEMENTS, StatementSync>;
-    const { bytes, newest } = sums(this.#db);
+    const { db, bytes, newest } = open(file);
+    this.#db = db;
     this.#bytes = bytes;
     this.#newest = newest;
+    const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, this.#db.prepare(sql)]);
+    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof STATEMENTS, StatementSync>;
   }
 
   /** All that is here counts for. */
@@ -106,7 +106,13 @@ export class ShelfIndex {
   }
 }
 
-function open(file: string): DatabaseSync {
+interface Opened {
+  db: DatabaseSync;
+  bytes: number;
+  newest: number;
+}
+
+function open(file: string): Opened {
   try {
     return begin(file);
   } catch (error) {
@@ -120,20 +126,15 @@ function open(file: string): DatabaseSync {
   }
 }
 
-function begin(file: string): DatabaseSync {
+function begin(file: string): Opened {
   const db = new DatabaseSync(file);
   try {
     db.exec(SCHEMA);
     // Reads all of it: what is damaged shows here.
-    sums(db);
-    return db;
+    const row = db.prepare("SELECT sum(bytes) AS bytes, max(used) AS newest FROM entries").get();
+    return { db, bytes: Number(row?.bytes ?? 0), newest: Number(row?.newest ?? 0) };
   } catch (error) {
     db.close();
     throw error;
   }
-}
-
-function sums(db: DatabaseSync): { bytes: number; newest: number } {
-  const row = db.prepare("SELECT sum(bytes) AS bytes, max(used) AS newest FROM entries").get();
-  return { bytes: Number(row?.bytes ?? 0), newest: Number(row?.newest ?? 0) };
 }
