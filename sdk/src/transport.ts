@@ -7,6 +7,8 @@ import type { BundleFile } from "./tensor/bundleFile.js";
 import { unpackBundle } from "./tensor/bundleFile.js";
 
 const TIMEOUT_MS = 30_000;
+/** What a worker takes at the slowest: 50 kB/s. */
+const BYTES_PER_MS = 50;
 const MAX_BYTES = 100_000_000;
 const MAX_RESULT_BYTES = 10_000;
 
@@ -15,11 +17,14 @@ export function tensorsUri(endpoint: string, commitment: string): string {
   return `${endpoint.replace(/\/$/, "")}/tensors/${commitment}`;
 }
 
-/** Uploads a job's input to a worker's content store. `endpoint` is the provider's, from `ProviderRegistry`. */
+/**
+ * Uploads a job's input to a worker's content store, as slowly as the worker takes it at most. `endpoint` is the provider's, from `ProviderRegistry`.
+ */
 export async function uploadTensors(endpoint: string, bundle: BundleFile, signal?: AbortSignal): Promise<void> {
   const uri = tensorsUri(endpoint, bundle.root);
   const body = new Uint8Array(bundle.bytes);
-  const response = await http(uri, { method: "PUT", body }, signal);
+  const timeoutMs = TIMEOUT_MS + Math.ceil(body.length / BYTES_PER_MS);
+  const response = await http(uri, { method: "PUT", body }, signal, timeoutMs);
   if (!response.ok) throw new AssayError(`${uri} refused the upload: ${response.status} ${await response.text()}`);
 }
 
@@ -76,8 +81,8 @@ async function read(response: Response, uri: string, maxBytes: number): Promise<
   return Buffer.concat(chunks);
 }
 
-async function http(uri: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
-  const deadline = AbortSignal.timeout(TIMEOUT_MS);
+async function http(uri: string, init: RequestInit, signal?: AbortSignal, timeoutMs = TIMEOUT_MS): Promise<Response> {
+  const deadline = AbortSignal.timeout(timeoutMs);
   try {
     return await fetch(uri, { ...init, signal: signal ? AbortSignal.any([deadline, signal]) : deadline });
   } catch (error) {
