@@ -1,7 +1,7 @@
 import { statementOf } from "../audits/statement.js";
 import type { CourtCase } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
-import { verdictOn } from "../roles/audit.js";
+import { verdictOn } from "../roles/spotCheck.js";
 import type { RoleContext } from "../roles/role.js";
 import { findRequest, isOurs, sameAddress } from "../roles/role.js";
 import type { ChainEvent } from "./journal.js";

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { bindStatement } from "../../src/audits/statement.js";
 import { MARGIN_SECONDS, modelsOf, neededJobs, tensorsOf } from "../../src/jobs/needed.js";
-import { Audit } from "../../src/roles/audit.js";
+import { SpotCheck } from "../../src/roles/spotCheck.js";
 import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
 const OUTPUT = hash(0xf00d);
@@ -113,7 +113,7 @@ describe("The tensors that stay in the store", () => {
   it("are those of a result that it found wrong, before the challenge is read", async () => {
     delivered(STRANGER);
     scene.execute = () => hash(0xbad);
-    const audit = new Audit(scene.context, { sampleRate: 1, concurrency: 1, secret: "secret" });
+    const audit = new SpotCheck(scene.context, { sampleRate: 1, concurrency: 1, secret: "secret" });
     await audit.tick(NOW);
     await calm();
     assert.deepEqual(own(NOW + 100 + MARGIN_SECONDS), BOTH);
@@ -123,7 +123,7 @@ describe("The tensors that stay in the store", () => {
   it("are none of a result that it found right", async () => {
     delivered(STRANGER);
     scene.execute = () => OUTPUT;
-    await new Audit(scene.context, { sampleRate: 1, concurrency: 1, secret: "secret" }).tick(NOW);
+    await new SpotCheck(scene.context, { sampleRate: 1, concurrency: 1, secret: "secret" }).tick(NOW);
     await calm();
     assert.deepEqual([scene.executed, own()], [["1"], []]);
   });
