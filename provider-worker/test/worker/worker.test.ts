@@ -7,13 +7,14 @@ import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-import type { Addresses } from "@assay/sdk";
-import { CONTRACT_NAMES } from "@assay/sdk";
+import type { Addresses, BundleFile } from "@assay/sdk";
+import { CONTRACT_NAMES, jobIdText, packBundle } from "@assay/sdk";
 import { encryptKeystoreJson, Wallet } from "ethers";
 import pino from "pino";
 
 import { freePort } from "../../../scripts/demo/workers.js";
 import { followedEvents } from "../../src/chain/events.js";
+import { LEAST_BYTES } from "../../src/content/shelf.js";
 import { sha256 } from "../../src/content/store.js";
 import { JournalError } from "../../src/errors.js";
 import { Journal } from "../../src/jobs/journal.js";
@@ -25,7 +26,7 @@ import { Worker } from "../../src/worker.js";
 import { inTime } from "../support/eventually.js";
 import { blockOf, FakeRpc } from "../support/fakeRpc.js";
 import { floats } from "../support/fakeRunner.js";
-import { address, gate, hash, NOW } from "../support/scene.js";
+import { address, gate, hash, NOW, Scene } from "../support/scene.js";
 
 const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Addresses;
 const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
@@ -240,6 +241,38 @@ describe("The worker", () => {
     assert.equal(after.events("JobRequested", String(recent)).length, 1);
     assert.equal(after.resultOf(String(recent)), "0xaa");
     after.close();
+  });
+
+  it("keeps the input of a job of its own until it has read a block after the job's window, whatever the newest block", async () => {
+    const bundles = Array.from({ length: 12 }, (_, i) => packBundle(new Map([["x", floats(i)]]), ["x"]));
+    const [input = assert.fail(), ...flood] = bundles;
+    const block = blockOf(HEAD, 1_000_000) as { hash: string };
+    rpc.answers.eth_getBlockByNumber = block;
+    const scene = new Scene();
+    const { id } = scene.requested(1, { provider: address(0xa11ce), inputCommitment: input.root });
+    scene.submitted(1, hash(7), { provider: address(0xa11ce) });
+    const before = new Journal(path.join(folder, "data", "journal.sqlite"));
+    const life = ["JobRequested", "ResultSubmitted"].flatMap((name) => scene.journal.events(name, jobIdText(id)));
+    before.advance(life, { block: HEAD, hash: block.hash }, 0);
+    before.close();
+    const limits = { storeBytes: 3 * LEAST_BYTES, inputBytes: 10 * LEAST_BYTES };
+    const settings = settingsSchema.parse({ ...values(), roles: ["juror"], models: [], limits });
+    await live(
+      async (port) => {
+        const uri = ({ root }: { root: string }) => `http://127.0.0.1:${port}/tensors/${root}`;
+        const isHere = async () => (await fetch(uri(input), { method: "HEAD" })).status === 200;
+        const put = async (each: BundleFile) =>
+          (await fetch(uri(each), { method: "PUT", body: Buffer.from(each.bytes) })).status;
+        await rpc.until("eth_getBalance", 2);
+        for (const each of [input, ...flood.slice(0, 5)]) assert.equal(await put(each), 201);
+        assert.ok(await isHere());
+        rpc.answers.eth_blockNumber = `0x${(HEAD + 1).toString(16)}`;
+        await rpc.until("eth_getBalance", 2);
+        for (const each of flood.slice(5)) assert.equal(await put(each), 201);
+        assert.equal(await isHere(), false);
+      },
+      { settings },
+    );
   });
 
   it("ends when its journal fails, instead of going on without it", async (test) => {
