@@ -81,7 +81,11 @@ export async function startStore(folder: string) {
   const store = new ContentStore(path.join(folder, "content"), { tensors: shelf, files: shelf }, checker);
   const server = new ContentServer(store, { host: "127.0.0.1", port: 0, maxUploadBytes: 1_000_000 });
   const endpoint = `http://127.0.0.1:${await server.start()}`;
-  return { store, endpoint, stop: () => Promise.all([server.stop(), checker.stop()]) };
+  const stop = async () => {
+    await Promise.all([server.stop(), checker.stop()]);
+    store.close();
+  };
+  return { store, endpoint, stop };
 }
 
 /** Runs a task in this process and returns what it printed. */
