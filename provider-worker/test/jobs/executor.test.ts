@@ -8,6 +8,7 @@ import type { AssayContracts } from "@assay/sdk";
 import { packBundle } from "@assay/sdk";
 
 import type { Fetcher } from "../../src/content/fetcher.js";
+import { LEAST_BYTES } from "../../src/content/shelf.js";
 import type { ContentStore } from "../../src/content/store.js";
 import { ContentError } from "../../src/errors.js";
 import { Executor } from "../../src/jobs/executor.js";
@@ -16,7 +17,7 @@ import { Metrics } from "../../src/metrics.js";
 import type { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { Scene } from "../support/scene.js";
-import { newStore } from "../support/shelves.js";
+import { newStore, NOTHING } from "../support/shelves.js";
 
 const INPUT = packBundle(new Map([["x", floats(1, 2)]]), ["x"]);
 const OUTPUT = packBundle(new Map([["y", floats(2, 3)]]), ["y"]);
@@ -142,6 +143,27 @@ describe("The executor", () => {
       fetched.map(([uri]) => uri),
       ["https://input"],
     );
+  });
+
+  it("keeps the input here until its job is executed, however much strangers bring meanwhile", async () => {
+    const shelf = { maxBytes: 3 * LEAST_BYTES, needed: () => NOTHING };
+    const small = newStore(path.join(folder, "small"), { tensors: shelf, files: shelf });
+    await small.putBundle(INPUT);
+    const flood = async () => {
+      for (let i = 0; i < 5; i++) await small.putBundle(packBundle(new Map([["x", floats(100 + i)]]), ["x"]));
+    };
+    const runner = new FakeRunner();
+    const use = async (_model: bigint, act: (model: FakeRunner) => unknown) => {
+      await flood();
+      assert.ok(await small.has("tensors", INPUT.root));
+      return act(runner);
+    };
+    const models = { use, isHere: () => Promise.resolve(true) } as unknown as ModelCache;
+    const parts = [{}, small, {}, models, { inputBytes: LIMIT, outputBytes: LIMIT }, metrics];
+    const busy = new Executor(...(parts as unknown as ConstructorParameters<typeof Executor>));
+    await busy.execute(terms, "", place, NEVER);
+    await flood();
+    assert.equal(await small.has("tensors", INPUT.root), false);
   });
 
   it("fetches nothing where the client brought the input to this store", async () => {
