@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ProofCourt} from "../../../contracts/disputes/arbiters/ProofCourt.sol";
-import {IAuditOffice} from "../../../contracts/interfaces/IAuditOffice.sol";
-import {IDisputeManager} from "../../../contracts/interfaces/IDisputeManager.sol";
-import {IModelRegistry} from "../../../contracts/interfaces/IModelRegistry.sol";
 import {IOperatorVerifier} from "../../../contracts/interfaces/IOperatorVerifier.sol";
-import {IPaymentEscrow} from "../../../contracts/interfaces/IPaymentEscrow.sol";
 import {IProofCourt} from "../../../contracts/interfaces/IProofCourt.sol";
-import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
 import {Ruling} from "../../../contracts/types/DisputeTypes.sol";
 import {OneNodeTrace} from "../support/OneNodeTrace.sol";
 import {TestBase} from "../support/TestBase.sol";
@@ -39,7 +33,7 @@ contract CourtClockTest is TestBase, OneNodeTrace {
     uint256 private constant MOVES = 7;
     uint256 private constant DEPTH = 5;
 
-    ProofCourt private _court;
+    IProofCourt private _court;
     uint48[] private _waits;
     uint48 private _windowEnd;
 
@@ -47,17 +41,18 @@ contract CourtClockTest is TestBase, OneNodeTrace {
     error Undone(uint256 tried);
 
     function setUp() external {
-        _court = new ProofCourt(
-            IDisputeManager(address(this)),
-            IModelRegistry(address(this)),
-            IProviderRegistry(address(this)),
-            IPaymentEscrow(address(this)),
-            IAuditOffice(address(this)),
+        bytes memory arguments = abi.encode(
+            this,
+            this,
+            this,
+            this,
+            this,
             address(1),
             IProofCourt.Periods(REPLY, CLAIM),
             1,
             new IOperatorVerifier[](0)
         );
+        _court = IProofCourt(_deploy("ProofCourt", arguments));
     }
 
     function test_everyOrderOfMovesInAShortWindow() external {

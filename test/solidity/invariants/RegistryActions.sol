@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {Observed} from "./Observed.sol";
 
 /// Models, providers and their offers.
@@ -35,7 +36,7 @@ abstract contract RegistryActions is Observed {
     function transferModel(uint256 seed) external acts(seed) {
         (uint256 id, address who) = _modelAndCaller();
         address to = _pick(_owners);
-        bytes memory data = abi.encodeCall(models.transferFrom, (_models[id].owner, to, id));
+        bytes memory data = abi.encodeCall(IERC721.transferFrom, (_models[id].owner, to, id));
         if (_call("models.transferFrom", who, address(models), data, who == _models[id].owner)) _models[id].owner = to;
     }
 

@@ -3,9 +3,8 @@ pragma solidity ^0.8.28;
 
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
 import {IJuryArbiter} from "../../../contracts/interfaces/IJuryArbiter.sol";
-import {InferenceMarket} from "../../../contracts/market/InferenceMarket.sol";
-import {PaymentEscrow} from "../../../contracts/payments/PaymentEscrow.sol";
-import {ProviderStaking} from "../../../contracts/staking/ProviderStaking.sol";
+import {IPaymentEscrow} from "../../../contracts/interfaces/IPaymentEscrow.sol";
+import {IProviderStaking} from "../../../contracts/interfaces/IProviderStaking.sol";
 import {JobStatus} from "../../../contracts/types/JobTypes.sol";
 import {TestBase} from "../support/TestBase.sol";
 import {AssayHandler} from "./AssayHandler.sol";
@@ -28,14 +27,14 @@ contract SystemInvariantsTest is TestBase {
     uint256 private constant _CALLS_PER_AUDIT = 4;
 
     AssayHandler private _assay;
-    PaymentEscrow private _escrow;
-    ProviderStaking private _staking;
-    InferenceMarket private _market;
+    IPaymentEscrow private _escrow;
+    IProviderStaking private _staking;
+    IInferenceMarket private _market;
 
     function setUp() public {
         vm.warp(1_800_000_000);
         vm.roll(1_000);
-        _assay = new AssayHandler();
+        _assay = AssayHandler(_deploy("AssayHandler", ""));
         (_escrow, _staking, _market) = (_assay.escrow(), _assay.staking(), _assay.market());
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Controlled} from "../../../contracts/access/Controlled.sol";
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../../../contracts/interfaces/IModelRegistry.sol";
 import {CaseFacts} from "../../../contracts/types/DisputeTypes.sol";
@@ -92,8 +93,8 @@ abstract contract TimeAndRules is DisputeActions {
         if (kind == 2) return (address(staking), abi.encodeCall(staking.lock, (victim, 1)));
         if (kind == 3) return (address(staking), abi.encodeCall(staking.release, (victim, uint128(locked[victim]))));
         if (kind == 4) return (address(staking), abi.encodeCall(staking.slash, (victim, 0, 0, _stranger)));
-        if (kind == 5) return (address(escrow), abi.encodeCall(escrow.setControllers, (people)));
-        if (kind == 6) return (address(staking), abi.encodeCall(staking.setControllers, (people)));
+        if (kind == 5) return (address(escrow), abi.encodeCall(Controlled.setControllers, (people)));
+        if (kind == 6) return (address(staking), abi.encodeCall(Controlled.setControllers, (people)));
         if (kind == 7) return (address(market), abi.encodeCall(market.linkDisputes, (_stranger)));
         if (kind == 8) return (address(market), abi.encodeCall(market.setProtocolFee, (0)));
         if (kind == 9) return (address(market), abi.encodeCall(market.setTreasury, (_stranger)));

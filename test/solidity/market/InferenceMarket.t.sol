@@ -4,10 +4,10 @@ pragma solidity ^0.8.28;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
 import {JobId} from "../../../contracts/libraries/JobId.sol";
-import {MarketFactory} from "../../../contracts/market/MarketFactory.sol";
 import {DevToken} from "../../../contracts/mocks/DevToken.sol";
 import {JobStatus, JobTerms} from "../../../contracts/types/JobTypes.sol";
 import {AssayFixture} from "../support/AssayFixture.sol";
+import {IMarketFactory} from "../support/IMarketFactory.sol";
 
 /// Jobs with random prices, stakes and durations, at the last second of a phase and one second beyond.
 contract InferenceMarketTest is AssayFixture {
@@ -154,7 +154,16 @@ contract InferenceMarketTest is AssayFixture {
     function testFuzz_parametersStayInsideTheirBounds(uint16 feeBps, uint32 window) external {
         IInferenceMarket.Parameters memory p = IInferenceMarket.Parameters(feeBps, window, 0, TREASURY);
         bool allowed = feeBps <= 500 && window >= 1 minutes && window <= 7 days;
-        try (new MarketFactory()).deploy(address(authority), models, providers, staking, escrow, p) {
+        try
+            IMarketFactory(_deploy("MarketFactory", "")).deploy(
+                address(authority),
+                models,
+                providers,
+                staking,
+                escrow,
+                p
+            )
+        {
             assertTrue(allowed, "out of bounds, yet deployed");
         } catch {
             assertTrue(!allowed, "in bounds, yet refused");

@@ -101,7 +101,7 @@ contract PaymentEscrowTest is AssayFixture {
     }
 
     function testFuzz_onlyControllersHoldAndCredit(address caller, uint128 amount) external {
-        if (escrow.isController(caller)) return;
+        if (Controlled(address(escrow)).isController(caller)) return;
         amount = uint128(bound(amount, 1, type(uint128).max));
         _prepay(payToken, _ALICE, amount);
         bytes memory refusal = abi.encodeWithSelector(Controlled.Controlled_NotController.selector, caller);

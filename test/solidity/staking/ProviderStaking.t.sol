@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {Controlled} from "../../../contracts/access/Controlled.sol";
 import {IProviderStaking} from "../../../contracts/interfaces/IProviderStaking.sol";
 import {DevToken} from "../../../contracts/mocks/DevToken.sol";
-import {ProviderStaking} from "../../../contracts/staking/ProviderStaking.sol";
 import {AssayFixture} from "../support/AssayFixture.sol";
 
 contract ProviderStakingTest is AssayFixture {
@@ -28,8 +27,9 @@ contract ProviderStakingTest is AssayFixture {
                 abi.encodeWithSelector(IProviderStaking.ProviderStaking_UnbondingTooLong.selector, period, cap)
             );
         }
-        ProviderStaking deployed = new ProviderStaking(stakeToken, address(market), period);
-        if (period > longestJob && period <= cap) assertEq(deployed.UNBONDING_PERIOD(), period, "period");
+        address deployed = _deploy("ProviderStaking", abi.encode(stakeToken, market, period));
+        if (period > longestJob && period <= cap)
+            assertEq(IProviderStaking(deployed).UNBONDING_PERIOD(), period, "period");
     }
 
     function testFuzz_stakeLeavesInItsSecondAndNotOneBefore(uint128 amount, uint128 part) external {
@@ -128,7 +128,7 @@ contract ProviderStakingTest is AssayFixture {
     }
 
     function testFuzz_onlyControllersLockReleaseAndSlash(address caller) external {
-        if (staking.isController(caller)) return;
+        if (Controlled(address(staking)).isController(caller)) return;
         _stake(_PROVIDER, 10);
         bytes memory refusal = abi.encodeWithSelector(Controlled.Controlled_NotController.selector, caller);
         vm.expectRevert(refusal);

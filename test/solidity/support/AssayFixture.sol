@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {DisputeManager} from "../../../contracts/disputes/DisputeManager.sol";
-import {BlockhashRandomness} from "../../../contracts/disputes/arbiters/BlockhashRandomness.sol";
-import {JuryArbiter} from "../../../contracts/disputes/arbiters/JuryArbiter.sol";
+import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
+import {Controlled} from "../../../contracts/access/Controlled.sol";
+import {IDisputeManager} from "../../../contracts/interfaces/IDisputeManager.sol";
 import {IInferenceMarket} from "../../../contracts/interfaces/IInferenceMarket.sol";
 import {IJuryArbiter} from "../../../contracts/interfaces/IJuryArbiter.sol";
 import {IModelRegistry} from "../../../contracts/interfaces/IModelRegistry.sol";
+import {IPaymentEscrow} from "../../../contracts/interfaces/IPaymentEscrow.sol";
+import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
+import {IProviderStaking} from "../../../contracts/interfaces/IProviderStaking.sol";
+import {IRandomness} from "../../../contracts/interfaces/IRandomness.sol";
 import {IValueCaps} from "../../../contracts/interfaces/IValueCaps.sol";
-import {InferenceMarket} from "../../../contracts/market/InferenceMarket.sol";
-import {MarketFactory} from "../../../contracts/market/MarketFactory.sol";
 import {DevToken} from "../../../contracts/mocks/DevToken.sol";
-import {PaymentEscrow} from "../../../contracts/payments/PaymentEscrow.sol";
-import {ModelRegistry} from "../../../contracts/registry/ModelRegistry.sol";
-import {ProviderRegistry} from "../../../contracts/registry/ProviderRegistry.sol";
-import {ValueCaps} from "../../../contracts/registry/ValueCaps.sol";
-import {ProviderStaking} from "../../../contracts/staking/ProviderStaking.sol";
 import {JobTerms} from "../../../contracts/types/JobTypes.sol";
+import {IMarketFactory} from "./IMarketFactory.sol";
 import {TestBase} from "./TestBase.sol";
 
-/// The whole system, deployed as `ignition/modules/Assay.ts` does.
+/// The whole system, deployed as `ignition/modules/Assay.ts` does, from what `npm run compile` made: the tests name
+/// interfaces only, so that they compile in a fraction of the time.
 abstract contract AssayFixture is TestBase {
     uint16 internal constant FEE_BPS = 250;
     uint16 internal constant ROYALTY_BPS = 500;
@@ -33,20 +31,21 @@ abstract contract AssayFixture is TestBase {
     uint48 internal constant UNBONDING = 21 days;
     uint48 internal constant JURY_PERIOD = 1 hours;
     uint32 internal constant PARAMETER_DELAY = 2 days;
+    uint64 internal constant ADMIN_ROLE = 0;
     uint64 internal constant PARAMETERS_ROLE = 1;
     uint64 internal constant GUARDIAN_ROLE = 2;
 
-    AccessManager public authority;
-    MarketFactory public factory;
-    ModelRegistry public models;
-    ValueCaps public valueCaps;
-    ProviderRegistry public providers;
-    PaymentEscrow public escrow;
-    ProviderStaking public staking;
-    InferenceMarket public market;
-    DisputeManager public disputes;
-    BlockhashRandomness public randomness;
-    JuryArbiter public jury;
+    IAccessManager public authority;
+    IMarketFactory public factory;
+    IModelRegistry public models;
+    IValueCaps public valueCaps;
+    IProviderRegistry public providers;
+    IPaymentEscrow public escrow;
+    IProviderStaking public staking;
+    IInferenceMarket public market;
+    IDisputeManager public disputes;
+    IRandomness public randomness;
+    IJuryArbiter public jury;
     DevToken public stakeToken;
     DevToken public payToken;
 
@@ -64,13 +63,13 @@ abstract contract AssayFixture is TestBase {
 
     function _deployAssay(DevToken stakeToken_, DevToken payToken_) internal {
         (stakeToken, payToken) = (stakeToken_, payToken_);
-        authority = new AccessManager(address(this));
-        factory = new MarketFactory();
-        models = new ModelRegistry();
-        valueCaps = new ValueCaps(address(authority), _initialCaps());
-        providers = new ProviderRegistry(models, valueCaps);
-        escrow = new PaymentEscrow(factory.market());
-        staking = new ProviderStaking(stakeToken, factory.market(), UNBONDING);
+        authority = IAccessManager(_deploy("AccessManager", abi.encode(this)));
+        factory = IMarketFactory(_deploy("MarketFactory", ""));
+        models = IModelRegistry(_deploy("ModelRegistry", ""));
+        valueCaps = IValueCaps(_deploy("ValueCaps", abi.encode(authority, _initialCaps())));
+        providers = IProviderRegistry(_deploy("ProviderRegistry", abi.encode(models, valueCaps)));
+        escrow = IPaymentEscrow(_deploy("PaymentEscrow", abi.encode(factory.market())));
+        staking = IProviderStaking(_deploy("ProviderStaking", abi.encode(stakeToken, factory.market(), UNBONDING)));
         market = factory.deploy(
             address(authority),
             models,
@@ -79,18 +78,9 @@ abstract contract AssayFixture is TestBase {
             escrow,
             IInferenceMarket.Parameters(FEE_BPS, WINDOW, MIN_JOB_STAKE, TREASURY)
         );
-        disputes = new DisputeManager(market, escrow, staking, models, BOND);
-        randomness = new BlockhashRandomness();
-        jury = new JuryArbiter(
-            disputes,
-            escrow,
-            staking,
-            providers,
-            randomness,
-            IJuryArbiter.Periods(JURY_PERIOD, JURY_PERIOD, JURY_PERIOD),
-            JURY_SIZE,
-            JUROR_LOCK
-        );
+        disputes = IDisputeManager(_deploy("DisputeManager", abi.encode(market, escrow, staking, models, BOND)));
+        randomness = IRandomness(_deploy("BlockhashRandomness", ""));
+        jury = IJuryArbiter(_deployJury());
         _link();
         _setRoles();
     }
@@ -102,14 +92,23 @@ abstract contract AssayFixture is TestBase {
         caps[1] = IValueCaps.Cap(IModelRegistry.Profile.Jury, address(payToken), type(uint128).max);
     }
 
+    function _deployJury() private returns (address) {
+        IJuryArbiter.Periods memory periods = IJuryArbiter.Periods(JURY_PERIOD, JURY_PERIOD, JURY_PERIOD);
+        return
+            _deploy(
+                "JuryArbiter",
+                abi.encode(disputes, escrow, staking, providers, randomness, periods, JURY_SIZE, JUROR_LOCK)
+            );
+    }
+
     function _link() private {
         address[] memory courts = new address[](2);
         (courts[0], courts[1]) = (address(disputes), address(jury));
-        staking.setControllers(courts);
+        Controlled(address(staking)).setControllers(courts);
         assembly ("memory-safe") {
             mstore(courts, 1)
         }
-        escrow.setControllers(courts);
+        Controlled(address(escrow)).setControllers(courts);
         models.linkProviders(providers);
         market.linkDisputes(address(disputes));
         for (uint8 profile = 1; profile <= 4; ++profile) {
@@ -133,7 +132,7 @@ abstract contract AssayFixture is TestBase {
         authority.setTargetFunctionRole(address(valueCaps), caps, PARAMETERS_ROLE);
         authority.grantRole(PARAMETERS_ROLE, ADMIN, PARAMETER_DELAY);
         authority.grantRole(GUARDIAN_ROLE, GUARDIAN, 0);
-        authority.grantRole(authority.ADMIN_ROLE(), address(this), PARAMETER_DELAY);
+        authority.grantRole(ADMIN_ROLE, address(this), PARAMETER_DELAY);
     }
 
     function _spec(uint16 royaltyBps) internal pure returns (IModelRegistry.ModelSpec memory spec) {

@@ -23,6 +23,8 @@ interface Vm {
     function getRecordedLogs() external returns (Log[] memory);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function addr(uint256 privateKey) external pure returns (address);
+    /// What creates a contract, by the contract's name.
+    function getCode(string calldata name) external view returns (bytes memory);
     function toString(uint256 value) external pure returns (string memory);
     function toString(bytes calldata value) external pure returns (string memory);
     /// Appends a line to a file; `hardhat.config.ts` allows one.
