@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
-import { contradicts } from "../../sdk/src/graph/evaluate.js";
 import { fromBits } from "../../sdk/src/graph/float32.js";
 import type { Instruction } from "../../sdk/src/graph/instruction.js";
+import { contradicts } from "../../sdk/src/graph/judge.js";
 import { TERM_GAS } from "../../sdk/src/graph/lowering/budget.js";
 import { ANY_ORDER } from "../../sdk/src/graph/types.js";
 import type { Tensor } from "../../sdk/src/tensor/index.js";

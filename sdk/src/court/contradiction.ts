@@ -1,4 +1,4 @@
-import { judgeOf } from "../graph/evaluate.js";
+import { judgeOf } from "../graph/judge.js";
 import type { CourtModel } from "../graph/prepare.js";
 import { operandsOf } from "../graph/trace.js";
 import { elementCount, type Tensor } from "../tensor/tensor.js";

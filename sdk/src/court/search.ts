@@ -1,5 +1,5 @@
 import { AssayError } from "../errors.js";
-import { contradicts } from "../graph/evaluate.js";
+import { contradicts } from "../graph/judge.js";
 import type { CourtModel } from "../graph/prepare.js";
 import { evaluateNode, operandsOf, type TraceCommitment } from "../graph/trace.js";
 import { Source } from "../graph/types.js";

@@ -1,4 +1,4 @@
-import { contradicts } from "../graph/evaluate.js";
+import { contradicts } from "../graph/judge.js";
 import type { CourtModel } from "../graph/prepare.js";
 import { firstUnexplained } from "../graph/ranges.js";
 import { operandsOf, type TraceCommitment } from "../graph/trace.js";

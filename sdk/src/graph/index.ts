@@ -1,10 +1,11 @@
 export type { Assembly, TraceTensor } from "./assemble.js";
 export * from "./encode.js";
-export { contradicts, elementOf, elementsOf, evaluate, judgeOf } from "./evaluate.js";
+export { elementOf, elementsOf, evaluate } from "./evaluate.js";
 export { expose } from "./expose.js";
 export * from "./fileRuntime.js";
 export type { FrozenDims } from "./freeze.js";
 export { decodeInstruction, encodeInstruction, type Instruction, type OperatorName } from "./instruction.js";
+export { contradicts, judgeOf } from "./judge.js";
 export type { SumsProfile } from "./lower.js";
 export * from "./manifest.js";
 export { PreparationError, type Problem } from "./problems.js";

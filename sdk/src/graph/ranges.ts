@@ -1,8 +1,9 @@
 import { AssayError } from "../errors.js";
 import { elementCount, type Tensor } from "../tensor/tensor.js";
-import { contradicts, elementsOf } from "./evaluate.js";
+import { elementsOf } from "./evaluate.js";
 import { fromBits } from "./float32.js";
 import type { Instruction, InstructionOf } from "./instruction.js";
+import { contradicts } from "./judge.js";
 import type { CourtModel } from "./prepare.js";
 import { boundedSums, isTolerance, type BoundedSum, type ToleranceInstruction } from "./tolerance.js";
 import { operandsOf } from "./trace.js";

@@ -4,7 +4,7 @@ import { elementCount, toTypedArray, type AnyTypedArray, type Tensor } from "../
 import { toIndex } from "./indices.js";
 import type { Window } from "./instruction.js";
 
-// What evaluating an operator reads.
+// What evaluating an operator reads and writes.
 
 export type Scalar = number | bigint;
 /** The value of an output element by its row-major index. */
@@ -34,6 +34,10 @@ export function valuesOf(tensor: Tensor | Values): Values {
   };
 }
 
+export function valuesOfAll(operands: readonly (Tensor | Values | undefined)[]): (Values | undefined)[] {
+  return operands.map((operand) => operand && valuesOf(operand));
+}
+
 /** The places of an operand that a window covers, and the tap of the kernel that falls on each. */
 export function* windowPlaces(
   { kernel, strides, dilations, padsBegin }: Window,
@@ -52,4 +56,10 @@ export function* windowPlaces(
 
 export function strided(base: number, strides: readonly number[], index: readonly number[]): number {
   return strides.reduce((sum, stride, axis) => sum + stride * (index[axis] ?? 0), base);
+}
+
+/** Cuts integers to width, two's complement. */
+export function store(array: AnyTypedArray, element: number, value: Scalar): void {
+  if (array instanceof BigInt64Array || array instanceof BigUint64Array) array[element] = BigInt(value);
+  else array[element] = typeof value === "bigint" ? Number(BigInt.asIntN(32, value)) : value;
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
-import { contradicts } from "../../src/graph/evaluate.js";
 import { fma, fromBits, toBits } from "../../src/graph/float32.js";
 import type { FunctionInstruction } from "../../src/graph/functions.js";
+import { contradicts } from "../../src/graph/judge.js";
 import { ANY_ORDER } from "../../src/graph/types.js";
 import { fromFloat32Array, initHash, type Tensor } from "../../src/tensor/index.js";
 import { Random } from "../tensor/random.js";

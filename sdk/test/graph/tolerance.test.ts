@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
 import { fma, fromBits, toBits } from "../../src/graph/float32.js";
-import { contradicts } from "../../src/graph/evaluate.js";
+import { contradicts } from "../../src/graph/judge.js";
 import type { ToleranceInstruction } from "../../src/graph/tolerance.js";
 import { ANY_ORDER } from "../../src/graph/types.js";
 import { fromFloat32Array, initHash, type Tensor } from "../../src/tensor/index.js";

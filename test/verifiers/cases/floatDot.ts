@@ -1,6 +1,6 @@
-import { contradicts } from "../../../sdk/src/graph/evaluate.js";
 import type { CourtModel, RuntimeName } from "../../../sdk/src/graph/index.js";
 import { operandsOf, PreparationError, readModel, runTrace } from "../../../sdk/src/graph/index.js";
+import { contradicts } from "../../../sdk/src/graph/judge.js";
 import type { SumsProfile } from "../../../sdk/src/graph/lower.js";
 import type { Tensor } from "../../../sdk/src/tensor/index.js";
 import {

@@ -1,6 +1,6 @@
-import { contradicts } from "../../../sdk/src/graph/evaluate.js";
 import { fromBits, toBits } from "../../../sdk/src/graph/float32.js";
 import { decodeInstruction } from "../../../sdk/src/graph/instruction.js";
+import { contradicts } from "../../../sdk/src/graph/judge.js";
 import { ANY_ORDER } from "../../../sdk/src/graph/types.js";
 import type { Layout, TensorCommitment } from "../../../sdk/src/tensor/index.js";
 import { commitTensor, elementCount } from "../../../sdk/src/tensor/index.js";
