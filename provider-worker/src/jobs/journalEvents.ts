@@ -1,0 +1,146 @@
+import type { JournalFile } from "./journalFile.js";
+import type { Opening } from "./journalSchema.js";
+import { endedBy, endedSql, opens } from "./journalSchema.js";
+
+/** One log of the chain, decoded. Bigints are decimal strings in `args`. */
+export interface ChainEvent {
+  block: number;
+  blockHash: string;
+  logIndex: number;
+  name: string;
+  /** Job or case id the event is about, or the model's. */
+  key: string;
+  args: Readonly<Record<string, unknown>>;
+}
+
+export interface Checkpoint {
+  block: number;
+  hash: string;
+}
+
+/** Blocks, both ends included, in which an event was not looked for. */
+export interface Gap {
+  name: string;
+  from: number;
+  to: number;
+}
+
+const EVENT = "id, block, block_hash AS blockHash, log_index AS logIndex, name, key, args";
+
+/** The part of the journal that follows the chain: how far it was read, and the events that were found. */
+export class JournalEvents {
+  readonly #db: JournalFile;
+
+  constructor(db: JournalFile) {
+    this.#db = db;
+  }
+
+  /** The newest checkpoint, undefined before the first scan. */
+  checkpoint(): Checkpoint | undefined {
+    return this.#db.get("SELECT block, hash FROM checkpoints ORDER BY block DESC LIMIT 1") as Checkpoint | undefined;
+  }
+
+  /** Every checkpoint that is kept, oldest first. */
+  checkpoints(): Checkpoint[] {
+    return this.#db.all("SELECT block, hash FROM checkpoints ORDER BY block") as unknown as Checkpoint[];
+  }
+
+  /** Writes what a scan found and moves the cursor, in one transaction. The first checkpoint of all is always kept. */
+  advance(events: readonly ChainEvent[], to: Checkpoint, keepFrom: number): void {
+    this.#db.transaction(() => {
+      this.#store(events);
+      this.#db.run("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", to.block, to.hash);
+      const forget = "DELETE FROM checkpoints WHERE block < ? AND block > (SELECT min(block) FROM checkpoints)";
+      this.#db.run(forget, keepFrom);
+    });
+  }
+
+  /**
+   * Notes which events are followed from now on. One that is new was not looked for between `from`, the first block that
+   * can matter for it, and the cursor, or `startBlock` where nothing was read yet: that is its gap.
+   */
+  follow(events: readonly { name: string; from: number }[], startBlock: number): void {
+    const known = new Set(this.#db.all("SELECT name FROM followed").map(({ name }) => String(name)));
+    if (known.size === events.length && events.every(({ name }) => known.has(name))) return;
+    const names = new Set(events.map(({ name }) => name));
+    const read = this.checkpoint()?.block ?? startBlock - 1;
+    this.#db.transaction(() => {
+      for (const name of known) if (!names.has(name)) this.#db.run("DELETE FROM followed WHERE name = ?", name);
+      for (const { name, from } of events)
+        this.#db.run("INSERT OR IGNORE INTO followed VALUES (?, ?, ?)", name, from, read);
+    });
+  }
+
+  /** What is still to be read, the newest first. */
+  gaps(): Gap[] {
+    const sql = `SELECT name, gap_from AS "from", gap_to AS "to" FROM followed WHERE gap_from <= gap_to ORDER BY gap_to DESC`;
+    return this.#db.all(sql) as unknown as Gap[];
+  }
+
+  /** Writes what was found of these events from block `from` to the ends of their gaps, which now end before it. */
+  fillGaps(events: readonly ChainEvent[], names: readonly string[], from: number): void {
+    this.#db.transaction(() => {
+      this.#store(events);
+      for (const name of names) this.#db.run("UPDATE followed SET gap_to = ? WHERE name = ?", from - 1, name);
+    });
+  }
+
+  #store(events: readonly ChainEvent[]): void {
+    for (const event of events) this.#insert(event);
+    for (const { name, key } of events) {
+      for (const opening of opens(name) ? [name] : endedBy(name)) this.#db.run(endedSql(opening, true), key);
+    }
+  }
+
+  #insert({ block, blockHash, logIndex, name, key, args }: ChainEvent): void {
+    const sql = `INSERT OR IGNORE INTO events (block, block_hash, log_index, name, key, args, ended)
+      VALUES (?, ?, ?, ?, ?, ?, ?)`;
+    const ended = opens(name) ? null : block;
+    this.#db.run(sql, block, blockHash, logIndex, name, key, JSON.stringify(args), ended);
+  }
+
+  /** Forgets checkpoint `block` and every event after the checkpoint before it; what those ended is open again. */
+  rollBack(block: number): void {
+    this.#db.transaction(() => {
+      this.#db.run("DELETE FROM checkpoints WHERE block >= ?", block);
+      const last = this.checkpoint()?.block ?? -1;
+      this.#db.run("DELETE FROM events WHERE block > ?", last);
+      this.#db.run("UPDATE events SET ended = NULL WHERE ended > ?", last);
+      // Above the cursor everything is read again; where there is none, all of it is.
+      if (last < 0) this.#db.run("DELETE FROM followed");
+      else this.#db.run("UPDATE followed SET gap_to = min(gap_to, ?)", last);
+    });
+  }
+
+  /** Events of one name, oldest first, about one key or all. */
+  events(name: string, key?: string): ChainEvent[] {
+    const sql = `SELECT ${EVENT} FROM events WHERE name = ? ${key === undefined ? "" : "AND key = ?"}
+      ORDER BY block, log_index`;
+    return this.#db.all(sql, ...(key === undefined ? [name] : [name, key])).map(toEvent);
+  }
+
+  /** Hands a reader each event of one name once, as far as it is not rolled back: what it notes of it is durable. */
+  takeNew(reader: string, name: string, take: (event: ChainEvent) => void): void {
+    const from = Number(this.#db.get("SELECT row FROM readers WHERE reader = ?", reader)?.row ?? 0);
+    const last = Number(this.#db.get("SELECT max(id) AS last FROM events")?.last ?? 0);
+    if (last <= from) return;
+    // The plus keeps SQLite from reading every event of the name: only the new ones, whatever their name, are looked at.
+    const rows = this.#db.all(`SELECT ${EVENT} FROM events WHERE id > ? AND +name = ? ORDER BY id`, from, name);
+    this.#db.transaction(() => {
+      for (const row of rows) take(toEvent(row));
+      this.#db.run("INSERT OR REPLACE INTO readers VALUES (?, ?)", reader, last);
+    });
+  }
+
+  /** Events of one name whose key nothing ended, and that has none of the other names yet: what is still open. */
+  openEvents(name: Opening, closedBy: readonly string[] = []): ChainEvent[] {
+    const marks = closedBy.map(() => "?").join(", ");
+    const sql = `SELECT ${EVENT} FROM events AS opened WHERE name = ? AND ended IS NULL
+      AND NOT EXISTS (SELECT 1 FROM events WHERE key = opened.key AND name IN (${marks})) ORDER BY block, log_index`;
+    return this.#db.all(sql, name, ...closedBy).map(toEvent);
+  }
+}
+
+function toEvent({ block, blockHash, logIndex, name, key, args }: Record<string, unknown>): ChainEvent {
+  return { block, blockHash, logIndex, name, key, args: JSON.parse(String(args)) as unknown } as ChainEvent;
+}
