@@ -26,8 +26,8 @@ const NETWORKS = [
   "operators of integers",
   "sums of float32",
   "sums of float32, any order",
-  "transformer block",
-  "transformer block, single operators",
+  "transformer block, any order",
+  "transformer block, single operators, any order",
 ];
 
 /** Every operator that no network before had, on a wrong element and on an honest one. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import { expect } from "chai";
-import type { CourtModel, Numeric, Tensor, TraceTensor } from "@assay/sdk";
+import type { CourtModel, GraphRuntime, Numeric, Tensor, TraceTensor } from "@assay/sdk";
 import {
   accusationOf,
   commitTrace,
@@ -76,6 +76,20 @@ function shifted(trace: readonly Tensor[], at: number, element: number): Tensor[
   });
 }
 
+/** A runtime that adds with fewer bits. */
+const truncating: GraphRuntime = {
+  ...inProcess,
+  load: async (model) => {
+    const loaded = await inProcess.load(model);
+    const run = async (inputs: ReadonlyMap<string, Tensor>) => {
+      const results = await loaded.run(inputs);
+      for (const { data } of results.values()) data.forEach((_, i) => i % 4 < 2 && (data[i] = 0));
+      return results;
+    };
+    return { ...loaded, run };
+  },
+};
+
 describe("ProofCourt, a model whose sums are taken in any order", function () {
   this.timeout(300_000);
   before(initHash);
@@ -122,16 +136,10 @@ describe("ProofCourt, a model whose sums are taken in any order", function () {
   });
 
   it("refuses a node that onnxruntime computes otherwise than the court", async () => {
-    // The last window reaches beyond the padding, where ONNX counts no places.
-    const attributes = { kernel_shape: [2], strides: [2], ceil_mode: 1, count_include_pad: 1 };
-    const file = onnxFile({
-      nodes: [{ op: "AveragePool", inputs: ["x"], outputs: ["y"], attributes }],
-      inputs: { x: ["float32", [1, 1, 3]] },
-      outputs: { y: undefined },
-      opset: 21,
-    });
+    const nodes = [{ op: "ReduceSum", inputs: ["x"], outputs: ["y"] }];
+    const file = onnxFile({ nodes, inputs: { x: ["float32", [1, 1, 3]] }, outputs: { y: undefined } });
     let refused: unknown;
-    await prepareModel(file, { tolerance: true }, inProcess).catch((error: unknown) => (refused = error));
+    await prepareModel(file, { tolerance: true }, truncating).catch((error: unknown) => (refused = error));
     expect(refused).to.be.instanceOf(PreparationError);
     expect(String(refused)).to.match(/no order of the sum/);
   });

@@ -34,11 +34,16 @@ const trained = (name: string, data: string, tolerance = false, runtime: Runtime
 });
 
 /** A network with random weights, on random numbers. */
-const random = (name: string, make: () => Network, tolerance: boolean) => ({
-  name,
+const random = (
+  name: string,
+  make: (runtime: RuntimeName) => Network,
+  tolerance = false,
+  runtime: RuntimeName = "native",
+) => ({
+  name: nameOf(name, tolerance, runtime),
   prepare: async () => {
-    const { file, dims } = make();
-    const { model } = await prepareModel(file, { tolerance }, inProcess);
+    const { file, dims } = make(runtime);
+    const { model } = await prepareModel(file, { tolerance, runtime }, inProcess);
     const seeded = new Random(12);
     return { model, inputs: Array.from({ length: INPUTS }, () => uniform(seeded, ...dims)) };
   },
@@ -49,19 +54,19 @@ const SUBJECTS = [
   trained("breast_cancer_mlp_int8_static", "breast_cancer"),
   trained("digits_mlp_int8_static", "digits"),
   trained("digits_cnn_int8_static", "digits_cnn"),
-  random("operators of integers", exactNetwork, false),
+  random("operators of integers", exactNetwork),
   trained("breast_cancer_mlp_fp32", "breast_cancer"),
   trained("digits_mlp_fp32", "digits"),
   trained("digits_cnn_fp32", "digits_cnn"),
-  random("sums of float32", floatNetwork, false),
+  random("sums of float32", floatNetwork),
   trained("breast_cancer_mlp_fp32", "breast_cancer", false, "wasm"),
   trained("digits_mlp_fp32", "digits", false, "wasm"),
   trained("digits_cnn_fp32", "digits_cnn", false, "wasm"),
-  random("sums of float32, wasm", () => floatNetwork("wasm"), false),
+  random("sums of float32", floatNetwork, false, "wasm"),
   trained("breast_cancer_mlp_fp32", "breast_cancer", true),
   trained("digits_mlp_fp32", "digits", true),
   trained("digits_cnn_fp32", "digits_cnn", true),
-  random("sums of float32, any order", floatNetwork, true),
+  random("sums of float32", floatNetwork, true),
   random("transformer block", transformerBlock, true),
   random("transformer block, single operators", decomposedBlock, true),
 ] as const;

@@ -32,7 +32,7 @@ export interface FloatNode {
   layouts?: readonly Layout[];
 }
 
-const NO_ORDER = /none of the \d+ orders|no order of the sum/;
+const NO_ORDER = /none of the \d+ orders|no order of the sum|divided by different numbers/;
 
 /**
  * What onnxruntime computes of a node, in the order of summation that preparing its model finds; another node where
