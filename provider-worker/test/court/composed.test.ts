@@ -3,6 +3,7 @@ import { before, describe, it } from "node:test";
 
 import type { DType, Tensor } from "@assay/sdk";
 import {
+  elementCount,
   firstContradiction,
   fromFloat32Array,
   fromNumbers,
@@ -31,12 +32,17 @@ const of = (random: Random, dtypes: readonly DType[], dims: readonly number[]): 
 /** Dims that broadcast to `dims`. */
 const narrowed = (random: Random, dims: readonly number[]): number[] =>
   dims.map((dim) => (random.below(3) === 0 ? 1 : dim)).slice(random.below(2));
+/** The same of any rank. */
+const anyNarrowed = (random: Random, dims: readonly number[]): number[] =>
+  dims.map((dim) => (random.below(2) === 0 ? 1 : dim)).slice(random.below(dims.length + 1));
 /** Numbers that often tie: zeros of both signs, infinities, NaN. */
-const few = (random: Random, dims: readonly number[]): Tensor =>
+const few = (
+  random: Random,
+  dims: readonly number[],
+  among: readonly number[] = [0, -0, 1, -1, NaN, Infinity, -Infinity],
+): Tensor =>
   fromFloat32Array(
-    Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () =>
-      random.pick([0, -0, 1, -1, NaN, Infinity, -Infinity]),
-    ),
+    Float32Array.from({ length: elementCount(dims) }, () => random.pick(among)),
     dims,
   );
 
@@ -87,13 +93,23 @@ const padded =
 
 const OPERATORS: Readonly<Record<string, (random: Random) => Case>> = {
   Where: (random) => {
-    const dims = randomDims(random, 3);
-    const x = of(random, ["float32", "int32", "int64", "uint8"], narrowed(random, dims));
-    const y = randomTensor(random, x.dtype, dims);
-    const condition = randomTensor(random, "bool", narrowed(random, dims));
+    const dims = randomDims(random, random.below(4), 3);
+    const x = of(random, ["float32", "int32", "int64", "uint8"], anyNarrowed(random, dims));
+    const y = randomTensor(random, x.dtype, anyNarrowed(random, dims));
+    const condition = randomTensor(random, "bool", anyNarrowed(random, dims));
     return random.below(2) === 0
       ? { op: "Where", inputs: [condition, x, y] }
       : { op: "Where", inputs: [undefined, x, y], constants: { 0: condition } };
+  },
+  "Where of zeros of both signs": (random) => {
+    const dims = randomDims(random, random.below(4), 3);
+    const zeros = () => few(random, anyNarrowed(random, dims), [0, -0]);
+    return { op: "Where", inputs: [randomTensor(random, "bool", anyNarrowed(random, dims)), zeros(), zeros()] };
+  },
+  "Where that fills what a mask of rows hides": (random) => {
+    const dims = [...randomDims(random, 2), 2 + random.below(4)];
+    const mask = randomTensor(random, "bool", dims.with(-1, 1));
+    return { op: "Where", inputs: [mask, few(random, dims)], constants: { 2: few(random, []) } };
   },
   Not: (random) => ({ op: "Not", inputs: [randomTensor(random, "bool", randomDims(random, 3))] }),
   And: logic("And"),
@@ -129,6 +145,15 @@ const OPERATORS: Readonly<Record<string, (random: Random) => Case>> = {
     op: random.pick(["Abs", "Neg"]),
     inputs: [fromNumbers("int32", [3], [-(2 ** 31), 2 ** 31 - 1, 0])],
   }),
+  Pow: (random) => {
+    const dims = [...randomDims(random, random.below(3)), 20 + random.below(80), ...(random.below(2) ? [1] : [])];
+    // Of an axis of 1, the exponent needs one more for onnxruntime to multiply out.
+    const least = dims.at(-1) === 1 ? 2 : 0;
+    const power = fromNumbers("float32", new Array<number>(least + random.below(dims.length - least + 1)).fill(1), [
+      random.pick([2, 3]),
+    ]);
+    return { op: "Pow", inputs: [randomTensor(random, "float32", dims)], constants: { 1: power } };
+  },
   PRelu: (random) => {
     const dims = randomDims(random, 3);
     const slope = randomTensor(random, "float32", narrowed(random, dims));

@@ -72,16 +72,40 @@ function asNumbers(x: Value): Steps {
   return { drafts: [castTo(x, value)], value };
 }
 
-/** In onnxruntime a -0 out of x becomes 0, and one out of y stays. */
+/** In onnxruntime a -0 out of one of both becomes 0, and one out of the other stays. */
 export const where: Lowering = (node) => {
   const [condition, x, y, output] = [node.input(0), node.input(1), node.input(2), node.output()];
   if (["float16", "float64"].includes(output.dtype)) throw new Refusal(`its result is ${output.dtype}`, "Use float32");
   const choice = between("int64", condition.dims);
   const chosen = castTo(condition, choice);
   if (output.dtype !== "float32") return [chosen, ...select(choice, x, y, output)];
-  const signless = between(x.dtype, x.dims);
-  return [chosen, arithmetic("Add", x, ZERO, signless), ...select(choice, signless, y, output)];
+  const signless = (of: Value): Steps => {
+    const value = between(of.dtype, of.dims);
+    return { drafts: [arithmetic("Add", of, ZERO, value)], value };
+  };
+  if (isServedByOne(condition, x, y)) {
+    const { drafts, value } = signless(y);
+    return [chosen, ...drafts, ...select(choice, x, value, output)];
+  }
+  const { drafts, value } = signless(x);
+  return [chosen, ...drafts, ...select(choice, value, y, output)];
 };
+
+/**
+ * onnxruntime takes x or 0 and y or 0, both broadcast with the condition, and then the first of both unless it is zero.
+ * Where a span of many elements of the first meets one of the second, it takes the second unless that is zero. Spans lie
+ * along the last axis that is not 1 in both, among those that both have, or else along the first of those.
+ */
+function isServedByOne(condition: Value, x: Value, y: Value): boolean {
+  const ranks = [x, y].map(({ dims }) => Math.max(dims.length, condition.dims.length));
+  const lengthOf = (of: Value, fromEnd: number) =>
+    Math.max(condition.dims.at(-fromEnd) ?? 1, of.dims.at(-fromEnd) ?? 1);
+  for (let fromEnd = 1; fromEnd <= Math.max(1, Math.min(...ranks)); fromEnd++) {
+    const [first, second] = [lengthOf(x, fromEnd), lengthOf(y, fromEnd)];
+    if (first > 1 || second > 1) return first > 1 && second === 1;
+  }
+  return false;
+}
 
 /** x * slope where x is below zero. */
 export const pRelu: Lowering = (node) => {
