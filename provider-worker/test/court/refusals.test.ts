@@ -241,7 +241,12 @@ const NODES: Record<
   "a Pow of a single element, which is not multiplied out": {
     nodes: [node("Pow", ["scale", "power"])],
     more: { power: scalar("float32", 3) },
-    reason: /single element otherwise/,
+    reason: /power of each single element by itself/,
+  },
+  "a Pow of rows of one element with an exponent of fewer axes, which is not multiplied out": {
+    nodes: [node("Pow", ["column", "power"])],
+    more: { power: fromNumbers("float32", [1], [3]) },
+    reason: /power of each single element by itself/,
   },
   "a Pow whose exponent is no constant": { nodes: [node("Pow", ["x", "scale"])], reason: /exponent is not constant/ },
   "an operator nobody judges": { nodes: [node("Mod", ["n", "count"])], reason: /no such operator/ },

@@ -73,6 +73,8 @@ const isOpen = ({ drafts }: LoweredNode): boolean => drafts.some(({ variants }) 
 
 /** The same node with random constants: those of the model may hide in which order they are added. */
 function otherConstants(open: Open, seed: number, sums: SumsProfile, opset: number): Open {
+  // An exponent says what is computed.
+  if (open.node.opType === "Pow") return open;
   const next = generator(seed);
   const values = new Map(open.values);
   for (const name of open.node.input) {
@@ -251,6 +253,10 @@ function noOrder({ name, output, opType }: OnnxNode, { variants, instruction }: 
   if (opType === "Reciprocal") {
     const reason = "this processor takes reciprocals from an estimate, not to the bit";
     return { ...place, reason, remedy: "Divide 1 by the operand instead" };
+  }
+  if (opType === "Pow") {
+    const reason = "onnxruntime does not multiply this power out to the bit on this processor";
+    return { ...place, reason, remedy: "Multiply it out" };
   }
   return {
     ...place,

@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.js";
-import { elementCount, fromNumbers, toFloat32Array, toTypedArray } from "../../tensor/tensor.js";
+import { fromNumbers, toFloat32Array, toTypedArray } from "../../tensor/tensor.js";
 import { anyLayout, type Draft, type Lowering, type NodeView, type Value } from "../draft.js";
 import { broadcastStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
@@ -98,26 +98,37 @@ function total(node: NodeView, output: Value): Draft[] {
 
 /** 1 / x, where a trial finds that onnxruntime divides: on ARM64 it takes an estimate that may be a unit off. */
 export const reciprocal: Lowering = (node) => {
-  const draft = arithmetic("Div", numberOf("float32", 1), float(node), node.output());
-  return [{ ...draft, variants: [{ instruction: draft.instruction, numeric: EXACT }] }];
+  return [tried(arithmetic("Div", numberOf("float32", 1), float(node), node.output()))];
 };
 
-/** Squares and cubes, which onnxruntime multiplies out. */
+/** Squares and cubes, where a trial finds that onnxruntime multiplies them out. */
 export const pow: Lowering = (node) => {
   const [x, output] = [float(node), node.output()];
   const exponent = node.constant(1, "its exponent");
   const [power, ...more] = exponent.dtype === "float32" ? toFloat32Array(exponent) : [];
   const same = output.dims.join() === x.dims.join();
-  if (elementCount(x.dims) === 1) {
-    throw new Refusal("onnxruntime takes the power of a single element otherwise", "Multiply it out");
+  if (!same || more.length > 0 || (power !== 2 && power !== 3)) {
+    throw new Refusal("its exponent is not 2 or 3", "Multiply it out, or use Sqrt");
   }
-  if (same && more.length === 0 && power === 2) return [arithmetic("Mul", x, x, output)];
-  if (same && more.length === 0 && power === 3) {
-    const square: Value = { dtype: x.dtype, dims: x.dims };
-    return [arithmetic("Mul", x, x, square), arithmetic("Mul", square, x, output)];
-  }
-  throw new Refusal("its exponent is not 2 or 3", "Multiply it out, or use Sqrt");
+  requireSpans(x, exponent);
+  if (power === 2) return [tried(arithmetic("Mul", x, x, output))];
+  const square: Value = { dtype: x.dtype, dims: x.dims };
+  return [arithmetic("Mul", x, x, square), tried(arithmetic("Mul", square, x, output))];
 };
+
+/**
+ * onnxruntime multiplies out where one exponent serves a span of elements, and calls powf for each element where spans
+ * have one. A span lies along the last axis that both have and that is not 1 in both, or else along the first of those.
+ */
+function requireSpans(x: Value, exponent: Value): void {
+  if (x.dims.slice(-Math.max(1, exponent.dims.length)).some((dim) => dim > 1)) return;
+  throw new Refusal("onnxruntime takes the power of each single element by itself, and otherwise", "Multiply it out");
+}
+
+/** One way only, which is tried all the same. */
+function tried(draft: Draft): Draft {
+  return { ...draft, variants: [{ instruction: draft.instruction, numeric: EXACT }] };
+}
 
 function float(node: NodeView): Value {
   const x = node.input(0);
