@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
 import type { DType, OnnxModel, PrepareOptions, Problem, Tensor } from "@assay/sdk";
-import { encodeModel, fromNumbers, initHash, PreparationError, prepareModel } from "@assay/sdk";
+import { encodeModel, fromNumbers, initHash, PreparationError, prepareModel, readModel } from "@assay/sdk";
 
 import type { ModelDescription, NodeDescription } from "../../../sdk/test/support/onnxModel.js";
 import { onnxModel } from "../../../sdk/test/support/onnxModel.js";
@@ -391,6 +391,11 @@ describe("Preparing a model refuses", () => {
       gain: filled("float32", [4], 1),
     });
     await requireRefused(read, /mean or deviation is read/, tolerance);
+  });
+
+  it("a Neg of an unsigned tensor, which onnxruntime refuses too, in a file that is only read", async () => {
+    const refused = (error: unknown) => error instanceof PreparationError && /is uint8/.test(error.message);
+    await assert.rejects(readModel(encodeModel(modelOf([node("Neg", ["u"])])), inProcess), refused);
   });
 
   it("a batch normalisation whose scale is lost below the range: a runtime that multiplies x first keeps it", async () => {

@@ -50,6 +50,7 @@ export const sqrt: Lowering = (node) => {
 /** x * -1, of which the bits are those of -x. */
 export const neg: Lowering = (node) => {
   const x = comparable(node.input(0));
+  if (x.dtype.startsWith("uint")) throw new Refusal(`its operand is ${x.dtype}`, "Use float32 or signed integers");
   return [arithmetic("Mul", x, numberOf(x.dtype, -1), node.output())];
 };
 
