@@ -90,7 +90,7 @@ class Builder {
     const places = outputs.map((value) => this.#placeOf(value, Layout.RowMajor));
     const [tensors, nodes] = [this.#tensors, this.#nodes];
     const ports = tensors.length - nodes.length + outputs.length;
-    if (!isPostable(tensors.length, ports)) this.#problems.push(untraceable(tensors.length));
+    if (!isPostable(tensors.length, ports)) this.#problems.push(untraceable(tensors.length, ports));
     if (this.#problems.length > 0) throw new PreparationError(this.#problems);
     return { nodes, instructions: this.#instructions, tensors, constants: this.#constants, outputs: places };
   }
@@ -143,7 +143,7 @@ class Builder {
   }
 }
 
-function untraceable(tensors: number): Problem {
-  const reason = `its trace has ${tensors} tensors, more roots than one transaction can post`;
+function untraceable(tensors: number, ports: number): Problem {
+  const reason = `its trace has ${tensors} tensors and the model ${ports} inputs and outputs, more roots than one transaction can post`;
   return { where: "", what: "model", reason, remedy: "Split it into models that are run one after the other" };
 }

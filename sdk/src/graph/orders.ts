@@ -258,11 +258,22 @@ function noOrder({ name, output, opType }: OnnxNode, { variants, instruction }: 
     const reason = "onnxruntime does not multiply this power out to the bit on this processor";
     return { ...place, reason, remedy: "Multiply it out" };
   }
-  return {
-    ...place,
-    reason: `none of the ${variants?.length ?? 0} orders of summation that the court knows gives what onnxruntime computes here`,
-    remedy: "Use other shapes, such as more than one row, or make its second factor a constant",
-  };
+  const reason = `none of the ${variants?.length ?? 0} orders of summation that the court knows gives what onnxruntime computes here`;
+  return { ...place, reason, remedy: remedyOfSum(instruction) };
+}
+
+/** Only a product has factors; rows in packets are not known of an input of the model. */
+function remedyOfSum({ operator }: Instruction): string {
+  switch (operator) {
+    case "ReduceSum":
+    case "ReduceMean":
+      return "Use other shapes, or reduce along an axis before the last one; of an input of the model, put an operator that computes before it";
+    case "AveragePool":
+    case "BatchNormalization":
+      return "Use other shapes or attributes";
+    default:
+      return "Use other shapes, such as more than one row, or make its second factor a constant";
+  }
 }
 
 function initializer(name: string, { dtype, dims, data }: Tensor) {

@@ -48,7 +48,7 @@ export function requireProvable(
   };
   const part = sum ? largestPart(work, sum.opensAll ? work : shared, Math.ceil(sum.steps / sum.unit)) : work;
   if (!fits(part, sum?.gas ?? gas)) throw tooLarge(work, sum ? MAX_PARTS : 1);
-  if (!isSendable(part, operands.length)) throw tooLong(work, sum ? MAX_PARTS : 1);
+  if (!isSendable(part, operands.length)) throw tooLong(work, operands.length, sum ? MAX_PARTS : 1);
 }
 
 function readOf(instruction: Instruction, x: Placed): Read {

@@ -92,17 +92,22 @@ export function isPostable(tensors: number, ports: number): boolean {
 /** `transactions`: that would have been allowed. */
 export function tooLarge({ terms, openings }: Pick<Work, "terms" | "openings">, transactions: number): Refusal {
   return new Refusal(
-    `an element of it is a sum of ${terms} terms out of ${openings} leaves, more than ${counted(transactions)} can judge`,
-    "Split it into sums that are added up",
+    `an element of it takes ${terms} terms out of ${openings} leaves, more than ${counted(transactions)} can judge`,
+    "Split it into parts that are put together",
   );
 }
 
 /** The same, of what would have to be sent. */
-export function tooLong({ openings, bytes }: Pick<Work, "openings" | "bytes">, transactions: number): Refusal {
+export function tooLong(
+  { openings, bytes }: Pick<Work, "openings" | "bytes">,
+  operands: number,
+  transactions: number,
+): Refusal {
+  const ofOperands = OPERAND_BYTES * operands;
   return new Refusal(
-    `an element of it is read out of ${openings} leaves, ${bytes} bytes with their proofs, more than ` +
-      `${counted(transactions)} of ${MOST_BYTES} bytes can carry`,
-    "Split what it reads",
+    `an element of it is read out of ${openings} leaves, ${bytes} bytes with their proofs, and ${operands} operands, ` +
+      `${ofOperands} bytes with their headers, more than ${counted(transactions)} of ${MOST_BYTES} bytes can carry`,
+    ofOperands > bytes ? "Give it fewer operands" : "Split what it reads",
   );
 }
 
