@@ -9,8 +9,10 @@ import {Claim} from "../types/CourtTypes.sol";
 /// in order; the openings of each are the output's leaf and those that its own steps read. Stateless: what was added up so
 /// far is given back to the caller, who must have it from this verifier and for this very claim.
 interface IPartialVerifier is IOperatorVerifier {
-    /// @notice Adds steps `from` to `to` - 1. Reverts if there are none, or not so many, or if the operator's sum cannot be
-    /// taken in parts.
+    /// @notice Adds steps `from` to `to` - 1. Reverts if `from` is not below `to`, if the sum has fewer steps than `to`, or
+    /// if the operator's sum cannot be taken in parts. With the greatest `to`, 2^256 - 1, which no sum has, it adds all from
+    /// `from` on, of which there may be none left: no call takes a `from` that high, so what this gives neither goes on nor
+    /// contradicts anything.
     /// @param sum What the call for the steps before gave; nothing if `from` is zero.
     function accumulate(
         Claim calldata claim,
