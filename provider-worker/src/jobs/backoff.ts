@@ -7,15 +7,10 @@ const LONGEST = 300;
 /** Seconds of the longest pause of who has to show something in time. */
 export const URGENT = 30;
 
-/** Runs of a job that may crash, or take too much time or memory, before that is held to be the job's own doing. */
-const MOST_FAILED_RUNS = 8;
-
 interface Failed {
   pause: number;
   next: number;
   end: number;
-  failedRuns: number;
-  error: unknown;
 }
 
 /**
@@ -55,26 +50,23 @@ export class Backoff {
   }
 
   /** Notes a failure; `end` is the last second in which success is worth anything. */
-  failed(key: string, end = Infinity, error?: unknown): void {
+  failed(key: string, end = Infinity): void {
     const now = this.#now;
-    const { pause: before, failedRuns = 0, error: last } = this.#failed.get(key) ?? {};
+    const before = this.#failed.get(key)?.pause;
     const pause = before === undefined ? FIRST : Math.min(this.longest, 2 * before);
     const next = now + Math.max(FIRST, Math.min(pause, Math.floor((end - now) / 2)));
-    // A model that is refused for a while is so by one error: it was run once.
-    const isRun = mayPass(error) && error !== last;
     for (const [each, { end: over }] of this.#failed) if (over < now) this.#failed.delete(each);
-    this.#failed.set(key, { pause, next, end, failedRuns: failedRuns + (isRun ? 1 : 0), error });
+    this.#failed.set(key, { pause, next, end });
   }
 
   /**
-   * Notes the failure of a check on others, and whether it is made again. One killed process must not end it, or whoever
-   * cheats waits for that: only what can never change does, or a run that fails time and again.
+   * Notes the failure of a check on others, and whether it is made again. However many processes are killed, they must not
+   * end it, or whoever cheats kills that many: only what can never change does.
    */
   retries(key: string, error: unknown, end?: number): boolean {
-    this.failed(key, end, error);
-    const { failedRuns } = this.#failed.get(key) ?? { failedRuns: 0 };
-    const goesOn = mayPass(error) ? failedRuns < MOST_FAILED_RUNS : !isHopeless(error);
-    if (!goesOn) this.succeeded(key);
+    const goesOn = mayPass(error) || !isHopeless(error);
+    if (goesOn) this.failed(key, end);
+    else this.succeeded(key);
     return goesOn;
   }
 

@@ -200,14 +200,16 @@ describe("Spot checks", () => {
     });
   }
 
-  it("gives up a job that kills its run time and again", async () => {
+  it("challenges although somebody killed its own run time and again", async () => {
     scene.requested(1, { provider: STRANGER });
     scene.submitted(1, WRONG, { provider: STRANGER, until: NOW + 100_000 });
     scene.execute = () => Promise.reject(new InferenceError("crash", "the process ended with SIGSEGV"));
     for (let look = 0; look < 20; look++) await tick(NOW + 400 * look);
-    assert.equal(scene.executed.length, 8);
-    assert.match(scene.warnings.at(-1) ?? "", /SIGSEGV.*cannot audit/);
+    assert.equal(scene.executed.length, 20);
     assert.deepEqual(scene.sent, []);
+    scene.execute = () => RIGHT;
+    await tick(NOW + 400 * 20);
+    assert.equal(scene.calls("challenge").length, 1);
   });
 
   it("tries again while the input may still come", async () => {
