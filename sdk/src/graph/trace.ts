@@ -47,7 +47,11 @@ export function evaluateNode(model: CourtModel, trace: readonly Tensor[], index:
 }
 
 /** The operands of a node, from the trace and the constants. */
-export function operandsOf(model: CourtModel, trace: readonly Tensor[], node: number): (Tensor | undefined)[] {
+export function operandsOf(
+  model: Pick<CourtModel, "nodes" | "constants">,
+  trace: readonly Tensor[],
+  node: number,
+): (Tensor | undefined)[] {
   return (model.nodes[node]?.operands ?? []).map(({ source, tensor, hash }) => {
     if (source === Source.Absent) return undefined;
     const found = source === Source.Trace ? trace[tensor] : model.constants.get(hash);
