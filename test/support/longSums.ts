@@ -1,5 +1,5 @@
 import type { Accusation, Tensor } from "@assay/sdk";
-import { accusationOf, commitTrace, fromFloat32Array, prepareModel, proofCalls, runTrace } from "@assay/sdk";
+import { accusationOf, commitTrace, dtypeSize, fromFloat32Array, prepareModel, proofCalls, runTrace } from "@assay/sdk";
 
 import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { Random } from "../../sdk/test/tensor/random.js";
@@ -14,6 +14,8 @@ export interface LongSum {
   file: Uint8Array;
   x: Tensor;
   tolerance?: boolean;
+  /** Of the node that is wrong; the first one that is no view, if nothing is said. */
+  operator?: string;
 }
 
 function floats(random: Random, ...dims: number[]): Tensor {
@@ -73,10 +75,12 @@ export function product(): LongSum {
 }
 
 /** A case against a provider of whose last node one bit of the first element is wrong, or none. */
-export async function longCase({ file, x, tolerance = false }: LongSum, isWrong: boolean) {
+export async function longCase({ file, x, tolerance = false, operator }: LongSum, isWrong: boolean) {
   const { model } = await prepareModel(file, { tolerance }, inProcess);
   const honest = await runTrace(model, new Map([["x", x]]), inProcess);
-  const node = model.instructions.findIndex(({ operator }) => operator !== "View");
+  const node = model.instructions.findIndex((each) =>
+    operator ? each.operator === operator : each.operator !== "View",
+  );
   const tensor = model.inputNames.length + node;
   const trace = honest.map((each, i) => (isWrong && i === tensor ? flipped(each) : each));
   const posted = commitTrace(model, trace);
@@ -87,10 +91,11 @@ export async function longCase({ file, x, tolerance = false }: LongSum, isWrong:
   return { market, caseId: opened.caseId, model, trace, tensor, accusation: accusationOf(model, posted, tensor, 0) };
 }
 
-/** Bit 30 of the first element: more than rounding explains. */
+/** Bit 30 of the first element, or 6 of a byte: more than rounding explains. */
 function flipped(tensor: Tensor): Tensor {
   const data = new Uint8Array(tensor.data);
-  data[3] = (data[3] ?? 0) ^ 0x40;
+  const byte = Math.min(3, dtypeSize(tensor.dtype) - 1);
+  data[byte] = (data[byte] ?? 0) ^ 0x40;
   return { ...tensor, data };
 }
 

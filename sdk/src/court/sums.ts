@@ -5,6 +5,7 @@ import { fits, isSendable, type Work } from "../graph/lowering/budget.js";
 import { Source, type GraphNode } from "../graph/types.js";
 import type { TensorHeader } from "../tensor/commitment.js";
 import { dtypeFromOnnx } from "../tensor/dtype.js";
+import { elementCount } from "../tensor/tensor.js";
 import type { Layout } from "../tensor/layout.js";
 import { claimFor } from "./reading.js";
 import type { Steps } from "./types.js";
@@ -54,14 +55,17 @@ function workOf(
   sum: Divisible,
   steps: Steps,
 ): Work {
-  const terms = ((steps.to ?? sum.steps) - steps.from) * sum.terms;
+  const count = (steps.to ?? sum.steps) - steps.from;
+  const terms = count * sum.terms;
+  const { kernel } = sum;
+  const listed = kernel && { kernel, places: sum.opensAll ? elementCount(kernel) : count };
   // More terms than any transaction has room for: no need to list what they read.
   if (!fits({ terms, openings: 0, bytes: 0 }, sum.gas)) return { terms, openings: 0, bytes: 0 };
   // The index of a GATHER is read, but that is no sum.
   const leaves = claimFor(node, headers, element, () => 0, steps);
   const opened = leaves.map(({ operand }) => openingBytes(placed(headers[operand])));
   const bytes = opened.reduce((total, each) => total + each, 0);
-  return { terms, openings: leaves.length, bytes };
+  return { terms, openings: leaves.length, bytes, listed };
 }
 
 function placed(header: TensorHeader | undefined): Placed {

@@ -20,6 +20,8 @@ export interface Divisible {
   readonly unit: number;
   /** Each part opens whatever the whole opens. */
   readonly opensAll: boolean;
+  /** Of a sum over a window, its kernel: each step is one of its places, or a channel of all of them. */
+  readonly kernel?: readonly number[];
 }
 
 /** The steps of a node's sums; undefined if one transaction judges them or none (`IPartialVerifier`). */
@@ -46,11 +48,11 @@ export function divisible(
     case "ToleranceConv":
       return places(instruction.convolution, w, TERM_GAS.exact);
     case "Conv": {
-      const terms = elementCount(instruction.convolution.kernel);
-      return { steps: w?.dims[1] ?? 0, terms, gas: float, unit: 1, opensAll: true };
+      const { kernel } = instruction.convolution;
+      return { steps: w?.dims[1] ?? 0, terms: elementCount(kernel), gas: float, unit: 1, opensAll: true, kernel };
     }
     case "ToleranceAveragePool":
-      return numbers(elementCount(instruction.kernel), TERM_GAS.exactRead);
+      return { ...numbers(elementCount(instruction.kernel), TERM_GAS.exactRead), kernel: instruction.kernel };
     case "ToleranceReduceSum":
     case "ToleranceReduceMean":
       return numbers(instruction.length, TERM_GAS.exactRead);
@@ -79,4 +81,5 @@ const places = ({ kernel }: Convolution, w: Placed | undefined, gas: number): Di
   gas,
   unit: 1,
   opensAll: false,
+  kernel,
 });

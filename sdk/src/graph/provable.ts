@@ -11,6 +11,7 @@ import {
   TERM_GAS,
   tooLarge,
   tooLong,
+  type Listed,
   type Shared,
 } from "./lowering/budget.js";
 import type { Numeric } from "./types.js";
@@ -20,6 +21,7 @@ interface Read {
   readonly leaves: number;
   readonly terms: number;
   readonly gas: number;
+  readonly listed?: Listed;
 }
 
 /**
@@ -35,7 +37,7 @@ export function requireProvable(
   const [first, ...others] = instruction.operator === "Concat" ? largestFirst(operands).slice(0, 1) : operands;
   if (!first) return;
   const once = [...others.filter(isThere), output];
-  const { leaves, terms, gas } = readOf(instruction, first);
+  const { leaves, terms, gas, listed } = readOf(instruction, first);
   const shared: Shared = {
     openings: once.length,
     bytes: once.map(openingBytes).reduce((a, b) => a + b, 0),
@@ -45,6 +47,7 @@ export function requireProvable(
     terms: sum ? sum.steps * sum.terms : terms,
     openings: shared.openings + leaves,
     bytes: shared.bytes + leaves * openingBytes(first),
+    listed,
   };
   const part = sum ? largestPart(work, sum.opensAll ? work : shared, Math.ceil(sum.steps / sum.unit)) : work;
   if (!fits(part, sum?.gas ?? gas)) throw tooLarge(work, sum ? MAX_PARTS : 1);
@@ -87,8 +90,11 @@ function readOfWindow({ kernel }: Window, x: Placed, gas: number): Read {
   const spatial = x.dims.slice(2);
   const inside = kernel.map((length, axis) => Math.min(length, spatial[axis] ?? 1));
   const terms = elementCount(inside);
-  if (x.layout === Layout.RowMajor) return { leaves: leavesOfSpan(terms, elementCount(spatial), x), terms, gas };
-  return { leaves: x.layout === Layout.Rows ? elementCount(inside.slice(0, -1)) : terms, terms, gas };
+  const listed = { kernel, places: elementCount(kernel) };
+  if (x.layout === Layout.RowMajor) {
+    return { leaves: leavesOfSpan(terms, elementCount(spatial), x), terms, gas, listed };
+  }
+  return { leaves: x.layout === Layout.Rows ? elementCount(inside.slice(0, -1)) : terms, terms, gas, listed };
 }
 
 function readOfRow({ length, inner }: { length: number; inner: number }, x: Placed, gas: number): Read {

@@ -18,20 +18,31 @@ const OPERAND_BYTES = 1000;
 /** Of the trace that is posted: a root for each tensor; and what comes with it. */
 const [ROOT_BYTES, PORT_BYTES] = [32, 544];
 
+/** Of a window, to find one of its rows, and more for each axis but the last; to list a place that is no term. */
+const [ROW_GAS, AXIS_GAS, PLACE_GAS] = [650, 950, 220];
+/** Lists of a place in the memory of a verifier: in the image, in the kernel, its number. */
+const PLACE_WORDS = 3;
+
 /** Gas of a term at its worst: numbers that are subnormal or infinite cost most. */
 export const TERM_GAS = {
   fused: 1_700,
-  separate: 2_200,
-  read: 3_000,
+  separate: 2_400,
+  read: 3_500,
   exact: 700,
-  exactRead: 2_400,
+  exactRead: 2_200,
   integer: 20,
-  compared: 1_500,
+  compared: 2_100,
   function: 1_000,
 } as const;
 
 /** Transactions that a sum may take: each has to be mined before the next, within a court's claim period. */
 export const MAX_PARTS = 8;
+
+/** The places of a kernel that a verifier lists, inside of the image or not (`Windows.sol`). */
+export interface Listed {
+  readonly kernel: readonly number[];
+  readonly places: number;
+}
 
 /** What a claim about one element reads. */
 export interface Work {
@@ -39,9 +50,10 @@ export interface Work {
   readonly openings: number;
   /** Of the openings, in calldata. */
   readonly bytes: number;
+  readonly listed?: Listed | undefined;
 }
 
-/** Of a work that is done in parts, the openings and bytes that each part needs. */
+/** Of a work that is done in parts, the openings and bytes that each part needs, and the places that each lists. */
 export type Shared = Omit<Work, "terms">;
 
 /** In how many transactions a sum of elements that are read on their own may be judged, and whether they suffice. */
@@ -56,9 +68,20 @@ export function opened(openings: number, leafBytes: number, proof = USUAL_PROOF)
 }
 
 /** Whether one transaction has the gas to judge it, whatever the numbers are. */
-export function fits({ terms, openings, bytes }: Work, termGas: number): boolean {
-  const execution = termGas * terms + OPENING_GAS * openings;
+export function fits({ terms, openings, bytes, listed }: Work, termGas: number): boolean {
+  const listing = listed ? gasOfPlaces(listed, terms, termGas) : 0;
+  const execution = termGas * terms + OPENING_GAS * openings + listing;
   return Math.max(execution + BYTE_GAS * bytes, FLOOR_GAS * bytes) <= TRANSACTION_GAS;
+}
+
+/** What it costs to find the places of a window. Terms that cost enough have the listing of their places in it. */
+function gasOfPlaces({ kernel, places }: Listed, terms: number, termGas: number): number {
+  // Parts may begin and end within a row.
+  const rows = Math.ceil(places / (kernel.at(-1) ?? 1)) + 1;
+  const others = termGas < PLACE_GAS ? places : Math.max(0, places - terms);
+  // Of memory the square: what it costs by the word is in the gas of a term.
+  const memory = (PLACE_WORDS * places) ** 2 / 512;
+  return rows * (ROW_GAS + AXIS_GAS * (kernel.length - 1)) + PLACE_GAS * others + memory;
 }
 
 /** Whether a claim about a node with so many operands is short enough to be passed on. */
@@ -76,6 +99,7 @@ export function largestPart(work: Work, shared: Shared, steps: number): Work {
     terms: Math.ceil(work.terms * share),
     openings: shared.openings + openings,
     bytes: shared.bytes + (leaves === 0 ? 0 : Math.ceil((bytes / leaves) * openings)),
+    listed: shared.listed ?? (work.listed && { ...work.listed, places: Math.ceil(work.listed.places * share) }),
   };
 }
 
