@@ -15,7 +15,7 @@ const KINDS: readonly (readonly [kind: string, reasons: RegExp])[] = [
   ["element type", /it casts|computes with|its operand is|its result is|compares|factors are|a scale is/],
   ["another output is read", /is read$|are read$/],
   ["an order of summation that the court does not know", /orders? of summation|no order of the sum/],
-  ["sum of more than one transaction can judge", /more than one transaction|too large to open/],
+  ["longer than one transaction can judge", /more than one transaction|too large to open/],
 ];
 const ATTRIBUTE = "attribute";
 
