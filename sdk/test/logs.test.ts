@@ -89,6 +89,14 @@ describe("The newest log", () => {
     assert.ok(asked.every(([first, last]) => last - first < LOG_RANGE));
   });
 
+  it("is looked for in smaller ranges whatever number the refused request had", async () => {
+    blocks = [12_345];
+    const request = 'payload={ "id": 429, "jsonrpc": "2.0", "method": "eth_getLogs", "params": [ { "limit": 1 } ] }';
+    const message = `could not coalesce error (error={ "message": "block range is too wide" }, ${request}, code=UNKNOWN_ERROR)`;
+    refuse = (size) => (size > 1000 ? new Error(message) : undefined);
+    assert.equal(await newest(0, 15_000), 12_345);
+  });
+
   for (const failure of [
     "connect ECONNREFUSED",
     "429 Too Many Requests",

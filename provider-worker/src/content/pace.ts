@@ -29,7 +29,9 @@ export class Pace {
 
   constructor(every: Every, onTooSlow: () => void) {
     this.stop = every(PERIOD_MS, () => {
-      if (this.#bytes < ++this.#periods * BYTES_PER_PERIOD) onTooSlow();
+      if (this.#bytes >= ++this.#periods * BYTES_PER_PERIOD) return;
+      this.stop();
+      onTooSlow();
     });
   }
 

@@ -247,7 +247,9 @@ async function* measured(chunks: AsyncIterable<Buffer>, pace: Pace): AsyncGenera
   }
 }
 
+/** Whoever was told already that it was too slow is told nothing more. */
 function reply(response: ServerResponse, status: number, message: string): void {
+  if (response.headersSent) return;
   response.writeHead(status, { "content-type": "text/plain" });
   response.end(`${message}\n`);
 }

@@ -72,11 +72,18 @@ export class ShelfIndex {
 
   /** Adds what was found in the folder and is not known yet. */
   addFound(entries: readonly Entry[]): void {
+    let added = 0;
     this.#db.exec("BEGIN");
-    for (const { name, bytes, used } of entries) {
-      if (this.#statements.add.run(name, bytes, Math.floor(used)).changes === 1) this.#bytes += bytes;
+    try {
+      for (const { name, bytes, used } of entries) {
+        if (this.#statements.add.run(name, bytes, Math.floor(used)).changes === 1) added += bytes;
+      }
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
     }
-    this.#db.exec("COMMIT");
+    this.#bytes += added;
   }
 
   /** Makes something the newest, the last to go. */
@@ -85,8 +92,9 @@ export class ShelfIndex {
   }
 
   remove(name: string): void {
-    this.#bytes -= this.bytesOf(name) ?? 0;
+    const bytes = this.bytesOf(name) ?? 0;
     this.#statements.remove.run(name);
+    this.#bytes -= bytes;
   }
 
   /** Some entries, the oldest first, that come after one of them. */

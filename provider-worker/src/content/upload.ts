@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 
 /** Something on its way to disk: kept once it was checked, or else gone. */
 export class Upload {
@@ -28,11 +29,23 @@ export class Upload {
     await this.file.sync();
     await this.file.close();
     await rename(this.path, target);
+    await syncFolder(dirname(target));
   }
 
   /** To be called whatever became of it: removes what was not kept. */
   async end(): Promise<void> {
     await this.file.close();
     await rm(this.path, { force: true });
+  }
+}
+
+/** So that a new name in it outlives a loss of power. Windows syncs no folders. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }

@@ -7,8 +7,9 @@ import { promisify } from "node:util";
 
 import type { GraphRuntime, LoadedModel } from "@assay/sdk";
 
-import { InferenceError } from "../errors.js";
+import { InferenceError, WorkerError } from "../errors.js";
 import { BUILDS } from "../inference/builds.js";
+import { isOutOfMemory } from "../inference/memory.js";
 import type { RunnerLimits } from "../inference/runner.js";
 import { ChildRunner } from "../inference/runner.js";
 
@@ -81,10 +82,24 @@ async function rewrite(
     await promisify(execFile)(process.execPath, [...process.execArgv, script, ...files], settings);
   } catch (error) {
     signal?.throwIfAborted();
-    const { stderr, killed } = error as { stderr?: string; killed?: boolean };
-    if (killed) throw new InferenceError("timeout", `${what} took more than ${timeoutMs} ms`);
-    throw new InferenceError("rejected", stderr || `the process that is ${what} the model crashed`);
+    throw failureOf(error as RewriteFailure, what, timeoutMs);
   }
+}
+
+interface RewriteFailure {
+  /** The exit status, null if a signal ended it; text if it could not be started. */
+  readonly code?: number | string | null;
+  readonly killed?: boolean;
+  readonly stderr?: string;
+}
+
+/** Only what the process itself says of the model lasts: whatever killed it may be gone next time. */
+export function failureOf({ code, killed, stderr = "" }: RewriteFailure, what: string, timeoutMs: number): WorkerError {
+  if (killed) return new InferenceError("timeout", `${what} took more than ${timeoutMs} ms`);
+  if (typeof code === "string") return new WorkerError(`${what} the model could not be started: ${code}`, true);
+  if (isOutOfMemory(stderr)) return new InferenceError("memory", stderr);
+  if (code === 1 && stderr !== "") return new InferenceError("rejected", stderr);
+  return new InferenceError("crash", stderr || `the process that is ${what} the model crashed`);
 }
 
 /** Uses a folder below `parent` that is gone afterwards, unless this process is killed before. */

@@ -8,6 +8,7 @@ describe("The pace of a transfer", () => {
   for (const [who, bytes, ended] of [
     ["ends one of whom nothing comes", [0], [1]],
     ["ends one that is a byte too slow", [BYTES_PER_PERIOD - 1], [1]],
+    ["ends it once, however long what was begun still takes", [0, 0, 0], [1]],
     ["ends one that stops in the middle", [3 * BYTES_PER_PERIOD, 0, 0, 0], [4]],
     ["lets one go on that keeps up", [BYTES_PER_PERIOD, BYTES_PER_PERIOD], []],
     ["counts what was quick at the start", [2 * BYTES_PER_PERIOD, 0], []],
