@@ -5,20 +5,10 @@ import type {
   NamedArtifactContractDeploymentFuture,
 } from "@nomicfoundation/ignition-core";
 
+import { VERIFIERS } from "../verifiers.js";
+
 const HOUR = 3600n;
 const DAY = 24n * HOUR;
-
-/** The court's verifiers by family of operators, from 1 on. */
-const VERIFIERS = [
-  "IndexMaps",
-  "Selection",
-  "Elementwise",
-  "Quantization",
-  "IntegerDot",
-  "FloatDot",
-  "ToleranceDot",
-  "FunctionBounds",
-];
 
 /** A parameter, or a contract that the same deployment creates. */
 type Token = ModuleParameterRuntimeValue<string> | NamedArtifactContractDeploymentFuture<string>;

@@ -1,4 +1,6 @@
 import type { CourtModel, TraceCommitment } from "@assay/sdk";
+
+import { VERIFIERS } from "../../ignition/verifiers.js";
 import {
   canonicaliseNaN,
   claimAbout,
@@ -26,17 +28,6 @@ export interface Tally {
   convicted: number;
 }
 
-/** In the order of their numbers. */
-const FAMILIES = [
-  "IndexMaps",
-  "Selection",
-  "Elementwise",
-  "Quantization",
-  "IntegerDot",
-  "FloatDot",
-  "ToleranceDot",
-  "FunctionBounds",
-];
 const IN_ANY_ORDER = 7;
 const BATCH = 50;
 
@@ -71,7 +62,7 @@ export class Campaign {
         traces.push(commitTrace(model, trace.map(canonicaliseNaN)));
       }
     }
-    return new Campaign(model, traces, await Promise.all(FAMILIES.map(deployVerifier)), seed);
+    return new Campaign(model, traces, await Promise.all(VERIFIERS.map(deployVerifier)), seed);
   }
 
   /** Elements of the runs as they are: none may convict. */
@@ -97,7 +88,7 @@ export class Campaign {
       for (const [family, verifier] of this.families.entries()) {
         const theirs = claims.filter(({ node }) => node.operator >> 8 === family + 1);
         const found = theirs.length === 0 ? [] : await verdicts(verifier, theirs);
-        if (found.includes(Verdict.NotJudged)) throw new Error(`a claim that ${FAMILIES[family] ?? ""} cannot read`);
+        if (found.includes(Verdict.NotJudged)) throw new Error(`a claim that ${VERIFIERS[family] ?? ""} cannot read`);
         tally.convicted += found.filter((verdict) => verdict === Verdict.Contradicted).length;
       }
       tally.tried += claims.length;

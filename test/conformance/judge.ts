@@ -13,6 +13,7 @@ import {
   runTrace,
 } from "@assay/sdk";
 
+import { VERIFIERS } from "../../ignition/verifiers.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import type { RawClaim } from "../verifiers/support/abi.js";
@@ -22,17 +23,6 @@ import { deployVerifier, Verdict, verdicts } from "../verifiers/support/judge.js
 import { bytesAt, float32At, float32Bytes, withElement } from "../verifiers/support/values.js";
 import type { DataSet } from "./nodeTests.js";
 
-/** In the order of their numbers. */
-const FAMILIES = [
-  "IndexMaps",
-  "Selection",
-  "Elementwise",
-  "Quantization",
-  "IntegerDot",
-  "FloatDot",
-  "ToleranceDot",
-  "FunctionBounds",
-];
 const WITHIN_BOUNDS = 7;
 const BATCH = 100;
 const TRIES = 8;
@@ -79,7 +69,7 @@ export class Judge {
   ) {}
 
   static async of(elements: number): Promise<Judge> {
-    return new Judge(await Promise.all(FAMILIES.map(deployVerifier)), elements);
+    return new Judge(await Promise.all(VERIFIERS.map(deployVerifier)), elements);
   }
 
   async judge(model: CourtModel, { inputs }: DataSet): Promise<Judged> {
