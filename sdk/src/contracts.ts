@@ -18,6 +18,8 @@ import {
   ValueCaps__factory,
 } from "./typechain/index.js";
 
+export type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog } from "./typechain/common.js";
+
 /** Typed contracts of a deployment. `runner` is a signer to send, or a provider to read. */
 export function connect(deployment: Deployment, runner: ContractRunner) {
   return {

@@ -42,6 +42,27 @@ export async function newestLog(
   return undefined;
 }
 
+/** All that `read` finds in a range of blocks, oldest first: by one request, or by as many as the endpoint makes of it. */
+export async function readInRanges<T>(
+  read: (fromBlock: number, toBlock: number) => Promise<readonly T[]>,
+  { from, to }: BlockRange,
+): Promise<T[]> {
+  const found: T[] = [];
+  let size = to - from + 1;
+  for (let first = from; first <= to;) {
+    const last = Math.min(to, first + size - 1);
+    try {
+      for (const log of await read(first, last)) found.push(log);
+      first = last + 1;
+      size = Math.min(LOG_RANGE, 2 * size);
+    } catch (error) {
+      if (first === last || !isTooMuch(error)) throw error;
+      size = Math.min(LOG_RANGE, Math.ceil((last - first + 1) / 2));
+    }
+  }
+  return found;
+}
+
 /** Limits of what a caller may ask for in a time: a smaller range changes nothing. */
 const QUOTA =
   /\b429\b|too many requests|rate.?limit|requests? (count|limit)|per (second|minute|hour|day|month)|daily|monthly|quota|credits|compute units/i;

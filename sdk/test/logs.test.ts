@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from "node:test";
 
 import type { Log } from "ethers";
 
-import { LOG_RANGE, newestLog } from "../src/logs.js";
+import { LOG_RANGE, newestLog, readInRanges } from "../src/logs.js";
 
 const FILTER = { address: "0x00000000000000000000000000000000000000AA", topics: [] };
 
@@ -118,5 +118,59 @@ describe("The newest log", () => {
     refuse = () => new Error("block range is too wide");
     await assert.rejects(newest(0, 15_000), /too wide/);
     assert.deepEqual(asked.at(-1), [15_000, 15_000]);
+  });
+});
+
+describe("All logs of a range of blocks", () => {
+  let asked: [number, number][];
+  let refuse: (size: number) => Error | undefined;
+  beforeEach(() => {
+    asked = [];
+    refuse = () => undefined;
+  });
+  const blocks = [0, 1, 9999, 10_000, 20_000, 35_000, 41_234];
+  const all = (from: number, to: number) =>
+    readInRanges(
+      // eslint-disable-next-line @typescript-eslint/require-await -- a node's answer, or its refusal, is a promise
+      async (first, last) => {
+        asked.push([first, last]);
+        const refused = refuse(last - first + 1);
+        if (refused) throw refused;
+        return blocks.filter((block) => block >= first && block <= last);
+      },
+      { from, to },
+    );
+
+  it("are read by one request where the endpoint takes it", async () => {
+    assert.deepEqual(await all(0, 41_234), blocks);
+    assert.equal(asked.length, 1);
+  });
+
+  it("are each read once and in order where it takes small ranges only", async () => {
+    refuse = (size) => (size > 3000 ? new Error("block range is too wide") : undefined);
+    assert.deepEqual(await all(0, 41_234), blocks);
+    assert.deepEqual(asked[1], [0, 9999]);
+  });
+
+  it("begin and end with the blocks that were asked for", async () => {
+    refuse = (size) => (size > 7 ? new Error("query exceeds max block range 7") : undefined);
+    assert.deepEqual(await all(1, 9999), [1, 9999]);
+    assert.deepEqual(await all(2, 9998), []);
+  });
+
+  it("are none where there is no block", async () => {
+    assert.deepEqual(await all(8, 7), []);
+    assert.deepEqual(asked, []);
+  });
+
+  it("are not read in part: what else fails, and one block that is refused, end the search", async () => {
+    refuse = (size) => {
+      if (size > 3000) return new Error("block range is too wide");
+      return asked.length > 5 ? new Error("connect ECONNREFUSED") : undefined;
+    };
+    await assert.rejects(all(0, 41_234), /ECONNREFUSED/);
+    refuse = () => new Error("block range is too wide");
+    await assert.rejects(all(0, 41_234), /too wide/);
+    assert.deepEqual(asked.at(-1), [0, 0]);
   });
 });

@@ -18,6 +18,7 @@ import { findCourtCase, postedRoots } from "../support/courtCase.js";
 import type { RunArguments } from "../support/courtModel.js";
 import { caseModel, caseRun, packTrace, readCourtModel } from "../support/courtModel.js";
 import { UserError } from "../support/errors.js";
+import { readEvents } from "../support/events.js";
 import { writeBytes } from "../support/files.js";
 import { RUN_LIMITS } from "../support/manifest.js";
 import { required, whole } from "../support/parse.js";
@@ -138,7 +139,7 @@ export const collect = action(async (session, given: CaseArguments) => {
     const { to, amount } = emitted(receipt, court.interface, "DemandFeePaid");
     paid.push({ what: "demand", to: String(to), amount: token.show(amount as bigint), transaction: receipt.hash });
   }
-  const [forwarded] = await court.queryFilter(court.filters.RewardForwarded(given.case), found.since);
+  const [forwarded] = await readEvents(court, court.filters.RewardForwarded(given.case), found.since);
   if (!forwarded) {
     const receipt = await session.send(() => court.forwardReward(given.case));
     const { to, amount } = emitted(receipt, court.interface, "RewardForwarded");

@@ -1,4 +1,5 @@
 import { consequencesOf, findCase } from "../support/cases.js";
+import { readEvents } from "../support/events.js";
 import { findDelivered, findJob } from "../support/jobs.js";
 import { named, PHASES, RULINGS } from "../support/names.js";
 import { hash, hexBytes, required } from "../support/parse.js";
@@ -70,7 +71,7 @@ export const show = action(async (session, given: { case: bigint; fromBlock: num
 
 export const list = action(async (session, given: { fromBlock: number }) => {
   const { disputes } = session.contracts;
-  const events = await disputes.queryFilter(disputes.filters.CaseOpened(), given.fromBlock);
+  const events = await readEvents(disputes, disputes.filters.CaseOpened(), given.fromBlock);
   const rows = events.map(async ({ args: { caseId, jobId: id, challenger } }) => ({
     case: caseId,
     job: jobId(id),

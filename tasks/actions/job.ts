@@ -3,6 +3,7 @@ import { downloadTensors, jobIdText, requestedTerms, unpackBundle } from "@assay
 import type { TransactionReceipt } from "ethers";
 
 import { UserError } from "../support/errors.js";
+import { readEvents } from "../support/events.js";
 import { readBytes, writeBytes } from "../support/files.js";
 import { findDelivered, findJob, outcomeOf, outputUriOf, statusOf } from "../support/jobs.js";
 import { JOB_STATUSES, named } from "../support/names.js";
@@ -88,7 +89,7 @@ export const list = action(async (session, given: ListArguments) => {
   const client = maybe(given.client, (text) => address("--client", text));
   const provider = maybe(given.provider, (text) => address("--provider", text));
   const wanted = maybe(given.status, (text) => oneOf("--status", text, JOB_STATUSES));
-  const events = await market.queryFilter(market.filters.JobRequested(undefined, client, provider), given.fromBlock);
+  const events = await readEvents(market, market.filters.JobRequested(undefined, client, provider), given.fromBlock);
   const rows = events.map(async ({ args }): Promise<Fields[]> => {
     const status = await market.statusOf(args.jobId);
     if (wanted !== undefined && status !== BigInt(wanted)) return [];

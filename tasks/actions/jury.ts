@@ -1,6 +1,7 @@
 import { ZeroHash } from "ethers";
 
 import { UserError } from "../support/errors.js";
+import { readEvents } from "../support/events.js";
 import { named, PHASES, RULINGS, VOTES } from "../support/names.js";
 import type { Fields } from "../support/report.js";
 import { Listing, moment } from "../support/report.js";
@@ -60,7 +61,7 @@ export const show = action(async (session, given: { case: bigint }) => {
 /** Draws, or asks for a new seed if nobody drew while the last one was known. */
 export const draw = action(async (session, given: { case: bigint; fromBlock: number }): Promise<Fields> => {
   const { jury, randomness } = session.contracts;
-  const [opened] = await jury.queryFilter(jury.filters.JuryCaseOpened(given.case), given.fromBlock);
+  const [opened] = await readEvents(jury, jury.filters.JuryCaseOpened(given.case), given.fromBlock);
   if (!opened)
     throw new UserError(`case ${given.case} is before no jury since block ${given.fromBlock}: see dispute:list`);
   const { seedRequest } = await jury.juryCaseOf(given.case);

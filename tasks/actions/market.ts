@@ -2,6 +2,7 @@ import { ZeroAddress } from "ethers";
 
 import { change, pendingChanges, roleHolders } from "../support/access.js";
 import { UserError } from "../support/errors.js";
+import { readEvents } from "../support/events.js";
 import { named, PROFILES } from "../support/names.js";
 import { address, basisPoints, bounded, oneOf, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
@@ -14,8 +15,8 @@ export const status = action(async (session, { fromBlock }: { fromBlock: number 
   const { market, models, providers, disputes } = session.contracts;
   const { paused, protocolFeeBps, challengeWindow, minJobStake, treasury } = await market.parameters();
   const stakeToken = await session.stakeToken();
-  const registered = await providers.queryFilter(providers.filters.ProviderRegistered(), fromBlock);
-  const requested = await market.queryFilter(market.filters.JobRequested(), fromBlock);
+  const registered = await readEvents(providers, providers.filters.ProviderRegistered(), fromBlock);
+  const requested = await readEvents(market, market.filters.JobRequested(), fromBlock);
   return {
     network: session.network,
     chainId: session.chainId,
@@ -115,7 +116,7 @@ async function poolsOf({ contracts: { models, jury } }: Session): Promise<Fields
 /** The most that a job may cost whose result is not proven exactly, in the tokens for which somebody said so. */
 async function capsOf(session: Session, fromBlock: number): Promise<Fields[]> {
   const { valueCaps } = session.contracts;
-  const events = await valueCaps.queryFilter(valueCaps.filters.ValueCapSet(), fromBlock);
+  const events = await readEvents(valueCaps, valueCaps.filters.ValueCapSet(), fromBlock);
   const latest = new Map(events.map(({ args }) => [`${args.profile} ${args.token}`, args]));
   const rows = [...latest.values()].map(async ({ profile, token, cap }) => {
     return { profile: named(PROFILES, profile), token, cap: (await session.tokenAt(token)).show(cap) };

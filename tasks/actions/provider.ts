@@ -1,6 +1,7 @@
 import { formatEther } from "ethers";
 
 import { UserError } from "../support/errors.js";
+import { readEvents } from "../support/events.js";
 import { address, decimal, hexBytes, required, url, whole } from "../support/parse.js";
 import type { Fields } from "../support/report.js";
 import { Listing, moment, orNone, seconds, Shown } from "../support/report.js";
@@ -56,7 +57,7 @@ export const list = action(async (session, given: { model?: string; fromBlock: n
     return new Listing("offers", await offersOf(session, { modelId, fromBlock: given.fromBlock }));
   }
   const stake = await session.stakeToken();
-  const events = await providers.queryFilter(providers.filters.ProviderRegistered(), given.fromBlock);
+  const events = await readEvents(providers, providers.filters.ProviderRegistered(), given.fromBlock);
   const rows = events.map(async ({ args: { provider } }) => {
     const { endpoint, capacity, draining } = await providers.providerOf(provider);
     return { provider, endpoint, capacity, draining, freeStake: stake.show(await staking.freeOf(provider)) };
@@ -152,7 +153,7 @@ export const fund = action(async (session, given: { amount: string }) => {
 async function offersOf(session: Session, where: { provider?: string; modelId?: bigint; fromBlock: number }) {
   const { providers, staking } = session.contracts;
   const filter = providers.filters.OfferSet(where.provider, where.modelId);
-  const events = await providers.queryFilter(filter, where.fromBlock);
+  const events = await readEvents(providers, filter, where.fromBlock);
   const keys = new Map(
     events.map(({ args: { provider, modelId, token } }) => [
       `${provider} ${modelId} ${token}`,

@@ -1,6 +1,7 @@
 import type { Interface } from "ethers";
 
 import { UserError } from "./errors.js";
+import { readEvents } from "./events.js";
 import type { Fields } from "./report.js";
 import { moment, seconds } from "./report.js";
 import type { Session } from "./session.js";
@@ -60,7 +61,7 @@ export async function change(
 /** Changes that are scheduled and neither carried out, cancelled nor lapsed. */
 export async function pendingChanges(session: Session, fromBlock: number): Promise<Fields[]> {
   const { authority } = session.contracts;
-  const events = await authority.queryFilter(authority.filters.OperationScheduled(), fromBlock);
+  const events = await readEvents(authority, authority.filters.OperationScheduled(), fromBlock);
   const rows = events.map(async ({ args }) => {
     const readyAt = await authority.getSchedule(args.operationId);
     // An operation that was scheduled anew has the same id and a later nonce.
@@ -76,7 +77,7 @@ export async function pendingChanges(session: Session, fromBlock: number): Promi
 /** Who holds which role now. */
 export async function roleHolders(session: Session, fromBlock: number): Promise<Fields[]> {
   const { authority } = session.contracts;
-  const events = await authority.queryFilter(authority.filters.RoleGranted(), fromBlock);
+  const events = await readEvents(authority, authority.filters.RoleGranted(), fromBlock);
   const granted = new Map(events.map(({ args: { roleId, account } }) => [`${roleId} ${account}`, { roleId, account }]));
   const rows = [...granted.values()].map(async ({ roleId, account }) => {
     const { isMember, executionDelay } = await authority.hasRole(roleId, account);

@@ -2,6 +2,7 @@ import type { DemandedPart } from "@assay/sdk";
 import { partKey, toPart } from "@assay/sdk";
 
 import { UserError } from "./errors.js";
+import { readEvents } from "./events.js";
 import type { Session } from "./session.js";
 
 /** A part of a tensor that somebody asked for, and what the provider showed. */
@@ -22,15 +23,15 @@ export type CourtCase = Awaited<ReturnType<typeof findCourtCase>>;
 
 /** A case before the proof court, from its events: they outlive the case. */
 export async function findCourtCase({ contracts: { court } }: Session, id: bigint, fromBlock: number) {
-  const [opened] = await court.queryFilter(court.filters.CourtCaseOpened(id), fromBlock);
+  const [opened] = await readEvents(court, court.filters.CourtCaseOpened(id), fromBlock);
   if (!opened) {
     throw new UserError(`case ${id} is not before the proof court since block ${fromBlock}: see dispute:list`);
   }
   const since = opened.blockNumber;
-  const [posted] = await court.queryFilter(court.filters.TracePosted(id), since);
-  const [fraud] = await court.queryFilter(court.filters.FraudProven(id), since);
-  const [malformed] = await court.queryFilter(court.filters.MalformedLeafProven(id), since);
-  const [silence] = await court.queryFilter(court.filters.SilenceProven(id), since);
+  const [posted] = await readEvents(court, court.filters.TracePosted(id), since);
+  const [fraud] = await readEvents(court, court.filters.FraudProven(id), since);
+  const [malformed] = await readEvents(court, court.filters.MalformedLeafProven(id), since);
+  const [silence] = await readEvents(court, court.filters.SilenceProven(id), since);
   const { facts, replyBy } = opened.args;
   const demands = await demandsOf(court, id, since);
   return { id, since, facts, replyBy, posted, demands, fraud, malformed, silence };
@@ -44,13 +45,13 @@ export function postedRoots({ id, posted }: CourtCase): readonly string[] {
 
 async function demandsOf(court: Session["contracts"]["court"], id: bigint, since: number): Promise<Demanded[]> {
   const answers = new Map<string, Answered>();
-  for (const { args, transactionHash } of await court.queryFilter(court.filters.ChildrenRevealed(id), since)) {
+  for (const { args, transactionHash } of await readEvents(court, court.filters.ChildrenRevealed(id), since)) {
     answers.set(partKey(toPart(args.part)), { children: [...args.children], transaction: transactionHash });
   }
-  for (const { args, transactionHash } of await court.queryFilter(court.filters.LeafRevealed(id), since)) {
+  for (const { args, transactionHash } of await readEvents(court, court.filters.LeafRevealed(id), since)) {
     answers.set(partKey(toPart(args.part)), { leaf: args.leaf, transaction: transactionHash });
   }
-  const asked = await court.queryFilter(court.filters.PartDemanded(id), since);
+  const asked = await readEvents(court, court.filters.PartDemanded(id), since);
   return asked.map(({ args: { part, demander, replyBy }, transactionHash }) => {
     const answer = answers.get(partKey(toPart(part)));
     return { part: toPart(part), demander, replyBy, transaction: transactionHash, answer };

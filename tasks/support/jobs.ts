@@ -3,6 +3,7 @@ import { jobIdText, JobStatus, tensorsUri, toTerms } from "@assay/sdk";
 import type { Result } from "ethers";
 
 import { UserError } from "./errors.js";
+import { readEvents } from "./events.js";
 import { JOB_STATUSES, named } from "./names.js";
 import type { Shown } from "./report.js";
 import type { Session } from "./session.js";
@@ -16,9 +17,9 @@ export interface FoundJob {
 
 /** A job by its id, from its events. */
 export async function findJob({ contracts: { market } }: Session, id: bigint, fromBlock: number): Promise<FoundJob> {
-  const [requested] = await market.queryFilter(market.filters.JobRequested(id), fromBlock);
+  const [requested] = await readEvents(market, market.filters.JobRequested(id), fromBlock);
   if (!requested) throw new UserError(`no job ${jobIdText(id)} was requested since block ${fromBlock}: see job:list`);
-  const [submitted] = await market.queryFilter(market.filters.ResultSubmitted(id), requested.blockNumber);
+  const [submitted] = await readEvents(market, market.filters.ResultSubmitted(id), requested.blockNumber);
   return {
     terms: toTerms(requested.args.terms as unknown as Result),
     inputUri: requested.args.inputUri,
@@ -43,7 +44,7 @@ export async function statusOf({ contracts: { market } }: Session, id: bigint): 
 export async function outcomeOf(session: Session, id: bigint, fromBlock: number): Promise<string | undefined> {
   const { market } = session.contracts;
   if ((await market.statusOf(id)) !== JobStatus.None) return undefined;
-  const [paid] = await market.queryFilter(market.filters.JobPaid(id), fromBlock);
+  const [paid] = await readEvents(market, market.filters.JobPaid(id), fromBlock);
   return paid ? "paid" : "refunded";
 }
 
