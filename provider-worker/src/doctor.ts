@@ -70,7 +70,7 @@ async function diagnoseChain(
     await check(`provider ${settings.provider} registered`, "register it: provider:register", async () => {
       return (await providers.providerOf(settings.provider)).registeredAt > 0n;
     });
-    await check(`operator key ${operator} works for the provider`, "set it with setOperator", async () => {
+    await check(`operator key ${operator} works for the provider`, "set it with provider:operator", async () => {
       return sameAddress(await providers.operatorOf(settings.provider), operator);
     });
   }

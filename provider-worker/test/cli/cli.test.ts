@@ -169,7 +169,7 @@ describe("assay-worker", () => {
       assert.equal(wrong.length, 5, out);
       for (const [i, remedy] of [
         /registered: register it: provider:register/,
-        /operator key .*: set it with setOperator/,
+        /operator key .*: set it with provider:operator/,
         /gas: send some to 0x/,
         /80 free stake .* of 1 juror pool\(s\): 1 missing: stake:deposit/,
         /bond in the escrow: deposit stake tokens/,

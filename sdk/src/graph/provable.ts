@@ -1,5 +1,5 @@
 import { dtypeSize } from "../tensor/dtype.js";
-import { Layout, LEAF_BYTES, locate } from "../tensor/layout.js";
+import { chunking, Layout, LEAF_BYTES, locate } from "../tensor/layout.js";
 import { elementCount } from "../tensor/tensor.js";
 import { divisible, openingBytes, type Placed } from "./divisible.js";
 import type { Instruction, Window } from "./instruction.js";
@@ -14,7 +14,11 @@ import {
   type Listed,
   type Shared,
 } from "./lowering/budget.js";
+import { Refusal } from "./problems.js";
 import type { Numeric } from "./types.js";
+
+/** Leaves of the largest tensor that can be asked for level by level before a case ends: `ProofCourt.DEPTH` levels. */
+const MOST_LEAVES = 256 ** 3;
 
 /** What an element reads of the first operand, at most, and what a term of it costs. */
 interface Read {
@@ -34,6 +38,7 @@ export function requireProvable(
   operands: readonly (Placed | undefined)[],
   output: Placed,
 ): void {
+  requireShown(output);
   const [first, ...others] = instruction.operator === "Concat" ? largestFirst(operands).slice(0, 1) : operands;
   if (!first) return;
   const once = [...others.filter(isThere), output];
@@ -52,6 +57,13 @@ export function requireProvable(
   const part = sum ? largestPart(work, sum.opensAll ? work : shared, Math.ceil(sum.steps / sum.unit)) : work;
   if (!fits(part, sum?.gas ?? gas)) throw tooLarge(work, sum ? MAX_PARTS : 1);
   if (!isSendable(part, operands.length)) throw tooLong(work, operands.length, sum ? MAX_PARTS : 1);
+}
+
+function requireShown({ layout, dims, dtype }: Placed): void {
+  const { nLeaves } = chunking(layout, dims, dtypeSize(dtype)) ?? { nLeaves: 1 };
+  if (nLeaves <= MOST_LEAVES) return;
+  const reason = `its output has ${nLeaves} leaves, more than the ${MOST_LEAVES} that there is time to ask for`;
+  throw new Refusal(reason, "Split it into parts");
 }
 
 function readOf(instruction: Instruction, x: Placed): Read {

@@ -17,8 +17,9 @@ import {JobTerms} from "../../../contracts/types/JobTypes.sol";
 import {IMarketFactory} from "./IMarketFactory.sol";
 import {TestBase} from "./TestBase.sol";
 
-/// The whole system, deployed as `ignition/modules/Assay.ts` does, from what `npm run compile` made: the tests name
-/// interfaces only, so that they compile in a fraction of the time.
+/// The system but the proof court and the audits, deployed as `ignition/modules/Assay.ts` does and with a jury for every
+/// profile, from what `npm run compile` made: the tests name interfaces only, so that they compile in a fraction of the
+/// time.
 abstract contract AssayFixture is TestBase {
     uint16 internal constant FEE_BPS = 250;
     uint16 internal constant ROYALTY_BPS = 500;
