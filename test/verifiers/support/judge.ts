@@ -13,7 +13,8 @@ import { bytesAt } from "./values.js";
 export const Verdict = { Stands: 0, Contradicted: 1, NotJudged: 2 } as const;
 
 const GAS = 1n << 40n;
-const BATCH = 250;
+/** Claims of one call. The chain keeps what each step of a call did until it ends: of 250 that is gigabytes. */
+const BATCH = 60;
 const CLAIMS_PER_CASE = 20;
 
 // Without the limit of later forks for one transaction: a call judges hundreds of claims.
