@@ -37,14 +37,14 @@ describe("ProofCourt, sums too long for one transaction", function () {
         if (i === 1) expect(await callsFor(opened, accusation)).to.deep.equal(all.slice(1));
         expect((await market.court.rulingOf(caseId))[0]).to.equal(RULING.none);
         const before = i === 1 ? await networkHelpers.takeSnapshot() : undefined;
-        const sent = await market.challenger.sendTransaction({ to, data });
+        const sent = await market.challenger.sendTransaction({ to, data, gasLimit: MOST_GAS });
         expect((await sent.wait())?.gasUsed).to.be.lessThan(MOST_GAS);
         expect(dataLength(Transaction.from(sent).serialized)).to.be.at.most(MOST_BYTES);
         // So it does where a reorganisation took the second part back.
         await before?.restore();
         if (!before) continue;
         expect(await callsFor(opened, accusation)).to.deep.equal(all.slice(1));
-        await market.challenger.sendTransaction({ to, data });
+        await market.challenger.sendTransaction({ to, data, gasLimit: MOST_GAS });
       }
       expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
     });

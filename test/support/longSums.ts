@@ -1,5 +1,14 @@
-import type { Accusation, Tensor } from "@assay/sdk";
-import { accusationOf, commitTrace, dtypeSize, fromFloat32Array, prepareModel, proofCalls, runTrace } from "@assay/sdk";
+import type { Accusation, CourtModel, Tensor } from "@assay/sdk";
+import {
+  accusationOf,
+  commitTrace,
+  contentHash,
+  dtypeSize,
+  fromFloat32Array,
+  prepareModel,
+  proofCalls,
+  runTrace,
+} from "@assay/sdk";
 
 import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { Random } from "../../sdk/test/tensor/random.js";
@@ -74,9 +83,19 @@ export function product(): LongSum {
   return { file, x: floats(random, 2, 14_336) };
 }
 
+const prepared = new Map<string, Promise<CourtModel>>();
+
+/** What the court has of a model. Prepared once: orders of long sums take seconds to find. */
+function courtModel(file: Uint8Array, tolerance: boolean): Promise<CourtModel> {
+  const key = `${contentHash(file)} ${String(tolerance)}`;
+  const known = prepared.get(key) ?? prepareModel(file, { tolerance }, inProcess).then(({ model }) => model);
+  prepared.set(key, known);
+  return known;
+}
+
 /** A case against a provider of whose last node one bit of the first element is wrong, or none. */
 export async function longCase({ file, x, tolerance = false, operator }: LongSum, isWrong: boolean) {
-  const { model } = await prepareModel(file, { tolerance }, inProcess);
+  const model = await courtModel(file, tolerance);
   const honest = await runTrace(model, new Map([["x", x]]), inProcess);
   const node = model.instructions.findIndex((each) =>
     operator ? each.operator === operator : each.operator !== "View",
