@@ -11,12 +11,11 @@ import { promisify } from "node:util";
 import { openKeystore } from "../src/keystore.js";
 import { loadSettings } from "../src/settings.js";
 
-const CLI = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
+const CLI = fileURLToPath(new URL("../bin/assay-worker.js", import.meta.url));
 
 async function init(folder: string, environment: NodeJS.ProcessEnv): Promise<string> {
   const file = path.join(folder, "settings.json");
-  const command = ["--import", "tsx", CLI, "--settings", file, "init"];
-  await promisify(execFile)(process.execPath, command, {
+  await promisify(execFile)(process.execPath, [CLI, "--settings", file, "init"], {
     env: { PATH: process.env.PATH, ...environment },
     timeout: 120_000,
     killSignal: "SIGKILL",

@@ -29,7 +29,7 @@ import { floats } from "../support/fakeRunner.js";
 import { address, gate, hash, NOW, Scene } from "../support/scene.js";
 
 const DEPLOYMENT = Object.fromEntries(CONTRACT_NAMES.map((name, i) => [name, address(0xc0 + i)])) as Addresses;
-const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+const CLI = fileURLToPath(new URL("../../bin/assay-worker.js", import.meta.url));
 const KEY = `0x${"4b".repeat(32)}`;
 const PASSWORD = "correct horse battery staple";
 const API_KEY = "k3yk3yk3yk3yk3yk3yk3y";
@@ -333,11 +333,9 @@ describe("The worker", () => {
       writeFileSync(path.join(folder, "key.json"), keystore, { mode: 0o600 });
       const { PATH, NODE_V8_COVERAGE } = process.env;
       delete rpc.answers.eth_getLogs;
-      const child = spawn(
-        process.execPath,
-        ["--import", "tsx", CLI, "--settings", path.join(folder, "settings.json"), "start"],
-        { env: { PATH, NODE_V8_COVERAGE, ASSAY_PASSWORD: PASSWORD } },
-      );
+      const child = spawn(process.execPath, [CLI, "--settings", path.join(folder, "settings.json"), "start"], {
+        env: { PATH, NODE_V8_COVERAGE, ASSAY_PASSWORD: PASSWORD },
+      });
       test.after(() => child.kill("SIGKILL"));
       let printed = "";
       child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
