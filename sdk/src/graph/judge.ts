@@ -1,11 +1,11 @@
-import { dtypeSize } from "../tensor/dtype.js";
+import { dtypeSize, type DType } from "../tensor/dtype.js";
 import { elementCount, toTypedArray, type Tensor } from "../tensor/tensor.js";
 import { elementsOf } from "./evaluate.js";
 import { isFunction, standsAsFunction } from "./functions.js";
 import type { Instruction, InstructionOf } from "./instruction.js";
 import { boundedSums, isTolerance, isWithin } from "./tolerance.js";
 import { EXACT, type Numeric } from "./types.js";
-import { store, valuesOf, valuesOfAll } from "./values.js";
+import { store, valuesOf, valuesOfAll, type Scalar } from "./values.js";
 
 /** Results that differ between CPUs where an operand is no number. */
 const UNJUDGED_NAN: readonly string[] = ["QuantizeLinear", "MaxPool"];
@@ -40,23 +40,19 @@ export function judgeOf(
     const stands = standsAsFunction(instruction, valuesOfAll(operands));
     return (element) => !stands(element, Number(claimed.at(element)));
   }
-  return (element) => contradictsBits(instruction, operands, output, element, numeric);
+  const elements = elementsOf(instruction, operands, output, numeric);
+  return (element) => {
+    if (instruction.operator === "ArgMax" && isLargest(instruction, operands, output, element)) return false;
+    return bitsContradict(instruction, elements(element), claimed.at(element), output.dtype);
+  };
 }
 
-function contradictsBits(
-  instruction: Instruction,
-  operands: readonly (Tensor | undefined)[],
-  output: Tensor,
-  element: number,
-  numeric: Numeric,
-): boolean {
-  const { operator } = instruction;
-  const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
-  const raw = elementsOf(instruction, operands, output, numeric)(element);
+/** Whether an element is not what was computed, cut to its type. */
+function bitsContradict({ operator }: Instruction, raw: Scalar, claimed: Scalar, dtype: DType): boolean {
   if (UNJUDGED_NAN.includes(operator) && Number.isNaN(raw)) return false;
-  if (operator === "ArgMax" && isLargest(instruction, operands, output, element)) return false;
+  const computed = toTypedArray({ dtype, dims: [], data: new Uint8Array(dtypeSize(dtype)) });
   store(computed, 0, raw);
-  const [expected, claimed] = [computed[0], valuesOf(output).at(element)];
+  const [expected] = computed;
   if (Object.is(expected, claimed)) return false;
   if (UNSIGNED_ZERO.includes(operator) && expected === claimed) return false;
   return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);

@@ -79,8 +79,10 @@ export function makeTensor(dtype: DType, dims: readonly number[], data: Uint8Arr
   return tensor;
 }
 
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 function requireLittleEndian(): void {
-  if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
+  if (!IS_LITTLE_ENDIAN) {
     throw new TensorError("BAD_VALUE", "typed arrays need a little-endian machine");
   }
 }
