@@ -15,6 +15,7 @@ import { Submitter } from "./chain/submitter.js";
 import { Checker } from "./content/checker.js";
 import { Fetcher } from "./content/fetcher.js";
 import { ContentServer } from "./content/server.js";
+import { LEAST_BYTES } from "./content/shelf.js";
 import { SignedResults } from "./content/signedResults.js";
 import { ContentStore } from "./content/store.js";
 import { CourtModels } from "./court/courtModels.js";
@@ -33,7 +34,7 @@ import type { RoleContext } from "./roles/role.js";
 import type { WorkerSettings } from "./settings.js";
 
 const REPLACE_AFTER_LOOKS = 15;
-/** Share of the store that one origin may upload in an hour. */
+/** Share of the store that one origin may upload at once, and again in each hour. */
 const UPLOAD_SHARE = 0.1;
 
 export interface WorkerParts {
@@ -109,7 +110,10 @@ export class Wiring {
     this.server = new ContentServer(this.store, {
       ...settings.content,
       maxUploadBytes: settings.limits.inputBytes,
-      uploadBytesPerHour: Math.max(UPLOAD_SHARE * settings.limits.storeBytes, 2 * settings.limits.inputBytes),
+      uploadBytesPerHour: Math.max(
+        UPLOAD_SHARE * settings.limits.storeBytes,
+        2 * (settings.limits.inputBytes + LEAST_BYTES),
+      ),
       onRefused: (status) => {
         this.metrics.refusedUploads.inc({ status });
       },

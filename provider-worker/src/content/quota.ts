@@ -1,13 +1,21 @@
 export interface QuotaOptions {
-  /** Most for one origin in one period. */
+  /** Most for one origin at once, and so much again in each period. */
   perOrigin: number;
   periodMs: number;
+  /** Most origins that are remembered. */
+  mostOrigins?: number;
 }
 
-/** So much for each origin in each period, whatever becomes of it. Unlike a share, it is never given back. */
+/** Whoever has more of them is held up by no quota. */
+const MOST_ORIGINS = 10_000;
+
+/**
+ * So much for each origin, whatever becomes of it. Unlike a share it is never given back, but comes again bit by bit, so
+ * that no moment lets more through than another.
+ */
 export class Quota {
-  #began = -Infinity;
-  readonly #takenBy = new Map<string, number>();
+  /** When an origin has all of its part again, who took something last at the end. */
+  readonly #wholeAt = new Map<string, number>();
 
   constructor(
     private readonly options: QuotaOptions,
@@ -17,17 +25,14 @@ export class Quota {
 
   /** Takes so much and says yes, or takes nothing where it is too much. */
   take(origin: string, amount: number): boolean {
-    this.#begin();
-    const taken = (this.#takenBy.get(origin) ?? 0) + amount;
-    if (taken > this.options.perOrigin) return false;
-    this.#takenBy.set(origin, taken);
-    return true;
-  }
-
-  #begin(): void {
+    const { perOrigin, periodMs, mostOrigins = MOST_ORIGINS } = this.options;
     const now = this.now();
-    if (now < this.#began + this.options.periodMs) return;
-    this.#began = now;
-    this.#takenBy.clear();
+    const wholeAt = Math.max(now, this.#wholeAt.get(origin) ?? now) + (amount / perOrigin) * periodMs;
+    if (wholeAt > now + periodMs) return false;
+    this.#wholeAt.delete(origin);
+    this.#wholeAt.set(origin, wholeAt);
+    const [oldest] = this.#wholeAt.keys();
+    if (this.#wholeAt.size > mostOrigins && oldest !== undefined) this.#wholeAt.delete(oldest);
+    return true;
   }
 }

@@ -23,7 +23,7 @@ export interface ContentServerOptions {
   port: number;
   /** Largest upload accepted, in bytes. */
   maxUploadBytes: number;
-  /** Most that one origin uploads in an hour, in bytes as they count on disk; no limit if left out. */
+  /** Most that one origin uploads at once, and again in each hour, in bytes as they count on disk; no limit if left out. */
   uploadBytesPerHour?: number;
   /** Told the HTTP status of every upload that is refused. */
   onRefused?: (status: number) => void;
@@ -46,7 +46,7 @@ const DOWNLOADS = { total: 128, perOrigin: 32 } as const;
 const HELD_UPLOADS = { total: 16, perOrigin: 2 } as const;
 /** Uploads that came and wait to be checked: the thread that does it has jobs' inputs to check as well. */
 const CHECKS = { total: 32, perOrigin: 8 } as const;
-const TOO_MUCH = "too much uploaded in this hour: try later, or host the input elsewhere";
+const TOO_MUCH = "too much uploaded from there: try later, or host the input elsewhere";
 const PATH = /^\/(tensors|files|results)\/(0x[0-9a-f]{64})$/;
 
 /**
