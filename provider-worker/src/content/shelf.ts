@@ -14,6 +14,8 @@ export const LEAST_BYTES = 16_384;
 const SPARE = 0.01;
 /** Share of the limit that is kept for what is needed for others' sake. */
 const OTHERS_SHARE = 0.5;
+/** For so long no room is looked for on behalf of uploads, once there was nothing more to let go: it takes seconds. */
+export const REST_MS = 60_000;
 /** Entries that are looked at in one go. */
 const BATCH = 64;
 /** Names of a folder that are read in one go. */
@@ -33,23 +35,29 @@ export interface ShelfOptions {
   /** Most bytes kept, as they are counted here. */
   maxBytes: number;
   needed: () => Needed | Promise<Needed>;
+  /** Milliseconds since some moment; others only in tests. */
+  now?: () => number;
 }
 
 /** How something comes to lie on a shelf. */
 export interface Arrival {
   readonly name: string;
   readonly size: number;
+  /** Brought by somebody who may be anybody. */
+  readonly isUpload: boolean;
   /** Whether it lies there already, and is what its name says. */
   isHere: () => Promise<boolean>;
   write: (target: string) => Promise<void>;
 }
 
-/** Nothing more fits: everything kept is needed. */
+/** Something does not fit: all that is kept is needed, or it is larger than all that may be kept. */
 export class StoreFullError extends WorkerError {
   override name = "StoreFullError";
 
-  constructor(limit: number, setting: string) {
-    super(`the content store holds ${limit} bytes that are needed: raise ${setting} or buy a larger disk`, true);
+  constructor(bytes: number, limit: number, setting: string) {
+    const isFull = bytes <= limit;
+    const why = isFull ? `holds ${limit} bytes that are needed` : `has no room for ${bytes} bytes, only for ${limit}`;
+    super(`the content store ${why}: raise ${setting} or buy a larger disk`, isFull);
   }
 }
 
@@ -67,6 +75,9 @@ export class Shelf {
   readonly #index: ShelfIndex;
   /** What is in use, and how often. */
   readonly #held = new Map<string, number>();
+  readonly #now: () => number;
+  /** Until then uploads get what room there is. */
+  #restsUntil = -Infinity;
   /** One thing is written or let go at a time, so that the count is right. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -78,6 +89,7 @@ export class Shelf {
   ) {
     mkdirSync(folder, { recursive: true });
     this.#index = new ShelfIndex(`${folder}.sqlite`);
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** Where a file lies or would lie. */
@@ -87,20 +99,22 @@ export class Shelf {
   }
 
   /** Keeps something, as the newest also where it lies here already. */
-  keep({ name, size, isHere, write }: Arrival): Promise<void> {
+  keep({ name, size, isUpload, isHere, write }: Arrival): Promise<void> {
     return this.#inTurn(async () => {
       if (await isHere()) {
         this.#index.touch(name);
         return;
       }
+      // What is not what its name says takes no room from what replaces it.
+      if (this.#index.bytesOf(name) !== undefined) await this.#letGo(name);
       const bytes = costOf(size);
-      await this.#makeRoom(bytes);
+      await this.#makeRoom(bytes, isUpload);
       // Known before it is there: what is not known is counted by nobody.
       this.#index.set(name, bytes);
       try {
         await write(this.pathOf(name));
       } catch (error) {
-        this.#index.remove(name);
+        await this.#letGo(name);
         throw error;
       }
     });
@@ -184,10 +198,12 @@ export class Shelf {
   }
 
   /** Lets the oldest go until there is room, and a little more, so that what is needed is not asked each time. */
-  async #makeRoom(bytes: number): Promise<void> {
+  async #makeRoom(bytes: number, isUpload = false): Promise<void> {
     const { maxBytes, needed } = this.options;
-    if (this.#index.bytes + bytes <= maxBytes) return;
-    if (bytes > maxBytes) throw new StoreFullError(maxBytes, this.setting);
+    const fits = () => this.#index.bytes + bytes <= maxBytes;
+    if (fits()) return;
+    const rests = isUpload && this.#now() < this.#restsUntil;
+    if (rests || bytes > maxBytes) throw new StoreFullError(bytes, maxBytes, this.setting);
     const stays = this.#staying(await needed());
     const spare = LEAST_BYTES * Math.floor((SPARE * maxBytes) / LEAST_BYTES);
     const goal = Math.max(0, maxBytes - bytes - spare);
@@ -200,7 +216,8 @@ export class Shelf {
       await others();
       batch = this.#index.oldest(BATCH, batch.at(-1));
     }
-    if (this.#index.bytes + bytes > maxBytes) throw new StoreFullError(maxBytes, this.setting);
+    this.#restsUntil = this.#index.bytes > goal ? this.#now() + REST_MS : -Infinity;
+    if (!fits()) throw new StoreFullError(bytes, maxBytes, this.setting);
   }
 
   #staying({ own, others: theirs }: Needed): Set<string> {

@@ -9,7 +9,7 @@ import { TensorError } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
 import type { Checker, HashedFile } from "./checker.js";
-import type { ShelfOptions } from "./shelf.js";
+import type { Arrival, ShelfOptions } from "./shelf.js";
 import { Shelf } from "./shelf.js";
 import { Upload } from "./upload.js";
 
@@ -63,7 +63,10 @@ export class ContentStore {
   async keepUpload(upload: Upload, name: string): Promise<string> {
     const root = await this.checker.rootAt(upload.path);
     if (root === undefined) throw new WorkerError("the upload cannot be read again", true);
-    if (root === name) await this.#keep("tensors", name, upload.bytes, (target) => upload.keep(target));
+    if (root === name) {
+      const write = (target: string) => upload.keep(target);
+      await this.#keep("tensors", { name, size: upload.bytes, isUpload: true, write });
+    }
     return root;
   }
 
@@ -132,7 +135,7 @@ export class ContentStore {
   }
 
   #put(kind: ContentKind, name: string, bytes: Uint8Array): Promise<void> {
-    return this.#keep(kind, name, bytes.length, async (target) => {
+    const write = async (target: string) => {
       const upload = await this.receive();
       try {
         await upload.write(bytes);
@@ -140,11 +143,12 @@ export class ContentStore {
       } finally {
         await upload.end();
       }
-    });
+    };
+    return this.#keep(kind, { name, size: bytes.length, isUpload: false, write });
   }
 
-  #keep(kind: ContentKind, name: string, size: number, write: (target: string) => Promise<void>): Promise<void> {
-    return this.#shelves[kind].keep({ name, size, isHere: () => this.has(kind, name), write });
+  #keep(kind: ContentKind, arrival: Omit<Arrival, "isHere">): Promise<void> {
+    return this.#shelves[kind].keep({ ...arrival, isHere: () => this.has(kind, arrival.name) });
   }
 
   /** What is different once somebody wrote into a file, or put another one there; undefined if none is here. */

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { Needed } from "../../src/content/shelf.js";
-import { costOf, LEAST_BYTES, Shelf, StoreFullError } from "../../src/content/shelf.js";
+import { costOf, LEAST_BYTES, REST_MS, Shelf, StoreFullError } from "../../src/content/shelf.js";
 import { hash } from "../support/scene.js";
 import { NOTHING } from "../support/shelves.js";
 
@@ -18,12 +18,14 @@ describe("A shelf of the content store", () => {
   let needed: Needed;
   let asked: number;
   let shelves: Shelf[];
+  let now: number;
   beforeEach(() => {
     parent = mkdtempSync(path.join(tmpdir(), "assay-shelf-"));
     folder = path.join(parent, "shelf");
     needed = NOTHING;
     asked = 0;
     shelves = [];
+    now = 0;
   });
   afterEach(() => {
     for (const shelf of shelves) shelf.close();
@@ -35,21 +37,25 @@ describe("A shelf of the content store", () => {
       asked++;
       return needed;
     };
-    const shelf = new Shelf(folder, { maxBytes: files * LEAST_BYTES, needed: ask }, "limits.storeBytes");
+    const options = { maxBytes: files * LEAST_BYTES, needed: ask, now: () => now };
+    const shelf = new Shelf(folder, options, "limits.storeBytes");
     shelves.push(shelf);
     return shelf;
   }
 
-  const put = (shelf: Shelf, n: number, size = 1) =>
+  const put = (shelf: Shelf, n: number, size = 1, isUpload = false) =>
     shelf.keep({
       name: nameOf(n),
       size,
+      isUpload,
       isHere: () => Promise.resolve(there().includes(n)),
       write: (target) => Promise.resolve(writeFileSync(target, new Uint8Array(size))),
     });
   const putAll = async (shelf: Shelf, numbers: readonly number[]) => {
     for (const n of numbers) await put(shelf, n);
   };
+  const upload = (shelf: Shelf, n: number) => put(shelf, n, 1, true);
+  const range = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
   const there = () =>
     readdirSync(folder)
       .map((file) => Number(`0x${file}`))
@@ -105,17 +111,79 @@ describe("A shelf of the content store", () => {
     assert.deepEqual(there(), [1, 2, 5, 6]);
   });
 
-  it("lets nothing go for what would not fit into an empty shelf", async () => {
+  it("lets nothing go for what would not fit into an empty shelf, and does not call that a matter of time", async () => {
     const shelf = newShelf(2);
     await putAll(shelf, [1, 2]);
-    await assert.rejects(put(shelf, 3, 3 * LEAST_BYTES), StoreFullError);
-    assert.deepEqual(there(), [1, 2]);
+    const never = {
+      name: "StoreFullError",
+      retryable: false,
+      message: /49152 bytes, only for 32768: raise limits.storeBytes/,
+    };
+    await assert.rejects(put(shelf, 3, 3 * LEAST_BYTES), never);
+    assert.deepEqual([there(), asked], [[1, 2], 0]);
+  });
+
+  it("looks for room for uploads once in a while where nothing can go, and each time for what its own jobs bring", async () => {
+    const shelf = newShelf(3);
+    await putAll(shelf, [1, 2, 3]);
+    needed = { own: new Set([1, 2, 3].map(nameOf)), others: NOTHING.others };
+    for (let n = 4; n < 100; n++) await assert.rejects(upload(shelf, n), StoreFullError);
+    assert.equal(asked, 1);
+    await assert.rejects(put(shelf, 4), StoreFullError);
+    assert.equal(asked, 2);
+
+    needed = NOTHING;
+    await assert.rejects(upload(shelf, 4), StoreFullError);
+    now += REST_MS;
+    await upload(shelf, 4);
+    await put(shelf, 5);
+    assert.deepEqual([there(), asked], [[3, 4, 5], 4]);
+  });
+
+  it("takes uploads again as soon as something of its own found room", async () => {
+    const shelf = newShelf(3);
+    await putAll(shelf, [1, 2, 3]);
+    needed = { own: new Set([1, 2, 3].map(nameOf)), others: NOTHING.others };
+    await assert.rejects(upload(shelf, 4), StoreFullError);
+    needed = NOTHING;
+    await put(shelf, 4);
+    await upload(shelf, 5);
+    assert.deepEqual(there(), [3, 4, 5]);
+  });
+
+  it("looks no more often where uploads find the last room that there is", async () => {
+    const shelf = newShelf(200);
+    await putAll(shelf, range(200));
+    needed = { own: new Set(range(199).map(nameOf)), others: NOTHING.others };
+    await upload(shelf, 300);
+    await assert.rejects(upload(shelf, 301), StoreFullError);
+    assert.deepEqual([there().at(-1), asked], [300, 1]);
+    now += REST_MS;
+    await upload(shelf, 301);
+    assert.deepEqual([there().at(-1), asked], [301, 2]);
+  });
+
+  it("keeps an upload of what lies there already, however full it is", async () => {
+    const shelf = newShelf(2);
+    await putAll(shelf, [1, 2]);
+    needed = { own: new Set([1, 2].map(nameOf)), others: NOTHING.others };
+    await assert.rejects(upload(shelf, 3), StoreFullError);
+    await upload(shelf, 1);
+  });
+
+  it("has room for what replaces a damaged file that is needed", async () => {
+    const shelf = newShelf(2);
+    await putAll(shelf, [1, 2]);
+    needed = { own: new Set([1, 2].map(nameOf)), others: NOTHING.others };
+    rmSync(shelf.pathOf(nameOf(1)));
+    await put(shelf, 1);
+    assert.deepEqual([there(), asked], [[1, 2], 0]);
   });
 
   it("does not count what could not be written", async () => {
     const shelf = newShelf(2);
     const write = () => Promise.reject(new Error("the disk is full"));
-    const failing = { name: nameOf(9), size: 1, isHere: () => Promise.resolve(false), write };
+    const failing = { name: nameOf(9), size: 1, isUpload: false, isHere: () => Promise.resolve(false), write };
     await assert.rejects(shelf.keep(failing), /the disk is full/);
     await putAll(shelf, [1, 2]);
     assert.deepEqual([there(), asked], [[1, 2], 0]);
@@ -147,7 +215,7 @@ describe("A shelf of the content store", () => {
   ] as const) {
     it(`finds by and by what lies there where its index ${what}, the oldest first to go`, async () => {
       const before = newShelf(200);
-      const all = Array.from({ length: 150 }, (_, i) => i + 1);
+      const all = range(150);
       await putAll(before, all);
       before.close();
       shelves = [];
@@ -163,10 +231,7 @@ describe("A shelf of the content store", () => {
 
   it("comes down to its limit where more lies there than it may have", async () => {
     const before = newShelf(500);
-    await putAll(
-      before,
-      Array.from({ length: 300 }, (_, i) => i + 1),
-    );
+    await putAll(before, range(300));
     before.close();
     shelves = [];
     rmSync(`${folder}.sqlite`);
