@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { Sweep } from "./content/sweep.js";
 import { unlessAborted } from "./deadline.js";
 import { JournalError, WorkerError } from "./errors.js";
 import { makeRoles } from "./roles/makeRoles.js";
@@ -16,8 +17,8 @@ const PRUNE_EVERY_SECONDS = 600;
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #wiring: Wiring;
-  /** Goes on beside everything else. */
-  #sweep: Promise<void> | undefined;
+  /** Of the content store, once `run` began. */
+  #sweep: Sweep | undefined;
   /** When to look again for something to forget. */
   #pruneAt = 0;
 
@@ -38,9 +39,10 @@ export class Worker {
       const submitter = this.#wiring.submitter(signal);
       submitter.recover();
       const roles = makeRoles(this.#wiring.roleContext(submitter, signal), settings, wallet);
-      this.#sweep = this.#wiring.store.sweep(signal).catch((error: unknown) => {
-        log.warn({ err: error }, "content store not looked through: trying again at the next start");
+      this.#sweep = new Sweep(this.#wiring.store, signal, (error) => {
+        log.warn({ err: error }, "content store not looked through yet");
       });
+      this.#sweep.tick(0);
       log.info({ roles: roles.map(({ name }) => name), contentPort: port }, "started");
       onReady?.(port);
       while (!signal.aborted) {
@@ -62,6 +64,7 @@ export class Worker {
     await this.#readOlder();
     const block = await this.#wiring.provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
+    this.#sweep?.tick(block.timestamp);
     for (const role of roles) await role.tick(block.timestamp);
     // After the roles: each has seen what is forgotten.
     // The chain's clock, or this machine's where that is behind: a node may say that it is later than it is.
@@ -101,7 +104,7 @@ export class Worker {
       this.#wiring.fetcher.stop(),
       this.#wiring.models.stop(),
       this.#wiring.checker.stop(),
-      this.#sweep,
+      this.#sweep?.ended(),
     ]);
     await Promise.race([stopped, sleep(settings.shutdownMs, undefined, { ref: false })]);
     this.#wiring.provider.destroy();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
@@ -23,7 +23,7 @@ import type { StartRunner } from "../../src/models/modelCache.js";
 import { settingsSchema } from "../../src/settings.js";
 import type { WorkerParts } from "../../src/worker.js";
 import { Worker } from "../../src/worker.js";
-import { inTime } from "../support/eventually.js";
+import { eventually, inTime } from "../support/eventually.js";
 import { blockOf, FakeRpc } from "../support/fakeRpc.js";
 import { floats } from "../support/fakeRunner.js";
 import { address, gate, hash, NOW, Scene } from "../support/scene.js";
@@ -35,6 +35,10 @@ const PASSWORD = "correct horse battery staple";
 const API_KEY = "k3yk3yk3yk3yk3yk3yk3y";
 const HEAD = 9;
 const VECTOR = { inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) };
+const SPEC = {
+  ...{ fileHash: hash(0xf11e), goldenHash: hash(0x901d), graphCommitment: hash(0), profile: 4, workUnits: 1n },
+  ...{ royaltyBps: 0, parentId: 0n, inputSignature: "", outputSignature: "", licence: "", modelUri: "", goldenUri: "" },
+};
 
 describe("The worker", () => {
   let folder: string;
@@ -275,6 +279,25 @@ describe("The worker", () => {
     );
   });
 
+  it("looks through its content store again after its node gave no answer", async () => {
+    const files = path.join(folder, "data", "content", "files");
+    mkdirSync(files, { recursive: true });
+    for (let i = 0; i < 9; i++) writeFileSync(path.join(files, hash(i).slice(2)), "x");
+    const limits = { fileBytes: 3 * LEAST_BYTES, modelBytes: LEAST_BYTES };
+    const settings = settingsSchema.parse({ ...values(), limits });
+    const log = await live(
+      async () => {
+        await rpc.until("eth_getBalance", 2);
+        assert.equal(readdirSync(files).length, 9);
+        rpc.calls["models.specOf"] = [SPEC];
+        rpc.answers.eth_getBlockByNumber = blockOf(HEAD, NOW + 10);
+        await eventually("the oldest files are gone", () => readdirSync(files).length <= 3);
+      },
+      { settings },
+    );
+    assert.match(log, /specOf.*"msg":"content store not looked through yet"/);
+  });
+
   it("ends when its journal fails, instead of going on without it", async (test) => {
     const failure = new JournalError("cannot write the journal: the disk is full", true);
     let broken = 0;
@@ -295,8 +318,8 @@ describe("The worker", () => {
     writeFileSync(path.join(folder, "model.onnx"), model);
     writeFileSync(path.join(folder, "golden.safetensors"), golden);
     const spec = {
-      ...{ fileHash: sha256(model), goldenHash: sha256(golden), graphCommitment: hash(0), profile: 4, workUnits: 1n },
-      ...{ royaltyBps: 0, parentId: 0n, inputSignature: "", outputSignature: "", licence: "" },
+      ...SPEC,
+      ...{ fileHash: sha256(model), goldenHash: sha256(golden) },
       modelUri: pathToFileURL(path.join(folder, "model.onnx")).href,
       goldenUri: pathToFileURL(path.join(folder, "golden.safetensors")).href,
     };
