@@ -102,9 +102,9 @@ export class ContentStore {
     this.#shelves[kind].touch(name);
   }
 
-  /** Keeps bundles here while something is done with them. */
-  hold<T>(bundles: readonly string[], act: () => Promise<T>): Promise<T> {
-    return this.#shelves.tensors.hold(bundles, act);
+  /** Keeps things here while something is done with them. */
+  hold<T>(kind: ContentKind, names: readonly string[], act: () => Promise<T>): Promise<T> {
+    return this.#shelves[kind].hold(names, act);
   }
 
   /** Whether something is here, and what its name says. A file that nobody changed meanwhile is not read again. */

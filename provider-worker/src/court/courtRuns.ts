@@ -26,6 +26,11 @@ export class Tracer {
     private readonly signal: AbortSignal,
   ) {}
 
+  /** Keeps the input here, once it is, until `act` ended. */
+  hold<T>(terms: JobTerms, act: () => Promise<T>): Promise<T> {
+    return this.executor.hold(terms, act);
+  }
+
   /** Brings here what a run needs, which may be slow: others have the place meanwhile. */
   async fetch(terms: JobTerms, inputUri: string, place: Place): Promise<void> {
     const { modelId } = terms;
@@ -47,6 +52,8 @@ export class Tracer {
 
 /** How one job is run again. */
 export interface RunMaker {
+  /** Keeps what was fetched until `act` ended. */
+  hold: <T>(job: string, act: () => Promise<T>) => Promise<T>;
   fetch: (job: string, place: Place) => Promise<void>;
   make: (job: string) => Promise<CourtRun>;
 }
@@ -64,7 +71,17 @@ export class CourtRuns {
     private readonly most = 2,
   ) {}
 
-  async get(job: string, place: Place): Promise<CourtRun> {
+  get(job: string, place: Place): Promise<CourtRun> {
+    // A run may wait long for the others: nothing that was fetched for it goes meanwhile.
+    return this.maker.hold(job, () => this.#get(job, place));
+  }
+
+  /** Forgets the runs of all other jobs. */
+  keepOnly(jobs: readonly string[]): void {
+    for (const job of this.#kept.keys()) if (!jobs.includes(job)) this.#kept.delete(job);
+  }
+
+  async #get(job: string, place: Place): Promise<CourtRun> {
     if (!this.#kept.has(job)) await this.maker.fetch(job, place);
     const run = this.#kept.get(job) ?? this.#begin(job);
     // The newest is at the end.
@@ -72,11 +89,6 @@ export class CourtRuns {
     this.#kept.set(job, run);
     for (const oldest of [...this.#kept.keys()].slice(0, -this.most)) this.#kept.delete(oldest);
     return run;
-  }
-
-  /** Forgets the runs of all other jobs. */
-  keepOnly(jobs: readonly string[]): void {
-    for (const job of this.#kept.keys()) if (!jobs.includes(job)) this.#kept.delete(job);
   }
 
   #begin(job: string): Promise<CourtRun> {

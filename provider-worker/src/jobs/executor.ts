@@ -32,7 +32,12 @@ export class Executor {
    */
   execute(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {
     // Until its end the role has not written down what the input may be needed for again.
-    return this.store.hold([terms.inputCommitment], () => this.#execute(terms, inputUri, place, signal));
+    return this.hold(terms, () => this.#execute(terms, inputUri, place, signal));
+  }
+
+  /** Keeps a job's input here, once it is, until `act` ended. */
+  hold<T>({ inputCommitment }: JobTerms, act: () => Promise<T>): Promise<T> {
+    return this.store.hold("tensors", [inputCommitment], act);
   }
 
   async #execute(terms: JobTerms, inputUri: string, place: Place, signal: AbortSignal): Promise<BundleFile> {

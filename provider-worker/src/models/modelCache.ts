@@ -220,8 +220,14 @@ export class ModelCache {
 
   async #load(modelId: bigint, progress: Progress, signal: AbortSignal): Promise<ModelRunner> {
     const spec = await this.contracts.models.specOf(modelId);
-    const { fileHash, goldenHash } = spec;
-    progress.files.push(fileHash, goldenHash);
+    const files = [spec.fileHash, spec.goldenHash];
+    progress.files.push(...files);
+    // However much is fetched meanwhile: the process reads the file itself.
+    return this.store.hold("files", files, () => this.#start(modelId, spec, progress, signal));
+  }
+
+  async #start(modelId: bigint, spec: Spec, progress: Progress, signal: AbortSignal): Promise<ModelRunner> {
+    const { fileHash } = spec;
     const [file, golden] = await this.#filesOf(spec, signal);
     progress.fetched = true;
     const vectors = readGolden(golden);

@@ -59,6 +59,7 @@ export function requestOf(journal: Journal, job: string): JobOrder {
 export function runsOf({ journal, tracer }: RoleContext): CourtRuns {
   const orderOf = (job: string) => requestOf(journal, job);
   return new CourtRuns({
+    hold: (job, act) => tracer.hold(orderOf(job).terms, act),
     fetch: (job, place) => tracer.fetch(orderOf(job).terms, orderOf(job).inputUri, place),
     make: (job) => tracer.trace(orderOf(job).terms, orderOf(job).inputUri),
   });

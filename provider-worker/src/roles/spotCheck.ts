@@ -73,7 +73,9 @@ export class SpotCheck implements Role {
         const isRight = found === claimed || (await this.#isExplained(event, place, stop));
         return { found, isRight };
       };
-      const { found, isRight } = await this.#deadlines.until(until, check);
+      // The input is read twice.
+      const holding = (stop: AbortSignal) => executor.hold(terms, () => check(stop));
+      const { found, isRight } = await this.#deadlines.until(until, holding);
       verdict = isRight ? "right" : "wrong";
       if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
     } catch (error) {

@@ -19,7 +19,7 @@ import type { StartRunner } from "../../src/models/modelCache.js";
 import { ModelCache } from "../../src/models/modelCache.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { calm, gate } from "../support/scene.js";
-import { newStore } from "../support/shelves.js";
+import { hashedFile, newStore, NOTHING } from "../support/shelves.js";
 
 const MODEL = new TextEncoder().encode("the bytes of a model");
 const GOLDEN = writeGolden([{ inputs: new Map([["x", floats(1)]]), outputs: new Map([["y", floats(2)]]) }]);
@@ -500,6 +500,21 @@ describe("The model cache", () => {
     assert.deepEqual(await models.hashesOf([1n, 2n]), [sha256(MODEL), sha256(GOLDEN)]);
     assert.deepEqual(await models.hashesOf([1n]), [sha256(MODEL), sha256(GOLDEN)]);
     assert.equal(asked, 3);
+  });
+
+  it("keeps the files of a model until its process has read them, however much is fetched meanwhile", async () => {
+    const shelf = { maxBytes: 2 * LEAST_BYTES, needed: () => NOTHING };
+    store = newStore(path.join(folder, "tight"), { tensors: shelf, files: shelf });
+    const flood = () => Promise.allSettled([7, 8].map((n) => store.putFile(hashedFile(new Uint8Array([n])))));
+    const wasHere: unknown[] = [];
+    const start: StartRunner = async () => {
+      await flood();
+      wasHere.push(await store.has("files", sha256(MODEL)));
+      return new FakeRunner();
+    };
+    await runnerOf(newCache(start));
+    await flood();
+    assert.deepEqual([wasHere, await store.has("files", sha256(MODEL))], [[true], false]);
   });
 
   it("keeps the file of a model of its own, however many strangers' models come and go", async () => {

@@ -145,6 +145,18 @@ describe("Spot checks", () => {
       assert.equal(scene.traced, 1);
     });
 
+    it("holds the input from its execution to the end of the comparison", async () => {
+      const held: unknown[] = [];
+      const { trace } = scene;
+      scene.trace = (job) => {
+        held.push(...scene.held);
+        return trace(job);
+      };
+      scene.delivered = () => Promise.resolve(elsewhere());
+      await tick();
+      assert.deepEqual([held, scene.held], [[hash(1)], []]);
+    });
+
     it("challenges one that rounding does not explain", async () => {
       const logits = network.model.outputs[0];
       const wrong = (tensor: Tensor, at: number) =>

@@ -49,6 +49,8 @@ export class Scene {
   readonly warnings: string[] = [];
   /** Jobs executed, in order. */
   readonly executed: string[] = [];
+  /** Inputs that are kept here at the moment. */
+  readonly held: string[] = [];
   /** What each execution was given to know when to end. */
   readonly signals: AbortSignal[] = [];
 
@@ -115,6 +117,7 @@ export class Scene {
           this.signals.push(signal);
           return this.#execute(terms, place);
         },
+        hold: (terms: JobTerms, act: () => Promise<unknown>) => this.#hold(terms, act),
         output: async () => ({ tensors: await this.delivered() }),
         prepare: (modelId: bigint) => {
           this.prepared.push(String(modelId));
@@ -122,6 +125,7 @@ export class Scene {
         },
       } as unknown as Executor,
       tracer: {
+        hold: (terms: JobTerms, act: () => Promise<unknown>) => this.#hold(terms, act),
         fetch: () => Promise.resolve(),
         trace: (terms: JobTerms) => this.#trace(terms),
       } as unknown as Tracer,
@@ -199,6 +203,15 @@ export class Scene {
     const args = { jobId: String(job), provider, outputCommitment: output, challengeableUntil: String(until) };
     this.happened("ResultSubmitted", job, args);
     this.status.set(String(job), JobStatus.Submitted);
+  }
+
+  async #hold({ inputCommitment }: JobTerms, act: () => Promise<unknown>): Promise<unknown> {
+    this.held.push(inputCommitment);
+    try {
+      return await act();
+    } finally {
+      this.held.splice(this.held.indexOf(inputCommitment), 1);
+    }
   }
 
   async #execute({ nonce }: JobTerms, place: Place): Promise<{ root: string }> {
