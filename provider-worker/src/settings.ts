@@ -4,7 +4,9 @@ import path from "node:path";
 import { isAddress } from "ethers";
 import { z } from "zod";
 
+import { costOf } from "./content/shelf.js";
 import { WorkerError } from "./errors.js";
+import { MAX_GOLDEN_BYTES } from "./models/golden.js";
 
 const MINUTE_MS = 60_000;
 const DAY_SECONDS = 86_400;
@@ -25,6 +27,23 @@ const rpcUrl = z.string().superRefine((value, context) => {
   if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
 const modelId = z.union([z.string().regex(/^\d+$/, "is no model id"), z.number().int().positive()]).transform(BigInt);
+
+/** What each shelf of the content store must have room for, and the settings that say how large that is. */
+const shelves = [
+  {
+    name: "storeBytes",
+    what: "the largest input and output of one job",
+    leastOf: ({ inputBytes, outputBytes }: Sizes) => costOf(inputBytes) + costOf(outputBytes),
+    sizes: "limits.inputBytes or limits.outputBytes",
+  },
+  {
+    name: "fileBytes",
+    what: "the largest model with its golden vectors",
+    leastOf: ({ modelBytes }: Sizes) => costOf(modelBytes) + costOf(Math.min(modelBytes, MAX_GOLDEN_BYTES)),
+    sizes: "limits.modelBytes",
+  },
+] as const;
+type Sizes = Record<"modelBytes" | "inputBytes" | "outputBytes", number>;
 
 /** Everything a worker can be told. Unknown names are refused, so that a misspelt one does not pass for its default. */
 export const settingsSchema = z.strictObject({
@@ -74,6 +93,14 @@ export const settingsSchema = z.strictObject({
       loadMs: whole(1, 24 * 60 * MINUTE_MS).default(300_000),
       inferenceMs: whole(1, 24 * 60 * MINUTE_MS).default(60_000),
       inferenceMb: whole(1, 1_048_576).default(2048),
+    })
+    .superRefine((limits, context) => {
+      for (const { name, what, leastOf, sizes } of shelves) {
+        const least = leastOf(limits);
+        if (limits[name] >= least) continue;
+        const message = `${limits[name]} has no room for ${what}, ${least} bytes on disk: raise it, or lower ${sizes}`;
+        context.addIssue({ code: "custom", path: [name], message });
+      }
     })
     .prefault({}),
   /** A listener for Prometheus, on this machine only unless told otherwise; port 0 is none. */

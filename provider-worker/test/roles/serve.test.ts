@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { JobStatus, TensorError } from "@assay/sdk";
 
+import { StoreFullError } from "../../src/content/shelf.js";
 import { ContentError, InferenceError, JournalError, WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
 import { calm, gate, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
@@ -53,6 +54,7 @@ describe("Serving", () => {
     ["the model refuses", new InferenceError("rejected", "invalid dimensions")],
     ["kills the inference process", new InferenceError("crash", "the inference child ended with SIGSEGV")],
     ["takes too long", new InferenceError("timeout", "run took more than 1 ms")],
+    ["could never lie in the store", new StoreFullError(50_000, 40_000, "limits.storeBytes")],
     ["is no bundle of tensors", new TensorError("BAD_FILE", "the header is no JSON")],
   ] as const) {
     it(`declines a job whose input ${why}, once`, async () => {
@@ -72,6 +74,7 @@ describe("Serving", () => {
 
   for (const [why, error] of [
     ["might be there later", new WorkerError("cannot fetch", true)],
+    ["has no room in the store yet", new StoreFullError(30_000, 40_000, "limits.storeBytes")],
     ["fails for a reason unknown", new Error("socket hang up")],
   ] as const) {
     it(`tries a job again whose input ${why}, after a pause each time`, async () => {

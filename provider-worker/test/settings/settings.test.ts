@@ -160,6 +160,28 @@ describe("Settings", () => {
     });
   }
 
+  it("refuse a content store without room for what one job brings, and say what to change", () => {
+    const limits = { inputBytes: 20_000, outputBytes: 16_385, storeBytes: 40_959, modelBytes: 1, fileBytes: 32_767 };
+    const message = problemsOf(() => load({ ...LEAST, pollMs: 0, limits }));
+    assert.deepEqual(message.split("\n").slice(1), [
+      "  pollMs: 0 is less than 1",
+      "  limits.storeBytes: 40959 has no room for the largest input and output of one job, 40960 bytes on disk: " +
+        "raise it, or lower limits.inputBytes or limits.outputBytes",
+      "  limits.fileBytes: 32767 has no room for the largest model with its golden vectors, 32768 bytes on disk: " +
+        "raise it, or lower limits.modelBytes",
+    ]);
+    assert.equal(load({ ...LEAST, limits: { ...limits, storeBytes: 40_960, fileBytes: 32_768 } }).pollMs, 2000);
+  });
+
+  it("count no more golden vectors than a model may have", () => {
+    const limits = { modelBytes: 100_000_000, fileBytes: 164_003_839 };
+    assert.match(
+      problemsOf(() => load({ ...LEAST, limits })),
+      /limits.fileBytes: .* 164003840 bytes on disk/,
+    );
+    assert.equal(load({ ...LEAST, limits: { ...limits, fileBytes: 164_003_840 } }).limits.modelBytes, 100_000_000);
+  });
+
   it("name what is too small, with its bound", () => {
     const message = problemsOf(() => load({ ...LEAST, pollMs: 0, maxFeeGwei: 0 }));
     assert.match(message, /pollMs: 0 is less than 1\n {2}maxFeeGwei: 0 is less than 0.000001/);

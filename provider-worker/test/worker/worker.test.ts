@@ -259,14 +259,17 @@ describe("The worker", () => {
     const life = ["JobRequested", "ResultSubmitted"].flatMap((name) => scene.journal.events(name, jobIdText(id)));
     before.advance(life, { block: HEAD, hash: block.hash }, 0);
     before.close();
-    const limits = { storeBytes: 3 * LEAST_BYTES, inputBytes: 10 * LEAST_BYTES };
+    const limits = { storeBytes: 3 * LEAST_BYTES, inputBytes: LEAST_BYTES, outputBytes: LEAST_BYTES };
     const settings = settingsSchema.parse({ ...values(), roles: ["juror"], models: [], limits });
     await live(
       async (port) => {
         const uri = ({ root }: { root: string }) => `http://127.0.0.1:${port}/tensors/${root}`;
         const isHere = async () => (await fetch(uri(input), { method: "HEAD" })).status === 200;
-        const put = async (each: BundleFile) =>
-          (await fetch(uri(each), { method: "PUT", body: Buffer.from(each.bytes) })).status;
+        let strangers = 0;
+        const put = async (each: BundleFile) => {
+          const headers = { "x-forwarded-for": `198.51.100.${++strangers}` };
+          return (await fetch(uri(each), { method: "PUT", body: Buffer.from(each.bytes), headers })).status;
+        };
         await rpc.until("eth_getBalance", 2);
         for (const each of [input, ...flood.slice(0, 5)]) assert.equal(await put(each), 201);
         assert.ok(await isHere());
