@@ -85,8 +85,9 @@ export class ContentServer {
         if (!request.complete) request.destroy();
       });
       this.#handle(request, response).catch(() => {
-        if (!response.headersSent) reply(response, 500, "failed");
-        else response.destroy();
+        if (response.headersSent) response.destroy();
+        else if (request.method === "PUT") this.#refuse(response, 500, "failed");
+        else reply(response, 500, "failed");
       });
     });
     this.#server.requestTimeout = TIMEOUT_MS + longestFor(options.maxUploadBytes);

@@ -11,8 +11,8 @@ export interface Entry {
   readonly used: number;
 }
 
-/** SQLite's primary result codes of a file that is damaged or no database. */
-const DAMAGED: readonly number[] = [11, 26];
+/** SQLite's primary result codes of a file that is of another version, damaged or no database. */
+const USELESS: readonly number[] = [1, 11, 26];
 
 /** What is lost with the power is found again: nothing waits for the disk. */
 const SCHEMA = `
@@ -31,11 +31,12 @@ const STATEMENTS = {
   remove: "DELETE FROM entries WHERE name = ?",
   oldest: "SELECT name, bytes, used FROM entries WHERE (used, name) > (?, ?) ORDER BY used, name LIMIT ?",
 };
+type Statements = Record<keyof typeof STATEMENTS, StatementSync>;
 
-/** What lies on a shelf, by name and by age. It says only what the folder says, so a damaged one is begun anew. */
+/** What lies on a shelf, by name and by age. It says only what the folder says, so a useless one is begun anew. */
 export class ShelfIndex {
   readonly #db: DatabaseSync;
-  readonly #statements: Record<keyof typeof STATEMENTS, StatementSync>;
+  readonly #statements: Statements;
   #bytes: number;
   #newest: number;
 
@@ -44,12 +45,11 @@ export class ShelfIndex {
     /** Milliseconds since 1970. */
     private readonly now: () => number = Date.now,
   ) {
-    const { db, bytes, newest } = open(file);
+    const { db, statements, bytes, newest } = open(file);
     this.#db = db;
+    this.#statements = statements;
     this.#bytes = bytes;
     this.#newest = newest;
-    const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, this.#db.prepare(sql)]);
-    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof STATEMENTS, StatementSync>;
   }
 
   /** All that is here counts for. */
@@ -116,8 +116,14 @@ export class ShelfIndex {
 
 interface Opened {
   db: DatabaseSync;
+  statements: Statements;
   bytes: number;
   newest: number;
+}
+
+/** Of a file that SQLite opens although something in it is wrong. */
+class DamageError extends Error {
+  readonly errcode = 11;
 }
 
 function open(file: string): Opened {
@@ -125,7 +131,7 @@ function open(file: string): Opened {
     return begin(file);
   } catch (error) {
     const { errcode = 0, message } = error as Error & { errcode?: number };
-    if (!DAMAGED.includes(errcode & 0xff)) {
+    if (!USELESS.includes(errcode & 0xff)) {
       const remedy = "make its folder and itself writable for the worker's user, on a disk with room, then start again";
       throw new WorkerError(`cannot use ${file}: ${remedy} (${message})`, true, { cause: error });
     }
@@ -139,8 +145,12 @@ function begin(file: string): Opened {
   try {
     db.exec(SCHEMA);
     // Reads all of it: what is damaged shows here.
+    const check = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
+    if (check !== "ok") throw new DamageError(String(check));
     const row = db.prepare("SELECT sum(bytes) AS bytes, max(used) AS newest FROM entries").get();
-    return { db, bytes: Number(row?.bytes ?? 0), newest: Number(row?.newest ?? 0) };
+    const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, db.prepare(sql)]);
+    const statements = Object.fromEntries(prepared) as Statements;
+    return { db, statements, bytes: Number(row?.bytes ?? 0), newest: Number(row?.newest ?? 0) };
   } catch (error) {
     db.close();
     throw error;

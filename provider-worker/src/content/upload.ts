@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Something on its way to disk: kept once it was checked, or else gone. */
@@ -12,6 +12,8 @@ export class Upload {
   ) {}
 
   static async begin(path: string): Promise<Upload> {
+    // Somebody may have removed it to make room.
+    await mkdir(dirname(path), { recursive: true });
     return new Upload(path, await open(path, "wx"));
   }
 
@@ -28,6 +30,7 @@ export class Upload {
   async keep(target: string): Promise<void> {
     await this.file.sync();
     await this.file.close();
+    await mkdir(dirname(target), { recursive: true });
     await rename(this.path, target);
     await syncFolder(dirname(target));
   }

@@ -15,7 +15,7 @@ import { ContentServer } from "../../src/content/server.js";
 import { LEAST_BYTES } from "../../src/content/shelf.js";
 import { ContentStore, sha256 } from "../../src/content/store.js";
 import { PATIENCE_MS } from "../support/eventually.js";
-import { hashedFile, newStore, NOTHING, ROOMY } from "../support/shelves.js";
+import { CHECKER, hashedFile, newStore, NOTHING, ROOMY } from "../support/shelves.js";
 
 const bundle = packBundle(new Map([["x", fromFloat32Array(new Float32Array([1, 2, 3]))]]), ["x"]);
 let directory: string;
@@ -118,6 +118,19 @@ describe("The content store", () => {
     await upload.end();
   });
 
+  it("goes on where somebody removed its folders to make room", async () => {
+    const folder = path.join(directory, "removed");
+    const store = newStore(folder);
+    await store.putBundle(bundle);
+    for (const each of ["tensors", "files", "incoming"]) await rm(path.join(folder, each), { recursive: true });
+    assert.equal(await store.getBundle(bundle.root), undefined);
+    await store.putBundle(bundle);
+    assert.deepEqual(await store.getBundle(bundle.root), bundle);
+    const file = hashedFile(new Uint8Array([7]));
+    await store.putFile(file);
+    assert.deepEqual(await store.getFile(file.sha256), file.bytes);
+  });
+
   it("refuses names that are no hashes", async () => {
     await assert.rejects(newStore(directory).getFile("../../etc/passwd"), /no 32-byte hash/);
   });
@@ -172,6 +185,23 @@ describe("The content server", () => {
     assert.equal(await put(other, new Uint8Array(20_000)).catch(() => 413), 413);
     assert.equal((await fetch(`${base}/tensors/${other}`)).status, 404);
     assert.deepEqual(refused, [422, 422, 413]);
+  });
+
+  it("tells its operator of uploads that the disk does not take", async () => {
+    class FullDisk extends ContentStore {
+      override receive(): Promise<never> {
+        return Promise.reject(new Error("ENOSPC: no space left on device"));
+      }
+    }
+    const told: number[] = [];
+    const full = new ContentServer(new FullDisk(path.join(directory, "full"), ROOMY, CHECKER), {
+      ...{ host: "127.0.0.1", port: 0, maxUploadBytes: 10_000 },
+      onRefused: (status) => told.push(status),
+    });
+    const uri = `http://127.0.0.1:${await full.start()}/tensors/${bundle.root}`;
+    const { status } = await fetch(uri, { method: "PUT", body: Buffer.from(bundle.bytes) });
+    assert.deepEqual([status, told], [500, [500]]);
+    await full.stop();
   });
 
   it("keeps nothing of an upload that is refused, under no name", async () => {
