@@ -1,15 +1,14 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 
 import { expose } from "@assay/sdk";
+
+import { answerParent } from "./childAnswer.js";
 
 // A process of its own: a large file, or one of many nodes, takes seconds. Reads the file named first, writes the one
 // named second.
 
 const [source = "", target = ""] = process.argv.slice(2);
 
-try {
-  writeFileSync(target, expose(new Uint8Array(readFileSync(source))));
-} catch (error) {
-  process.stderr.write(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-}
+await answerParent(async () => {
+  await writeFile(target, expose(new Uint8Array(await readFile(source))));
+});
