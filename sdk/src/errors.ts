@@ -1,5 +1,5 @@
 import type { ErrorDescription } from "ethers";
-import { Interface, isError } from "ethers";
+import { Interface } from "ethers";
 
 import * as factories from "./typechain/index.js";
 
@@ -23,6 +23,11 @@ export class ContractRevertError extends AssayError {
     const hint = HINTS[error];
     super(`${error}(${shown.join(", ")})${hint ? `: ${hint}` : ""}`, options);
   }
+}
+
+/** A call needs more gas than the node, or a block of its chain, allows. */
+export class GasLimitError extends AssayError {
+  override name = "GasLimitError";
 }
 
 /** The way out of the refusals users meet most. */
@@ -93,14 +98,35 @@ export async function withDecodedRevert<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+/** As Besu, Erigon, go-ethereum, Nethermind, Reth, anvil and Hardhat say it. */
+const LACK_OF_GAS =
+  /out of ?gas|OOG\b|gas required exceeds|exceeds? (the )?(block|transaction|tx|rpc|call)?\s*gas\s*(limit|cap|allowance)|(gas limit|intrinsic gas) (is )?too high/i;
+
+/**
+ * Whether a node refused to send, call or estimate for want of gas. A revert that says nothing counts: so ends whatever
+ * calls something that runs out of gas.
+ */
+export function lacksGas(error: unknown): boolean {
+  if (error instanceof GasLimitError) return true;
+  if (decodeRevert(error) instanceof ContractRevertError) return false;
+  return nested(error).some(
+    ({ message, data }) =>
+      typeof message === "string" && (LACK_OF_GAS.test(message) || (data === "0x" && /revert/i.test(message))),
+  );
+}
+
 function revertData(error: unknown): string | undefined {
-  if (isError(error, "CALL_EXCEPTION") && error.data) return error.data;
-  // Nodes put revert data in different places of their JSON-RPC error.
+  for (const { data } of nested(error)) if (typeof data === "string" && /^0x[0-9a-f]{8,}$/i.test(data)) return data;
+  return undefined;
+}
+
+/** Nodes put what they have to say in different places of their JSON-RPC error. */
+function nested(error: unknown): { message?: unknown; data?: unknown }[] {
+  const found: { message?: unknown; data?: unknown }[] = [];
   for (let at: unknown = error, depth = 0; typeof at === "object" && at !== null && depth < 6; depth++) {
-    const { data } = at as { data?: unknown };
-    if (typeof data === "string" && /^0x[0-9a-f]{8,}$/i.test(data)) return data;
-    const next = at as { data?: unknown; error?: unknown; info?: unknown; cause?: unknown };
+    const next = at as { message?: unknown; data?: unknown; error?: unknown; info?: unknown; cause?: unknown };
+    found.push(next);
     at = next.error ?? next.info ?? next.cause ?? (typeof next.data === "object" ? next.data : undefined);
   }
-  return undefined;
+  return found;
 }

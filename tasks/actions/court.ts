@@ -8,6 +8,7 @@ import {
   nextStep,
   nodesTree,
   partKey,
+  inPartsThatFit,
   proofCalls,
   runTrace,
   shownIn,
@@ -168,15 +169,17 @@ async function accuse(session: Session, caseId: bigint, accusation: Accusation):
   const { court } = session.contracts;
   const { kind, claim, provenance } = accusation;
   const prover = await session.signer.getAddress();
-  const calls = await proofCalls(court, caseId, prover, accusation);
-  if (!calls) throw new UserError(nothingContradicts(caseId));
   const to = await court.getAddress();
   const transactions: string[] = [];
-  for (const { data } of calls) {
-    transactions.push((await session.send(() => session.signer.sendTransaction({ to, data }))).hash);
-  }
-  const transaction = transactions.at(-1) ?? "";
-  return { proven: true, kind, node: provenance.nodeIndex, element: claim.element, calls: calls.length, transaction };
+  await inPartsThatFit(accusation, async (tried) => {
+    const calls = await proofCalls(court, caseId, prover, tried);
+    if (!calls) throw new UserError(nothingContradicts(caseId));
+    for (const { data } of calls) {
+      transactions.push((await session.send(() => session.signer.sendTransaction({ to, data }))).hash);
+    }
+  });
+  const [calls, transaction] = [transactions.length, transactions.at(-1) ?? ""];
+  return { proven: true, kind, node: provenance.nodeIndex, element: claim.element, calls, transaction };
 }
 
 const nothingContradicts = (caseId: bigint): string =>

@@ -1,4 +1,4 @@
-import { ContractRevertError, decodeRevert } from "@assay/sdk";
+import { ContractRevertError, decodeRevert, GasLimitError, lacksGas } from "@assay/sdk";
 import type { JsonRpcProvider, TransactionReceipt, Wallet } from "ethers";
 import { keccak256, Transaction } from "ethers";
 
@@ -86,24 +86,34 @@ export class Submitter {
   async #signAndSend(call: Call): Promise<SentTransaction | Outcome> {
     this.options.signal.throwIfAborted();
     if (!(await call.stillWanted())) return "superseded";
-    let gas: bigint;
-    try {
-      gas = await this.provider.estimateGas({ from: this.wallet.address, to: call.to, data: call.data });
-    } catch (error) {
-      const decoded = decodeRevert(error);
-      if (decoded instanceof ContractRevertError) return "refused";
-      throw decoded;
-    }
+    const gasLimit = await this.#gasLimitOf(call);
+    if (gasLimit === undefined) return "refused";
     const sent = await this.#sign({
       purpose: call.purpose,
       to: call.to,
       data: call.data,
-      gasLimit: withMargin(gas),
+      gasLimit,
       nonce: await this.#nextNonce(),
       ...(await this.#fees()),
     });
     await this.#broadcast(sent);
     return sent;
+  }
+
+  /** With a margin, as far as a block has room for it; undefined if a contract refuses the call. */
+  async #gasLimitOf({ purpose, to, data }: Call): Promise<bigint | undefined> {
+    let gas: bigint;
+    try {
+      gas = await this.provider.estimateGas({ from: this.wallet.address, to, data });
+    } catch (error) {
+      const decoded = decodeRevert(error);
+      if (decoded instanceof ContractRevertError) return undefined;
+      if (!lacksGas(decoded)) throw decoded;
+      throw new GasLimitError(`the node has not the gas for ${purpose}: ${String(decoded)}`, { cause: decoded });
+    }
+    const most = (await this.provider.getBlock("latest"))?.gasLimit ?? MOST_GAS;
+    if (gas > most) throw new GasLimitError(`${purpose} takes ${gas} gas, more than the ${most} of a block`);
+    return withMargin(gas, most);
   }
 
   async #sign(fields: {
@@ -216,7 +226,8 @@ export class Submitter {
   }
 }
 
-function withMargin(gas: bigint): bigint {
+function withMargin(gas: bigint, most: bigint): bigint {
   const wanted = (gas * GAS_MARGIN_PERCENT) / 100n;
-  return gas < MOST_GAS && wanted > MOST_GAS ? MOST_GAS : wanted;
+  const cap = gas < MOST_GAS && MOST_GAS < most ? MOST_GAS : most;
+  return wanted > cap ? cap : wanted;
 }

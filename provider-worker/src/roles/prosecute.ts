@@ -1,5 +1,15 @@
 import type { Accusation, Part } from "@assay/sdk";
-import { metaHeader, nextStep, nodesTree, partKey, proofCalls, Ruling, shownIn } from "@assay/sdk";
+import {
+  GasLimitError,
+  inPartsThatFit,
+  metaHeader,
+  nextStep,
+  nodesTree,
+  partKey,
+  proofCalls,
+  Ruling,
+  shownIn,
+} from "@assay/sdk";
 
 import type { Outcome } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
@@ -111,9 +121,37 @@ export class Prosecute implements Role {
 
   /** False if the court sees no contradiction: this machine and the verifier do not compute the same. */
   async #accuse({ id }: CourtCase, accusation: Accusation): Promise<boolean> {
-    const { contracts, operator } = this.context;
+    const { journal, log } = this.context;
     const stillWanted = async () => !(await this.#isOver(id));
     if (!(await stillWanted())) return true;
+    // What was added up in short parts is not to be found again among longer ones.
+    let cuts = Number(journal.note(cutsOf(id)) ?? 0);
+    let first = accusation;
+    for (let i = 0; i < cuts; i++) first = first.smaller?.() ?? first;
+    try {
+      return await inPartsThatFit(
+        first,
+        (tried) => this.#prove(id, tried, stillWanted),
+        ({ parts }, error) => {
+          journal.setNote(cutsOf(id), String(++cuts), id);
+          log.warn({ case: id, calls: parts.length + 1, err: error }, "not enough gas: proving in shorter parts");
+        },
+      );
+    } catch (error) {
+      if (error instanceof GasLimitError) this.#startOver(id);
+      throw error;
+    }
+  }
+
+  /** Another node may allow more gas. */
+  #startOver(id: string): void {
+    this.context.journal.removeNote(cutsOf(id));
+    this.#backoff.failed(id);
+  }
+
+  /** False as above. */
+  async #prove(id: string, accusation: Accusation, stillWanted: () => Promise<boolean>): Promise<boolean> {
+    const { contracts, operator } = this.context;
     const calls = await proofCalls(contracts.court, id, operator, accusation);
     if (!calls) return false;
     // A long sum takes several calls. What stops here goes on from what the chain has by then.
@@ -149,6 +187,11 @@ export class Prosecute implements Role {
     this.context.log.warn({ case: found.id, job: found.facts.jobId, why }, "nothing to prove");
     this.context.journal.setNote(noteOf(found, posted), why, found.id);
   }
+}
+
+/** How often the sums of a case were cut in halves. */
+function cutsOf(id: string): string {
+  return `cuts of sums in ${id}`;
 }
 
 /** Another branch of the chain may have another trace. */

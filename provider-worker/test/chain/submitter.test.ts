@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 
 import { INTERFACES } from "@assay/sdk";
-import { JsonRpcProvider, Transaction, Wallet } from "ethers";
+import { JsonRpcProvider, toQuantity, Transaction, Wallet } from "ethers";
 
 import { Anvil, anvilPath } from "../../../test/support/anvil.js";
 import type { Call, Outcome, SubmitterOptions } from "../../src/chain/submitter.js";
@@ -19,6 +19,8 @@ const PATIENCE = 5;
 /** Code that reverts with `InferenceMarket_NothingEarned()`, and code that does nothing. */
 const REFUSING = `0x63${(INTERFACES.market.getError("InferenceMarket_NothingEarned")?.selector ?? "").slice(2)}5f526004601cfd`;
 const ACCEPTING = "0x00";
+/** Code that goes on for as long as there is gas. */
+const ENDLESS = "0x5b5f56";
 
 /** A connection that can be cut, and whose answers can be replaced. */
 class Line extends JsonRpcProvider {
@@ -128,6 +130,42 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     assert.equal(await limitFor(100_000n), 130_000n);
     assert.equal(await limitFor(14_500_000n), 1n << 24n);
     assert.equal(await limitFor(1n << 24n), ((1n << 24n) * 130n) / 100n);
+  });
+
+  /** From now on a block has room for so much gas, and the call takes so much. */
+  const limits = (block: bigint, needed: bigint) => {
+    line.lie = (method) => {
+      if (method === "eth_estimateGas") return { answer: toQuantity(needed) };
+      return method === "eth_getBlockByNumber" ? { answer: { ...head, gasLimit: toQuantity(block) } } : undefined;
+    };
+  };
+  let head: Record<string, unknown>;
+  const lookAtHead = async () => {
+    head = (await line.send("eth_getBlockByNumber", ["latest", false])) as Record<string, unknown>;
+  };
+
+  it("asks for no more gas than a block has: no node would take the transaction", async () => {
+    await lookAtHead();
+    limits(8_000_000n, 7_000_000n);
+    const sent = submitter.send(call("submit"));
+    await ticker.until(1);
+    assert.equal(opened(open()[0]).gasLimit, 8_000_000n);
+    line.lie = () => undefined;
+    await mine();
+    assert.equal(await sent, "mined");
+  });
+
+  it("signs nothing that takes more gas than a block has, or than the node allows, and says so", async () => {
+    await lookAtHead();
+    limits(8_000_000n, 8_000_001n);
+    await assert.rejects(submitter.send(call("sum 3")), { name: "GasLimitError", message: /sum 3 takes 8000001 gas/ });
+    line.lie = () => undefined;
+    await line.send("anvil_setCode", [TARGET, ENDLESS]);
+    await assert.rejects(submitter.send(call("sum 3")), {
+      name: "GasLimitError",
+      message: /has not the gas for sum 3/,
+    });
+    assert.deepEqual(open(), []);
   });
 
   it("has one call under way for each purpose, and then takes the next", async () => {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { Part, TensorCommitment } from "@assay/sdk";
-import { answerDemand, ContractRevertError, Ruling, toHex, toTypedArray } from "@assay/sdk";
+import { answerDemand, ContractRevertError, GasLimitError, Ruling, toHex, toTypedArray } from "@assay/sdk";
 import { AbiCoder, keccak256, toBeHex } from "ethers";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { InferenceError } from "../../src/errors.js";
 import { Prosecute } from "../../src/roles/prosecute.js";
-import { courtRun, longRun, rootsOf } from "../support/courtRuns.js";
+import { courtRun, longRun, productRun, rootsOf } from "../support/courtRuns.js";
 import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
 /** Its output has 64 leaves of 16 bytes: one for each pixel. */
@@ -105,8 +105,8 @@ describe("Prosecuting", () => {
   });
 
   /** A case about a wrong sum of several calls, of which all is shown. */
-  async function accusedOfLongSum(): Promise<void> {
-    const [own, false_] = [await longRun(), await longRun(1)];
+  async function accusedOfLongSum(run = longRun): Promise<void> {
+    const [own, false_] = [await run(), await run(1)];
     const output = own.trace.tensors.length - 1;
     const part = { tensor: output, level: 0, index: 0 };
     const leaf = answerDemand(false_.trace.tensors[output] as TensorCommitment, part);
@@ -162,6 +162,78 @@ describe("Prosecuting", () => {
     await tick();
     assert.deepEqual(cuts().slice(3, 6), [first, second, third]);
     assert.equal(names().at(-1), "proveFraudOfSum");
+  });
+
+  /** A node that has the gas for so many of the 1,024 products in one call. */
+  const allowing = (most: bigint) => {
+    scene.outcome = ({ name, args }) => {
+      const from = name === "proveFraud" ? 0n : (args[3] as [bigint])[0];
+      const to = name === "accumulate" ? (args[4] as bigint) : 1024n;
+      if (to - from > most) throw new GasLimitError("the node has not the gas");
+      if (name === "accumulate") scene.sum = sumHash(to);
+      return "mined";
+    };
+  };
+  const parts = (length: number) =>
+    Array.from({ length: 1024 / length - 1 }, (_, i) => [BigInt(length * i), BigInt(length * (i + 1))]);
+
+  it("cuts a sum into parts where the node has not the gas for the whole, and into shorter ones", async () => {
+    await accusedOfLongSum(productRun);
+    allowing(300n);
+    await tick();
+    assert.deepEqual(names(), ["proveFraud", "accumulate", ...parts(256).map(() => "accumulate"), "proveFraudOfSum"]);
+    assert.deepEqual(cuts(), [[0n, 512n], ...parts(256)]);
+    assert.match(scene.warnings.join(""), /not enough gas: proving in shorter parts/);
+  });
+
+  it("cuts what is left of a sum shorter, and keeps what was added up", async () => {
+    await accusedOfLongSum(productRun);
+    allowing(512n);
+    const { outcome } = scene;
+    scene.outcome = (call) => {
+      const said = outcome(call);
+      if (call.name === "accumulate") allowing(256n);
+      return said;
+    };
+    await tick();
+    assert.deepEqual(cuts(), [
+      [0n, 512n],
+      [512n, 768n],
+    ]);
+    assert.equal(names().at(-1), "proveFraudOfSum");
+  });
+
+  it("goes on with short parts after a restart in the middle of them", async () => {
+    await accusedOfLongSum(productRun);
+    allowing(128n);
+    const { outcome } = scene;
+    scene.outcome = (call) => (cuts().length === 6 ? "superseded" : outcome(call));
+    await tick();
+    assert.deepEqual(cuts(), [[0n, 512n], [0n, 256n], ...parts(128).slice(0, 4)]);
+
+    prosecute = new Prosecute(scene.context);
+    // What is longer would be taken now, but would begin the sum again.
+    allowing(1024n);
+    await tick();
+    assert.deepEqual(cuts().slice(6), parts(128).slice(3));
+    assert.equal(names().at(-1), "proveFraudOfSum");
+  });
+
+  it("says so where a node has not the gas for the shortest part, and tries again from the longest", async () => {
+    await accusedOfLongSum(productRun);
+    allowing(31n);
+    await tick();
+    assert.deepEqual(
+      cuts(),
+      [512n, 256n, 128n, 64n, 32n].map((end) => [0n, end]),
+    );
+    assert.match(scene.warnings.at(-1) ?? "", /not enough gas even for the shortest parts of this sum/);
+    await tick(NOW + 4);
+    assert.equal(scene.sent.length, 6);
+    allowing(1024n);
+    await tick(NOW + 5);
+    assert.equal(scene.sent.length, 7);
+    assert.equal(names().at(-1), "proveFraud");
   });
 
   it("uses what was shown to somebody else, and demands nothing twice", async () => {

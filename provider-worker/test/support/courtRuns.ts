@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import type { CourtModel, Tensor } from "@assay/sdk";
-import { commitTrace, initHash, prepareModel, runTrace } from "@assay/sdk";
+import { commitTrace, elementCount, initHash, prepareModel, runTrace } from "@assay/sdk";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
@@ -38,25 +38,34 @@ export async function courtRun(sample: number, ...tamperings: readonly Tampering
 }
 
 /** A run of a convolution of 32,768 products, more than one transaction can judge; wrong in bits of its only element. */
-export async function longRun(by = 0): Promise<CourtRun> {
+export function longRun(by = 0): Promise<CourtRun> {
+  return bytesRun("ConvInteger", [1, 32, 32, 32], [1, 32, 32, 32], by);
+}
+
+/** A run of 1,024 products, which one transaction judges, but which may be taken in 32 parts. */
+export function productRun(by = 0): Promise<CourtRun> {
+  return bytesRun("MatMulInteger", [1, 1024], [1024, 1], by);
+}
+
+async function bytesRun(op: string, dims: number[], weights: number[], by: number): Promise<CourtRun> {
   await initHash();
-  const bytes = (start: number): Tensor => ({
-    dtype: "uint8",
-    dims: [1, 32, 32, 32],
-    data: Uint8Array.from({ length: 32_768 }, (_, i) => (i * 31 + start) % 251),
-  });
   const file = onnxFile({
-    nodes: [{ op: "ConvInteger", inputs: ["x", "w"], outputs: ["y"] }],
-    inputs: { x: ["uint8", [1, 32, 32, 32]] },
+    nodes: [{ op, inputs: ["x", "w"], outputs: ["y"] }],
+    inputs: { x: ["uint8", dims] },
     outputs: { y: undefined },
-    constants: { w: bytes(7) },
+    constants: { w: bytes(weights, 7) },
     opset: 21,
   });
   const { model } = await prepareModel(file, {}, inProcess);
-  const trace = await runTrace(model, new Map([["x", bytes(0)]]), inProcess);
+  const trace = await runTrace(model, new Map([["x", bytes(dims, 0)]]), inProcess);
   const last = trace.length - 1;
   trace[last] = flip(trace[last], { bytes: [0], by });
   return { model, trace: commitTrace(model, trace) };
+}
+
+function bytes(dims: readonly number[], start: number): Tensor {
+  const data = Uint8Array.from({ length: elementCount(dims) }, (_, i) => (i * 31 + start) % 251);
+  return { dtype: "uint8", dims, data };
 }
 
 export const rootsOf = ({ trace }: CourtRun): string[] => trace.tensors.map(({ header }) => header.merkleRoot);

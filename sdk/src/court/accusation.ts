@@ -18,8 +18,11 @@ import { MerkleTree } from "../tensor/merkle.js";
 import { elementCount } from "../tensor/tensor.js";
 import { buildClaim, headersOf } from "./claim.js";
 import type { DifferingLeaf } from "./evidence.js";
-import { partsOfSum } from "./sums.js";
+import { halved, partsOfSum } from "./sums.js";
 import { ALL_STEPS, type Claim, type Opening, type Steps } from "./types.js";
+
+/** How often parts are cut in halves: what is left of them then is little besides what each of them opens. */
+const MAX_CUTS = 5;
 
 /** What proves a claim's node and headers (`IProofCourt.Provenance`). */
 export interface Provenance {
@@ -35,6 +38,8 @@ export interface Accusation {
   readonly provenance: Provenance;
   /** What has to be added up before, in order, where one transaction cannot judge the sum; the claim is about the rest. */
   readonly parts: readonly SumPart[];
+  /** The same in parts half as long, for a node that allows less gas; undefined if they are as short as they get. */
+  readonly smaller?: (() => Accusation) | undefined;
 }
 
 /** What `ProofCourt.accumulate` takes. */
@@ -72,7 +77,7 @@ export function* accusations(
     return;
   }
   for (const element of differingElements(committed, found, honestLeaf)) {
-    if (worthTrying(element)) yield { kind: "fraud", ...accuse(posted, found, element) };
+    if (worthTrying(element)) yield accuse(posted, found, element);
   }
 }
 
@@ -87,7 +92,7 @@ export function accusationAgainst(posted: PostedTrace, element: number): Accusat
   const committed = posted.honest.tensors[posted.tensor];
   if (!committed) throw new AssayError(`there is no tensor ${posted.tensor}`);
   const { leafIndex } = locateElement(committed.header, element);
-  return { kind: "fraud", ...accuse(posted, proveLeaf(committed, leafIndex), element) };
+  return accuse(posted, proveLeaf(committed, leafIndex), element);
 }
 
 /** A claim about one element of a tensor of a trace, against the trace's own operands. */
@@ -114,7 +119,7 @@ function readBy(
   return [node, [...node.operands.map((operand) => commitmentOf(model, trace, operand)), output]];
 }
 
-function accuse({ model, honest, roots, tensor }: PostedTrace, found: DifferingLeaf, element: number) {
+function accuse({ model, honest, roots, tensor }: PostedTrace, found: DifferingLeaf, element: number): Accusation {
   const nodeIndex = tensor - model.inputNames.length;
   const [node, tensors] = readBy(model, honest, tensor);
   const { operands } = node;
@@ -130,16 +135,23 @@ function accuse({ model, honest, roots, tensor }: PostedTrace, found: DifferingL
       openings: [opening, ...claim.openings.slice(1)],
     };
   };
-  const steps = partsOfSum(node, headersOf(tensors), element);
-  return {
-    claim: claimOf(steps.at(-1) ?? ALL_STEPS),
-    parts: steps.flatMap(({ from, to }) => (to === undefined ? [] : [{ claim: claimOf({ from, to }), from, to }])),
-    provenance: {
-      nodeIndex,
-      nodeProof: nodesTree(model.nodes).proof(nodeIndex),
-      traceProofs: [...traced, tensor].map((index) => tree.proof(index)),
-    },
+  const provenance = {
+    nodeIndex,
+    nodeProof: nodesTree(model.nodes).proof(nodeIndex),
+    traceProofs: [...traced, tensor].map((index) => tree.proof(index)),
   };
+  const headers = headersOf(tensors);
+  const inSteps = (steps: readonly Steps[], cuts: number): Accusation => {
+    const shorter = cuts < MAX_CUTS ? halved(node, headers, steps) : undefined;
+    return {
+      kind: "fraud",
+      claim: claimOf(steps.at(-1) ?? ALL_STEPS),
+      parts: steps.flatMap(({ from, to }) => (to === undefined ? [] : [{ claim: claimOf({ from, to }), from, to }])),
+      provenance,
+      smaller: shorter && (() => inSteps(shorter, cuts + 1)),
+    };
+  };
+  return inSteps(partsOfSum(node, headers, element), 0);
 }
 
 function commitmentOf(model: CourtModel, honest: TraceCommitment, operand: Operand): TensorCommitment | undefined {

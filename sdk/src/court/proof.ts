@@ -1,6 +1,6 @@
 import { AbiCoder, keccak256, type BigNumberish } from "ethers";
 
-import { ContractRevertError, decodeRevert } from "../errors.js";
+import { ContractRevertError, decodeRevert, GasLimitError, lacksGas } from "../errors.js";
 import type { Hex } from "../tensor/bytes.js";
 import { IPartialVerifier__factory, type IPartialVerifier, type ProofCourt } from "../typechain/index.js";
 import type { Accusation } from "./accusation.js";
@@ -35,6 +35,35 @@ export async function proofCalls(
   const words = [caseId, claim as never, provenance as never] as const;
   if (!(await convicts(() => court[name].staticCall(...words)))) return undefined;
   return [{ name, data: court.interface.encodeFunctionData(name as "proveFraud", [...words]) }];
+}
+
+/**
+ * Proves an accusation by `attempt`, and while the node has not the gas for one of its calls, by the same in parts half
+ * as long, of which `onCut` is told. A part ends where a longer one did, or within it: what was added up stays.
+ */
+export async function inPartsThatFit<T>(
+  accusation: Accusation,
+  attempt: (accusation: Accusation) => Promise<T>,
+  onCut: (smaller: Accusation, error: unknown) => void = () => undefined,
+): Promise<T> {
+  for (let tried = accusation; ;) {
+    try {
+      return await attempt(tried);
+    } catch (error) {
+      if (!lacksGas(error)) throw error;
+      const smaller = tried.smaller?.();
+      if (!smaller) throw new GasLimitError(outgrown(tried, error), { cause: error });
+      onCut(smaller, error);
+      tried = smaller;
+    }
+  }
+}
+
+function outgrown({ parts }: Accusation, error: unknown): string {
+  const cannot = parts.length > 0 ? "even for the shortest parts of this sum" : "for this proof, which is in one piece";
+  return `the node has not enough gas ${cannot}: raise its gas limit for calls, or ask another node (it says: ${
+    error instanceof Error ? error.message : String(error)
+  })`;
 }
 
 async function callsOfSum(

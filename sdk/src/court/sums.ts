@@ -22,8 +22,7 @@ export function partsOfSum(
   element: number,
   capacity: typeof fits = (work, gas) => fits(work, gas) && isSendable(work, node.operands.length),
 ): readonly Steps[] {
-  const operands = node.operands.map(({ source }, i) => (source === Source.Absent ? undefined : placed(headers[i])));
-  const sum = divisible(decodeInstruction(node), node.numeric, operands);
+  const sum = divisibleOf(node, headers);
   if (!sum) return [{ from: 0 }];
   const isSmall = (steps: Steps) => capacity(workOf(node, headers, element, sum, steps), sum.gas);
   const parts: Steps[] = [];
@@ -35,6 +34,33 @@ export function partsOfSum(
     from = to;
   }
   return [...parts, { from }];
+}
+
+/** The same steps in parts half as long; undefined if there is none to cut. Each part ends where it did, or within. */
+export function halved(
+  node: GraphNode,
+  headers: readonly TensorHeader[],
+  parts: readonly Steps[],
+): readonly Steps[] | undefined {
+  const sum = divisibleOf(node, headers);
+  if (!sum) return undefined;
+  const cut = parts.flatMap(({ from, to }): Steps[] => {
+    const units = Math.ceil(((to ?? sum.steps) - from) / sum.unit);
+    const middle = from + sum.unit * Math.ceil(units / 2);
+    const end = to === undefined ? {} : { to };
+    return units < 2
+      ? [{ from, ...end }]
+      : [
+          { from, to: middle },
+          { from: middle, ...end },
+        ];
+  });
+  return cut.length > parts.length ? cut : undefined;
+}
+
+function divisibleOf(node: GraphNode, headers: readonly TensorHeader[]): Divisible | undefined {
+  const operands = node.operands.map(({ source }, i) => (source === Source.Absent ? undefined : placed(headers[i])));
+  return divisible(decodeInstruction(node), node.numeric, operands);
 }
 
 /** The end of the largest part from `from` on that is small enough; undefined if none is. */
