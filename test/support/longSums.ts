@@ -107,7 +107,8 @@ export async function longCase({ file, x, tolerance = false, operator }: LongSum
   const market = await marketIn(await deployAssay(), model, PROFILE[model.profile.kind]);
   const opened = await openCase(market, await deliver(market, given), given);
   await postTrace(market, given, opened);
-  return { market, caseId: opened.caseId, model, trace, tensor, accusation: accusationOf(model, posted, tensor, 0) };
+  const accusation = accusationOf(model, posted, tensor, 0);
+  return { market, caseId: opened.caseId, model, honest, trace, given, tensor, accusation };
 }
 
 /** Bit 30 of the first element, or 6 of a byte: more than rounding explains. */
