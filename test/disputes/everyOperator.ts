@@ -1,26 +1,14 @@
 import { expect } from "chai";
 import type { CourtModel, Tensor } from "@assay/sdk";
-import {
-  accusationOf,
-  canonicaliseNaN,
-  commitTrace,
-  contradicts,
-  elementCount,
-  Operator,
-  operandsOf,
-  runTrace,
-} from "@assay/sdk";
+import { canonicaliseNaN, contradicts, elementCount, Operator, operandsOf, runTrace } from "@assay/sdk";
 
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
-import { RULING } from "../support/assemble.js";
-import { networkHelpers } from "../support/fixture.js";
-import type { ProvenMarket } from "../support/proofs.js";
-import { accuse, deliver, marketOf, openCase, postTrace } from "../support/proofs.js";
+import { marketOf } from "../support/proofs.js";
 import type { Subject } from "../support/subjects.js";
 import { subject } from "../support/subjects.js";
+import { PROFILES, verdict } from "../support/verdict.js";
 import { float32At, float32Bytes, withElement } from "../verifiers/support/values.js";
 
-const PROFILES: Readonly<Record<string, number>> = { Exact: 1, Canonical: 2, Tolerance: 3 };
 /** Networks that have all operators between them. */
 const NETWORKS = [
   "operators of integers",
@@ -39,7 +27,7 @@ describe("ProofCourt, every operator", function () {
     it(`${name}: convicts by each operator, and takes no claim about an honest element`, async () => {
       const judged = await subject(name);
       const { model } = judged;
-      const market = await marketOf(model, PROFILES[model.profile.kind] ?? 0);
+      const market = await marketOf(model, PROFILES[model.profile.kind]);
       const trace = await honestRun(judged);
       for (const [node, { operator }] of model.instructions.entries()) {
         if (seen.has(operator)) continue;
@@ -80,34 +68,4 @@ function wrongRun(model: CourtModel, trace: readonly Tensor[], node: number) {
     }
   }
   throw new Error(`no element of node ${node} can be wrong`);
-}
-
-/** What the court says of one element of a run that a provider delivered; the market is left as it was. */
-async function verdict(
-  market: ProvenMarket,
-  model: CourtModel,
-  trace: readonly Tensor[],
-  tensor: number,
-  element: number,
-): Promise<string> {
-  const before = await networkHelpers.takeSnapshot();
-  const posted = commitTrace(model, trace);
-  const given = { model, honest: posted, posted };
-  const terms = await deliver(market, given);
-  const opened = await openCase(market, terms, given);
-  await postTrace(market, given, opened);
-  const said = await accuse(market, opened.caseId, accusationOf(model, posted, tensor, element)).then(
-    () => "convicted",
-    (error: unknown) => errorName(error),
-  );
-  const [ruling, finder] = await market.court.rulingOf(opened.caseId);
-  expect([ruling, finder === market.challenger.address]).to.deep.equal(
-    said === "convicted" ? [RULING.upheld, true] : [RULING.none, false],
-  );
-  await before.restore();
-  return said;
-}
-
-function errorName(error: unknown): string {
-  return /ProofCourt_\w+|Claims_\w+/.exec(String(error))?.[0] ?? String(error);
 }
