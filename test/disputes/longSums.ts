@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import { dataLength, Transaction } from "ethers";
-import type { CourtModel } from "@assay/sdk";
-import { firstContradiction, initHash } from "@assay/sdk";
+import type { CourtModel, Tensor } from "@assay/sdk";
+import { firstContradiction, initHash, toTypedArray } from "@assay/sdk";
 
 import { RULING } from "../support/assemble.js";
 import { networkHelpers } from "../support/fixture.js";
 import type { LongSum } from "../support/longSums.js";
-import { callsFor, infinities, integers, longCase, pooling, product } from "../support/longSums.js";
+import { callsFor, infinities, integers, longCase, overflowing, pooling, product } from "../support/longSums.js";
 
 /** EIP-7825. */
 const MOST_GAS = 1n << 24n;
@@ -55,4 +55,25 @@ describe("ProofCourt, sums too long for one transaction", function () {
       expect(await callsFor(opened, opened.accusation)).to.equal(undefined);
     });
   }
+
+  it("convicts by a sum that overflows its 32 bits between two parts, and not who has what onnxruntime has", async () => {
+    const opened = await longCase(overflowing(), true);
+    const inParts = opened.accusation.smaller?.();
+    expect(inParts?.parts.length).to.equal(1);
+    if (!inParts) throw new Error("no parts");
+    const to = await opened.market.court.getAddress();
+    for (const { data } of (await callsFor(opened, inParts)) ?? []) {
+      await opened.market.challenger.sendTransaction({ to, data, gasLimit: MOST_GAS });
+    }
+    expect(await opened.market.court.rulingOf(opened.caseId)).to.deep.equal([
+      RULING.upheld,
+      opened.market.challenger.address,
+    ]);
+
+    const right = await longCase(overflowing(), false);
+    expect(toTypedArray(right.honest[right.tensor] as Tensor)[0]).to.equal(255 * 255 * 50_000 - 2 ** 32);
+    const same = right.accusation.smaller?.();
+    if (!same) throw new Error("no parts");
+    expect(await callsFor(right, same)).to.equal(undefined);
+  });
 });

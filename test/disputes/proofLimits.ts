@@ -1,9 +1,11 @@
 import { expect } from "chai";
+import { dataLength, Transaction } from "ethers";
 import type { DType, Tensor } from "@assay/sdk";
 import {
   dtypeSize,
   elementCount,
   fromFloat32Array,
+  fromNumbers,
   initHash,
   makeTensor,
   PreparationError,
@@ -19,18 +21,23 @@ import { callsFor, longCase } from "../support/longSums.js";
 
 /** EIP-7825. */
 const MOST_GAS = 2n ** 24n;
+/** Of a signed transaction: go-ethereum passes on no longer one. */
+const MOST_BYTES = 131_072;
 
-const node = (op: string, attributes: NodeDescription["attributes"] = {}): Omit<NodeDescription, "outputs"> => ({
-  op,
-  inputs: ["x"],
-  attributes,
-});
+const node = (
+  op: string,
+  attributes: NodeDescription["attributes"] = {},
+  inputs = ["x"],
+): Omit<NodeDescription, "outputs"> => ({ op, inputs, attributes });
 
 /** Numbers for which a proof is dearest. */
 const VALUES = {
   ascending: (i: number) => -1e30 + i * 1e26,
   infinite: () => Infinity,
   subnormal: (i: number) => (i % 2 === 0 ? 1 : -1) * (1 + i) * 2 ** -149,
+  /** Their products with `normal` numbers are subnormal too. */
+  small: (i: number) => (i % 2 === 0 ? 1 : -1) * (4_000_000 + i) * 2 ** -149,
+  normal: (i: number) => 1.5 + i / 2 ** 17,
 };
 
 const floats =
@@ -49,7 +56,7 @@ const integers =
     return makeTensor(dtype, dims, data);
   };
 
-const { ascending, infinite, subnormal } = VALUES;
+const { ascending, infinite, subnormal, small, normal } = VALUES;
 
 interface Limit {
   readonly node: Omit<NodeDescription, "outputs">;
@@ -57,9 +64,29 @@ interface Limit {
   readonly values: (dims: number[]) => Tensor;
   readonly operator: string;
   readonly tolerance?: boolean;
+  /** What the node reads besides x. */
+  readonly constants?: (length: number) => Readonly<Record<string, Tensor>>;
   /** The greatest length that is taken. */
   readonly most: number;
 }
+
+const scalar = (dtype: DType, value: number): Tensor => fromNumbers(dtype, [], [value]);
+
+/** The same factors as x, of a convolution. */
+const filters =
+  (dims: (length: number) => number[], values: (dims: number[]) => Tensor): Limit["constants"] =>
+  (length) => ({ w: values(dims(length)) });
+
+const quantised =
+  (dims: (length: number) => number[]): Limit["constants"] =>
+  (length) => ({
+    fine: scalar("float32", 0.01),
+    zero: scalar("uint8", 3),
+    w: integers("uint8")(dims(length)),
+    coarse: scalar("float32", 30),
+  });
+/** Inputs of QLinearConv. */
+const QUANTISED = ["x", "fine", "zero", "w", "fine", "zero", "coarse", "zero"];
 
 const LIMITS: Readonly<Record<string, Limit>> = {
   "a GlobalMaxPool of a row": {
@@ -179,6 +206,82 @@ const LIMITS: Readonly<Record<string, Limit>> = {
     tolerance: true,
     most: 15_174,
   },
+  "a LayerNormalization": {
+    node: node("LayerNormalization", {}, ["x", "scale", "bias"]),
+    dims: (length) => [2, length],
+    values: floats(subnormal),
+    constants: (length) => ({ scale: floats(normal)([length]), bias: floats(small)([length]) }),
+    operator: "LayerNormalization",
+    tolerance: true,
+    most: 15_174,
+  },
+  "a Conv of one place, bit for bit, in parts": {
+    node: node("Conv", {}, ["x", "w"]),
+    dims: (length) => [1, length, 1, 1],
+    values: floats(small),
+    constants: filters((length) => [1, length, 1, 1], floats(normal)),
+    operator: "Conv",
+    most: 15_280,
+  },
+  "a Conv along one axis, bit for bit, in parts": {
+    node: node("Conv", {}, ["x", "w"]),
+    dims: (length) => [1, length, 2],
+    values: floats(small),
+    constants: filters((length) => [1, length, 2], floats(normal)),
+    operator: "Conv",
+    most: 7624,
+  },
+  "a depthwise Conv of columns, bit for bit": {
+    node: node("Conv", { group: 8 }, ["x", "w"]),
+    dims: (length) => [1, 8, length + 15, 4],
+    values: floats(small),
+    constants: filters((length) => [8, 1, length, 1], floats(normal)),
+    operator: "Conv",
+    most: 210,
+  },
+  "a Conv of one place, in any order": {
+    node: node("Conv", {}, ["x", "w"]),
+    dims: (length) => [1, length, 1, 1],
+    values: floats(infinite),
+    constants: filters((length) => [1, length, 1, 1], floats(normal)),
+    operator: "ToleranceConv",
+    tolerance: true,
+    most: 15_280,
+  },
+  "a Conv of three by three places, in any order, in parts": {
+    node: node("Conv", {}, ["x", "w"]),
+    dims: (length) => [1, length, 3, 3],
+    values: floats(infinite),
+    constants: filters((length) => [1, length, 3, 3], floats(normal)),
+    operator: "ToleranceConv",
+    tolerance: true,
+    most: 1820,
+  },
+  "a depthwise Conv of columns, in any order, in parts": {
+    node: node("Conv", { group: 64 }, ["x", "w"]),
+    dims: (length) => [1, 64, length, 1],
+    values: floats((i) => (i % 7 === 0 ? NaN : infinite())),
+    constants: filters((length) => [64, 1, length, 1], floats(normal)),
+    operator: "ToleranceConv",
+    tolerance: true,
+    most: 1128,
+  },
+  "a ConvInteger along one axis, in parts": {
+    node: node("ConvInteger", {}, ["x", "w"]),
+    dims: (length) => [1, length, 2],
+    values: integers("uint8"),
+    constants: filters((length) => [1, length, 2], integers("uint8")),
+    operator: "ConvInteger",
+    most: 32_768,
+  },
+  "a depthwise QLinearConv of columns, in parts": {
+    node: node("QLinearConv", { group: 64 }, QUANTISED),
+    dims: (length) => [1, 64, length, 1],
+    values: integers("uint8"),
+    constants: quantised((length) => [64, 1, length, 1]),
+    operator: "QLinearConv",
+    most: 1032,
+  },
 };
 
 /** ReduceSum has its axes as an input from opset 13 on. */
@@ -188,14 +291,14 @@ function fromAxis(axis: number): Tensor {
   return makeTensor("int64", [1], new Uint8Array(new BigInt64Array([BigInt(axis)]).buffer));
 }
 
-function sumOf({ node, dims, values, operator, tolerance = false }: Limit, length: number): LongSum {
+function sumOf({ node, dims, values, operator, tolerance = false, constants }: Limit, length: number): LongSum {
   const x = values(dims(length));
   const isSum = node.op === "ReduceSum";
   const file = onnxFile({
     nodes: [{ ...node, inputs: isSum ? ["x", "axes"] : node.inputs, outputs: ["y"] }],
     inputs: { x: [x.dtype, x.dims] },
     outputs: { y: undefined },
-    constants: isSum ? AXES : {},
+    constants: isSum ? AXES : (constants?.(length) ?? {}),
     opset: 17,
   });
   return { file, x, tolerance, operator };
@@ -226,6 +329,7 @@ async function convict(sum: LongSum) {
   for (const { data } of (await callsFor(opened, accusation)) ?? []) {
     const sent = await market.challenger.sendTransaction({ to, data, gasLimit: MOST_GAS });
     expect((await sent.wait())?.gasUsed).to.be.lessThan(MOST_GAS);
+    expect(dataLength(Transaction.from(sent).serialized)).to.be.at.most(MOST_BYTES);
   }
   expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
   return opened.model;
