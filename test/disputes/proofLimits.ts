@@ -321,6 +321,25 @@ function fours(): LongSum {
   return { file, x, operator: "MatMul" };
 }
 
+/**
+ * A filter of 4,192 planes of one element of which the first element of the output meets the last: one between 1 and 2,
+ * which with another bit 30 is no number. Only of such a claim the zeros around the image are added up too.
+ */
+function padded(): LongSum {
+  const planes = 4192;
+  const x = floats(() => 1)([1, 1, 20, 1, 1]);
+  const file = onnxFile({
+    nodes: [
+      { op: "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: { pads: [planes - 1, 0, 0, planes - 1, 0, 0] } },
+    ],
+    inputs: { x: [x.dtype, x.dims] },
+    outputs: { y: undefined },
+    constants: { w: floats(normal)([1, 1, planes, 1, 1]) },
+    opset: 17,
+  });
+  return { file, x, tolerance: true, operator: "ToleranceConv" };
+}
+
 /** Convicts the provider of a wrong element; the node takes no call that needs more than a transaction has. */
 async function convict(sum: LongSum) {
   const opened = await longCase(sum, true);
@@ -351,5 +370,9 @@ describe("ProofCourt, the longest elements of each kind at their dearest", funct
   it("convicts within the gas of each transaction by 14,336 products in fours", async () => {
     const { nodes } = await convict(fours());
     expect(nodes.at(-1)?.numeric).to.include({ fused: false, block: 4 });
+  });
+
+  it("convicts within the gas of each transaction who claims that a sum with 4,191 zeros around it is no number", async () => {
+    await convict(padded());
   });
 });

@@ -46,7 +46,7 @@ export function divisible(
     case "QLinearConv":
       return places(instruction.convolution, w, TERM_GAS.integer);
     case "ToleranceConv":
-      return places(instruction.convolution, w, TERM_GAS.exact);
+      return places(instruction.convolution, w, Math.max(TERM_GAS.exact, TERM_GAS.exactPlace / (w?.dims[1] ?? 1)));
     case "Conv": {
       const { kernel } = instruction.convolution;
       return { steps: w?.dims[1] ?? 0, terms: elementCount(kernel), gas: float, unit: 1, opensAll: true, kernel };

@@ -23,13 +23,17 @@ const [ROW_GAS, AXIS_GAS, PLACE_GAS] = [650, 950, 220];
 /** Lists of a place in the memory of a verifier: in the image, in the kernel, its number. */
 const PLACE_WORDS = 3;
 
-/** Gas of a term at its worst: numbers that are subnormal or infinite cost most. */
+/**
+ * Gas of a term at its worst: numbers that are subnormal or infinite cost most. A place of a kernel costs `exactPlace`,
+ * however few products it has: one outside of the image has no opening that would pay for them.
+ */
 export const TERM_GAS = {
   fused: 1_700,
   separate: 2_400,
   read: 3_500,
   exact: 700,
   exactRead: 2_200,
+  exactPlace: 2_200,
   integer: 20,
   compared: 2_100,
   function: 1_000,
