@@ -221,7 +221,7 @@ const NODES: Record<
     nodes: [node("ReduceSum", ["wide", "axes"])],
     more: { axes: fromNumbers("int64", [1], [1]) },
     opset: 18,
-    reason: /none of the 3 orders/,
+    reason: /none of the 4 orders/,
     remedy: /of an input of the model, put an operator that computes before it/,
   },
   "a sum over axes that are no neighbours": {

@@ -33,12 +33,18 @@ export interface Draft {
   readonly variants?: readonly Variant[];
   /** How many terms an element of it is the sum of. */
   readonly terms?: number;
+  /** How many elements are computed in an order of their own; all of them if left out. */
+  readonly fewest?: number;
 }
 
 /** A way in which onnxruntime may compute a node. */
 export interface Variant {
   readonly instruction: Instruction;
   readonly numeric: Numeric;
+  /** Other operands than those of the draft. */
+  readonly operands?: readonly (Wanted | undefined)[];
+  /** Nodes that compute them. */
+  readonly before?: readonly Draft[];
 }
 
 /** Turns an ONNX node into nodes of the court; throws a `Refusal` if it cannot. */

@@ -27,7 +27,7 @@ import {
 /** The whole output of a node. */
 export function evaluate(
   instruction: Instruction,
-  operands: readonly (Tensor | undefined)[],
+  operands: readonly (Tensor | Values | undefined)[],
   { dtype, dims }: Shape,
   numeric: Numeric = EXACT,
 ): Tensor {

@@ -1,39 +1,34 @@
 import type { OnnxModel, OnnxNode } from "../onnx/model.js";
-import { AttributeType, encodeModel } from "../onnx/model.js";
-import { onnxCode } from "../tensor/dtype.js";
-import { canonicaliseNaN } from "../tensor/nan.js";
-import { elementCount, fromFloat32Array, fromNumbers, toFloat32Array, type Tensor } from "../tensor/tensor.js";
+import { elementCount, fromFloat32Array, toFloat32Array, type Tensor } from "../tensor/tensor.js";
 import type { Draft, Value, Variant } from "./draft.js";
 import { elementsOf, evaluate } from "./evaluate.js";
 import { isFunction } from "./functions.js";
 import { SumOrder, type Instruction } from "./instruction.js";
 import { judgeOf } from "./judge.js";
-import { lowerNode, type Lowered, type LoweredNode, type SumsProfile } from "./lower.js";
+import { lowerNode, type Lowered, type LoweredNode } from "./lower.js";
 import type { Problem } from "./problems.js";
 import type { GraphRuntime } from "./runtime.js";
 import { generator } from "./sample.js";
 import { isTolerance } from "./tolerance.js";
+import {
+  ELEMENTS,
+  MINUS_ZEROS,
+  NUMBERS,
+  operandsOf,
+  randomFloats,
+  runsFor,
+  runTrial,
+  type Open,
+  type Trial,
+} from "./trial.js";
+import type { Values } from "./values.js";
 
-/** Elements of each node to be tried, in so many runs with other operands as that takes. */
-const ELEMENTS = 256;
-const [LEAST_RUNS, MOST_RUNS] = [4, 64];
 /** Terms that are added up to try one variant of one node on one run; elements beyond are left out evenly. */
 const TERMS = 1 << 19;
-/** Numbers of a run: what they are multiplied by, and one in how many is a zero of either sign; 0: all are -0. */
-interface Numbers {
-  readonly scale: number;
-  readonly zeros: number;
-}
-const USUAL: Numbers = { scale: 1, zeros: 16 };
-/** In turn. Zeros, and products that underflow to zeros, show what a sum begins with. */
-const NUMBERS: readonly Numbers[] = [
-  USUAL,
-  { scale: 1, zeros: 2 },
-  { scale: 1, zeros: 0 },
-  { scale: 2 ** -148, zeros: 16 },
-];
 /** An order that depends on where an operand lies in memory. */
 const OF_MEMORY: SumOrder = SumOrder.Packets;
+/** Operators that multiply their first two operands, and add the third. */
+const FACTORS: readonly string[] = ["MatMul", "Gemm", "Conv"];
 
 /**
  * Finds out in which order onnxruntime adds in each node that has several variants: the first that gives its result bit
@@ -46,169 +41,114 @@ export async function settleOrders(
   inputs: readonly Value[],
   runtime: GraphRuntime,
 ): Promise<{ drafts: Draft[]; problems: Problem[] }> {
-  const known = withoutOrdersOfMemory(nodes, inputs);
-  const open = known.filter(isOpen).map((each, i): Open => ({ ...each, values, prefix: `n${i}:` }));
-  const others = open.map((each, seed) => otherConstants(each, seed, sums, opset));
-  const trials = [await runTrial(model, open, 1, runtime), await runTrial(model, others, 2, runtime)];
+  const open = nodes.filter(isOpen).map((each, i): Open => ({ ...each, values, prefix: `n${i}:` }));
+  const relowered = { sums, opset };
+  const others = open.map((each, seed) => withConstants(each, randomConstants(each, seed), relowered));
+  const minusZeros = open.map((each) => withConstants(each, zeroFactors(each), relowered));
+  const trials = [
+    await runTrial(model, open, 1, NUMBERS, runtime),
+    await runTrial(model, others, 2, NUMBERS, runtime),
+    await runTrial(model, minusZeros, 3, [MINUS_ZEROS], runtime),
+  ];
+  const reading = readersOf(inputs, nodes);
   const problems: Problem[] = [];
-  const settle = (node: LoweredNode, draft: Draft, at: number): Draft => {
-    if (!draft.variants) return draft;
-    const place = open.findIndex((each) => each.node === node.node);
-    const found = draft.variants.find((variant) => trials.every((trial) => reproduces(trial, place, at, variant)));
-    if (!found) problems.push(noOrder(node.node, draft));
-    return { ...draft, ...found };
+  const settle = ({ node }: LoweredNode, draft: Draft, at: number): Draft[] => {
+    const { variants } = draft;
+    if (!variants) return [draft];
+    const place = open.findIndex((each) => each.node === node);
+    const isPossible = (variant: Variant) => !(reading.has(draft) && isOfMemory(variant));
+    const found = variants.find(
+      (variant, i) => isPossible(variant) && trials.every((trial) => reproduces(trial, place, at, i)),
+    );
+    if (!found) problems.push(noOrder(node, draft, variants.filter(isPossible).length));
+    const { before = [], ...last } = found ?? {};
+    return [...before, { ...draft, ...last }];
   };
-  return { drafts: known.flatMap((node) => node.drafts.map((draft, at) => settle(node, draft, at))), problems };
-}
-
-/** A node with the prefix of its names in a trial. */
-type Open = LoweredNode & { readonly values: Lowered["values"]; readonly prefix: string };
-interface Trial {
-  readonly nodes: readonly Open[];
-  /** What onnxruntime read and computed in each run, by the names of the trial. */
-  readonly runs: readonly ReadonlyMap<string, Tensor>[];
+  return { drafts: nodes.flatMap((node) => node.drafts.flatMap((draft, at) => settle(node, draft, at))), problems };
 }
 
 const isOpen = ({ drafts }: LoweredNode): boolean => drafts.some(({ variants }) => variants !== undefined);
 
-/** The same node with random constants: those of the model may hide in which order they are added. */
-function otherConstants(open: Open, seed: number, sums: SumsProfile, opset: number): Open {
-  // An exponent says what is computed.
-  if (open.node.opType === "Pow") return open;
-  const next = generator(seed);
+/** Constants by name that are taken instead of those of the model. */
+type Constants = ReadonlyMap<string, Tensor>;
+
+/** The same node with other constants. */
+function withConstants(open: Open, constants: Constants, { sums, opset }: Pick<Lowered, "sums" | "opset">): Open {
   const values = new Map(open.values);
-  for (const name of open.node.input) {
-    const value = values.get(name);
-    if (value?.constant?.dtype !== "float32") continue;
-    const numbers = randomFloats(elementCount(value.dims), next, { scale: 1, zeros: 4 });
-    // A variance is not negative.
-    const suitable = open.node.opType === "BatchNormalization" ? numbers.map(Math.abs) : numbers;
-    values.set(name, { ...value, constant: fromFloat32Array(suitable, value.dims) });
+  for (const [name, constant] of constants) {
+    values.set(name, { name, dtype: constant.dtype, dims: constant.dims, constant });
   }
   return { ...open, values, drafts: lowerNode(open.node, values, sums, opset) };
 }
 
-async function runTrial(model: OnnxModel, nodes: readonly Open[], seed: number, runtime: GraphRuntime): Promise<Trial> {
-  const runs: Map<string, Tensor>[] = [];
-  if (nodes.length === 0) return { nodes, runs };
+/** Those of the model may hide in which order they are added. */
+function randomConstants({ node, values }: Open, seed: number): Constants {
+  // An exponent says what is computed.
+  if (node.opType === "Pow") return new Map();
   const next = generator(seed);
-  const loaded = await runtime.load(trialModel(model, nodes));
-  try {
-    for (const count = Math.max(...nodes.map(runsFor)); runs.length < count;) {
-      const operands = operandsFor(nodes, next, NUMBERS[runs.length % NUMBERS.length] ?? USUAL);
-      const results = [...operands, ...(await loaded.run(operands))];
-      runs.push(new Map(results.map(([name, tensor]) => [name, canonicaliseNaN(tensor)])));
-    }
-    return { nodes, runs };
-  } finally {
-    loaded.stop();
-  }
-}
-
-/** The smaller the result, the more often it is computed. */
-function runsFor({ drafts }: Open): number {
-  const elements = Math.min(...drafts.flatMap(({ variants, output }) => (variants ? [elementCount(output.dims)] : [])));
-  return Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(ELEMENTS / elements)));
-}
-
-/**
- * All nodes beside each other. What is a constant stays one, because onnxruntime may pack it; what is computed is
- * copied first, so that it lies where onnxruntime puts it.
- */
-function trialModel({ irVersion, opsetImport, metadataProps = [] }: OnnxModel, nodes: readonly Open[]): Uint8Array {
-  const named = nodes.flatMap((node) => operandsOf(node));
-  const computed = named.filter(([, { constant, dims }]) => !constant && dims.length > 0).map(([name]) => name);
-  const read = (name: string) => (computed.includes(name) ? copyOf(name) : name);
-  const node = nodes.map(({ node: each, prefix }): OnnxNode => {
-    const input = each.input.map((name) => (name === "" ? "" : read(prefix + name)));
-    return { ...each, input, output: each.output.map((name) => (name === "" ? "" : prefix + name)) };
-  });
-  return encodeModel({
-    irVersion,
-    opsetImport,
-    metadataProps,
-    graph: {
-      name: "trial",
-      node: [...computed.map(copy), ...node],
-      initializer: named.flatMap(([name, { constant }]) => (constant ? [initializer(name, constant)] : [])),
-      input: named.flatMap(([name, value]) => (value.constant ? [] : [port(name, value)])),
-      output: nodes.map(({ prefix, node: { output } }) => ({ name: prefix + (output[0] ?? "") })),
-    },
+  return floatConstants(node.input, values, ({ dims }) => {
+    const numbers = randomFloats(elementCount(dims), next, { scale: 1, zeros: 4 });
+    // A variance is not negative.
+    return node.opType === "BatchNormalization" ? numbers.map(Math.abs) : numbers;
   });
 }
 
-const copyOf = (name: string): string => `copy of ${name}`;
-
-/** A Concat of one tensor. */
-function copy(name: string): OnnxNode {
-  const axis = { name: "axis", type: AttributeType.int, i: 0n };
-  return { opType: "Concat", input: [name], output: [copyOf(name)], attribute: [axis] };
+/** Factors of which all products are -0, and a bias of -0. */
+function zeroFactors({ node, values }: Open): Constants {
+  if (!FACTORS.includes(node.opType)) return new Map();
+  const [a = ""] = node.input;
+  return floatConstants(node.input, values, ({ dims }, name) =>
+    new Float32Array(elementCount(dims)).fill(name === a ? 0 : -0),
+  );
 }
 
-function operandsFor(nodes: readonly Open[], next: () => number, numbers: Numbers): Map<string, Tensor> {
-  const open = nodes.flatMap((node) => operandsOf(node)).filter(([, { constant }]) => !constant);
+function floatConstants(
+  names: readonly string[],
+  values: Lowered["values"],
+  numbers: (value: Value, name: string) => Float32Array,
+): Constants {
   return new Map(
-    open.map(([name, { dtype, dims }]) => {
-      const count = elementCount(dims);
-      if (dtype === "float32") return [name, fromFloat32Array(randomFloats(count, next, numbers), dims)];
-      return [
-        name,
-        fromNumbers(
-          dtype,
-          dims,
-          Uint8Array.from({ length: count }, () => next() >>> 31),
-        ),
-      ];
+    names.flatMap((name) => {
+      const value = values.get(name);
+      if (value?.constant?.dtype !== "float32") return [];
+      return [[name, fromFloat32Array(numbers(value, name), value.dims)] as const];
     }),
   );
 }
 
-/** What an ONNX node reads, each name once. */
-function operandsOf({ node, values, prefix }: Open): [name: string, value: Value][] {
-  const names = [...new Set(node.input.filter((name) => name !== ""))];
-  return names.flatMap((name) => {
-    const value = values.get(name);
-    return value ? [[prefix + name, value] as [string, Value]] : [];
-  });
-}
-
-/** Five magnitudes, so that each order rounds otherwise. */
-function randomFloats(count: number, next: () => number, { scale, zeros }: Numbers): Float32Array {
-  return Float32Array.from({ length: count }, () => {
-    if (zeros === 0) return -0;
-    const bits = next();
-    const value = (next() / 2 ** 31 - 1) * 2 ** (bits % 5) * scale;
-    return (bits >>> 8) % zeros === 0 ? 0 * value : value;
-  });
-}
-
-function reproduces({ nodes, runs }: Trial, place: number, at: number, variant: Variant): boolean {
+function reproduces({ nodes, runs }: Trial, place: number, at: number, variant: number): boolean {
   const open = nodes[place];
   return open !== undefined && runs.slice(0, runsFor(open)).every((results) => agrees(open, at, variant, results));
 }
 
-/** Whether draft `at` of a node, computed as the variant says, is what onnxruntime has, or may have. */
-function agrees(open: Open, at: number, variant: Variant, results: ReadonlyMap<string, Tensor>): boolean {
+/** Whether draft `at` of a node, computed as its variant says, is what onnxruntime has, or may have. */
+function agrees(open: Open, at: number, place: number, results: ReadonlyMap<string, Tensor>): boolean {
   const expected = results.get(open.prefix + (open.node.output[0] ?? ""));
-  const known = new Map<Value, Tensor>();
+  const draft = open.drafts[at];
+  const variant = draft?.variants?.[place];
+  if (!expected || !draft || !variant) return false;
+  const known = new Map<Value, Tensor | Values>();
   for (const [name, value] of operandsOf(open)) {
     const tensor = results.get(name);
     if (tensor) known.set(value, tensor);
   }
-  for (const [i, draft] of open.drafts.entries()) {
-    const operands = draft.operands.map((wanted) => wanted && (wanted.value.constant ?? known.get(wanted.value)));
-    if (i === at && expected && isBounded(variant.instruction)) {
-      const contradicts = judgeOf(variant.instruction, operands, expected, variant.numeric);
-      return elementsToTry(draft).every((each) => !contradicts(each));
-    }
-    if (i === at && expected) {
-      const elements = elementsOf(variant.instruction, operands, draft.output, variant.numeric);
-      const given = toFloat32Array(expected);
-      return elementsToTry(draft).every((element) => Object.is(elements(element), given[element]));
-    }
-    known.set(draft.output, evaluate(draft.instruction, operands, draft.output));
+  const read = (operands: Draft["operands"]) =>
+    operands.map((wanted) => wanted && (wanted.value.constant ?? known.get(wanted.value)));
+  for (const { instruction, operands, output } of open.drafts.slice(0, at)) {
+    known.set(output, evaluate(instruction, read(operands), output));
   }
-  return false;
+  // Element by element: few of them are asked for.
+  for (const { instruction, operands, output, numeric } of variant.before ?? []) {
+    known.set(output, { ...output, at: elementsOf(instruction, read(operands), output, numeric) });
+  }
+  const operands = read(variant.operands ?? draft.operands);
+  if (isBounded(variant.instruction)) {
+    const contradicts = judgeOf(variant.instruction, operands, expected, variant.numeric);
+    return elementsToTry(draft).every((element) => !contradicts(element));
+  }
+  const elements = elementsOf(variant.instruction, operands, draft.output, variant.numeric);
+  const given = toFloat32Array(expected);
+  return elementsToTry(draft).every((element) => Object.is(elements(element), given[element]));
 }
 
 const isBounded = (instruction: Instruction): boolean => isTolerance(instruction) || isFunction(instruction);
@@ -222,25 +162,22 @@ function elementsToTry({ terms = 1, output }: Draft): number[] {
   return [...ends, ...Array.from({ length: wanted }, (_, i) => Math.floor((i * count) / wanted))];
 }
 
-/** What depends on where an operand lies in memory is only known of operands that onnxruntime puts there itself. */
-function withoutOrdersOfMemory(nodes: readonly LoweredNode[], inputs: readonly Value[]): LoweredNode[] {
+/** Nodes that read an input of the model: where one lies in memory is not determined. */
+function readersOf(inputs: readonly Value[], nodes: readonly LoweredNode[]): ReadonlySet<Draft> {
   const fromOutside = new Set(inputs);
-  return nodes.map((node) => ({
-    ...node,
-    drafts: node.drafts.map((draft) => {
-      const reads = draft.operands.some((wanted) => wanted && fromOutside.has(wanted.value));
-      // A view may be of the same memory.
-      if (reads && draft.instruction.operator === "View") fromOutside.add(draft.output);
-      if (!reads || !draft.variants) return draft;
-      const variants = draft.variants.filter(
-        ({ instruction }) => !("order" in instruction && instruction.order === OF_MEMORY),
-      );
-      return { ...draft, variants };
-    }),
-  }));
+  const readers = new Set<Draft>();
+  for (const draft of nodes.flatMap(({ drafts }) => drafts)) {
+    if (!draft.operands.some((wanted) => wanted && fromOutside.has(wanted.value))) continue;
+    readers.add(draft);
+    // A view may be of the same memory.
+    if (draft.instruction.operator === "View") fromOutside.add(draft.output);
+  }
+  return readers;
 }
 
-function noOrder({ name, output, opType }: OnnxNode, { variants, instruction }: Draft): Problem {
+const isOfMemory = ({ instruction }: Variant): boolean => "order" in instruction && instruction.order === OF_MEMORY;
+
+function noOrder({ name, output, opType }: OnnxNode, { instruction }: Draft, tried: number): Problem {
   const place = { where: name || (output[0] ?? ""), what: opType };
   if (isFunction(instruction)) {
     const reason = "what onnxruntime computes here is not within the bound of the function";
@@ -258,7 +195,7 @@ function noOrder({ name, output, opType }: OnnxNode, { variants, instruction }: 
     const reason = "onnxruntime does not multiply this power out to the bit on this processor";
     return { ...place, reason, remedy: "Multiply it out" };
   }
-  const reason = `none of the ${variants?.length ?? 0} orders of summation that the court knows gives what onnxruntime computes here`;
+  const reason = `none of the ${tried} orders of summation that the court knows gives what onnxruntime computes here`;
   return { ...place, reason, remedy: remedyOfSum(instruction) };
 }
 
@@ -274,13 +211,4 @@ function remedyOfSum({ operator }: Instruction): string {
     default:
       return "Use other shapes, such as more than one row, or make its second factor a constant";
   }
-}
-
-function initializer(name: string, { dtype, dims, data }: Tensor) {
-  return { name, dims: dims.map(BigInt), dataType: onnxCode(dtype), rawData: data };
-}
-
-function port(name: string, { dtype, dims }: Value) {
-  const shape = { dim: dims.map((dim) => ({ dimValue: BigInt(dim) })) };
-  return { name, type: { tensorType: { elemType: onnxCode(dtype), shape } } };
 }

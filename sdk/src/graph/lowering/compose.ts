@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.js";
-import { elementCount, fromNumbers, MAX_RANK, type Tensor } from "../../tensor/tensor.js";
+import { elementCount, fromNumbers, MAX_RANK, toFloat32Array, type Tensor } from "../../tensor/tensor.js";
 import { anyLayout, type Draft, type Value } from "../draft.js";
 import { broadcastStrides } from "../indices.js";
 import { Refusal } from "../problems.js";
@@ -18,6 +18,11 @@ export const between = (dtype: DType, dims: readonly number[]): Value => ({ dtyp
 
 export function constant(tensor: Tensor): Value {
   return { dtype: tensor.dtype, dims: tensor.dims, constant: tensor };
+}
+
+/** Whether all elements are known, and none is -0. */
+export function hasNoMinusZero({ constant: known }: Value): boolean {
+  return known !== undefined && !toFloat32Array(known).some((each) => Object.is(each, -0));
 }
 
 export function castTo(x: Value, output: Value): Draft {

@@ -1,5 +1,5 @@
 import { Layout } from "../../tensor/layout.js";
-import { elementCount } from "../../tensor/tensor.js";
+import { elementCount, fromFloat32Array } from "../../tensor/tensor.js";
 import {
   anyLayout,
   type Draft,
@@ -14,13 +14,19 @@ import { broadcastStrides, rowMajorStrides } from "../indices.js";
 import type { Instruction } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import type { Numeric } from "../types.js";
+import { arithmetic } from "./arithmetic.js";
 import { fitsInParts, MAX_PARTS, opened, TERM_GAS, tooLarge, type Shared, type Work } from "./budget.js";
+import { between, constant, hasNoMinusZero } from "./compose.js";
 import { convolutionOf, factors, filters, firmly } from "./factors.js";
 import { view } from "./views.js";
 
 /** The orders in which a sum may be taken; throws a `Refusal` if the court cannot judge it. `shared` by the steps of a
  * window. */
 export type Orders = (work: Work, hasBias: boolean, shared: Shared, steps: number) => readonly Numeric[];
+
+/** The kernel for one row takes so many terms at once. */
+const LANES = 4;
+const ZERO = constant(fromFloat32Array(Float32Array.of(0), []));
 
 /** MatMul, Gemm and Conv, in one of these orders. */
 export function floatDots(orders: Orders): Readonly<Record<"MatMul" | "Gemm" | "Conv", Lowering>> {
@@ -72,8 +78,19 @@ export function summed(
   terms: number,
   orders: readonly Numeric[],
 ): Draft {
-  const variants = orders.map((numeric): Variant => ({ instruction, numeric }));
+  const variants = orders.map((numeric): Variant => ({ instruction, numeric, ...beginning(numeric, operands) }));
   return { instruction, operands, output, terms, variants };
+}
+
+/** Kernels without fused operations begin each block with +0: added to a bias of -0, no product makes that -0 again. */
+function beginning({ fused, block, biasFirst }: Numeric, operands: Draft["operands"]): Partial<Variant> {
+  const bias = operands[2]?.value;
+  if (fused || !biasFirst || block <= LANES || !bias || hasNoMinusZero(bias)) return {};
+  const positive = between(bias.dtype, bias.dims);
+  const draft = arithmetic("Add", bias, ZERO, positive);
+  if (!bias.constant) return { operands: operands.with(2, anyLayout(positive)), before: [draft] };
+  const known = evaluate(draft.instruction, [bias.constant, ZERO.constant], positive);
+  return { operands: operands.with(2, anyLayout(constant(known))) };
 }
 
 /** Blocks that onnxruntime's kernels have; one that holds all terms is none. */
@@ -83,7 +100,9 @@ export const ordersOfKernels: Orders = (work, hasBias) => {
   const separate = fitsInParts(work, TERM_GAS.separate, work, work.terms) ? [4, ...blocks] : [];
   const orders = [
     ...fused.flatMap((block) => biasOrders({ mode: 0, fused: true, block, biasFirst: false }, hasBias && block > 0)),
-    ...separate.flatMap((block) => biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias)),
+    ...separate.flatMap((block) =>
+      biasOrders({ mode: 0, fused: false, block, biasFirst: false }, hasBias && block > 0),
+    ),
   ];
   if (orders.length === 0) throw tooLarge(work, MAX_PARTS);
   return orders;

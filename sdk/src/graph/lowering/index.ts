@@ -16,6 +16,7 @@ import {
 import { dequantizeLinear, quantizeLinear } from "./quantization.js";
 import { FUNCTIONS } from "./functions.js";
 import { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, pRelu, trilu, where, xor } from "./logic.js";
+import { alsoOfOneRow } from "./oneRowOperators.js";
 import { argMax, clip, globalMaxPool, leakyRelu, maxPool, relu } from "./selection.js";
 import { TOLERANCE_LOWERINGS } from "./tolerance.js";
 import { depthToSpace, dropout, expand, reshape, slice, spaceToDepth, split, tile, transpose } from "./views.js";
@@ -81,13 +82,17 @@ export const EXACT: Readonly<Record<string, Lowering>> = {
   QLinearConv: qlinearConv,
 };
 
+const dots = floatDots(ordersOfKernels);
+
 /** Sums of float32 in the order that onnxruntime has, and what was tried on one kind of CPU only: they make a model Canonical. */
 export const CANONICAL: Readonly<Record<string, Lowering>> = {
-  ...floatDots(ordersOfKernels),
+  MatMul: alsoOfOneRow(dots.MatMul),
+  Gemm: alsoOfOneRow(dots.Gemm),
+  Conv: alsoOfOneRow(dots.Conv),
   AveragePool: averagePool(inOne),
   GlobalAveragePool: globalAveragePool(inOne),
-  ReduceSum: reduceSum(inParts),
-  ReduceMean: reduceMean(inParts),
+  ReduceSum: alsoOfOneRow(reduceSum(inParts)),
+  ReduceMean: alsoOfOneRow(reduceMean(inParts)),
   BatchNormalization: batchNormalization,
   Reciprocal: reciprocal,
 };
