@@ -83,7 +83,6 @@ export function product(): LongSum {
   return { file, x: floats(random, 2, 14_336) };
 }
 
-<<<<<<< HEAD
 const prepared = new Map<string, Promise<CourtModel>>();
 
 /** What the court has of a model. Prepared once: orders of long sums take seconds to find. */
@@ -92,7 +91,8 @@ function courtModel(file: Uint8Array, tolerance: boolean): Promise<CourtModel> {
   const known = prepared.get(key) ?? prepareModel(file, { tolerance }, inProcess).then(({ model }) => model);
   prepared.set(key, known);
   return known;
-=======
+}
+
 /** 50,000 products of 255 and 255: half of them fit 31 bits, all of them do not. */
 export function overflowing(): LongSum {
   const full = (...dims: number[]): Tensor => ({ dtype: "uint8", dims, data: new Uint8Array(50_000).fill(255) });
@@ -104,7 +104,6 @@ export function overflowing(): LongSum {
     opset: 21,
   });
   return { file, x: full(1, 50_000) };
->>>>>>> 007d6cd (test(court): layer normalisation and convolutions at the limits of preparation; sums that overflow between parts)
 }
 
 /** A case against a provider of whose last node one bit of the first element is wrong, or none. */

@@ -118,15 +118,11 @@ function transformer(nodes: readonly NodeDescription[], opset: number): Network 
 export const transformerBlock = (): Network => transformer(BLOCK, 20);
 export const decomposedBlock = (): Network => transformer(DECOMPOSED, 17);
 
-/**
- * Every operator that adds up float32. For `wasm` its images have a multiple of four places: of other products of one
- * row no order is known.
- */
+/** Every operator that adds up float32. */
 export function floatNetwork(runtime: RuntimeName = "native"): Network {
   const random = new Random(4);
   const floats = (...dims: number[]) => randomTensor(random, "float32", dims, "finite");
-  const size = runtime === "wasm" ? 10 : 9;
-  const dims = [2, 3, size, size];
+  const dims = [2, 3, 9, 9];
   const file = onnxFile({
     // A convolution reads pixels, a global average rows of an image: some tensors need both.
     nodes: [

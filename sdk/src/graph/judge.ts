@@ -5,11 +5,7 @@ import { isFunction, standsAsFunction } from "./functions.js";
 import type { Instruction, InstructionOf } from "./instruction.js";
 import { boundedSums, isTolerance, isWithin } from "./tolerance.js";
 import { EXACT, type Numeric } from "./types.js";
-<<<<<<< HEAD
-import { store, valuesOf, valuesOfAll, type Scalar } from "./values.js";
-=======
-import { store, valuesOf, valuesOfAll, type Values } from "./values.js";
->>>>>>> 30ed602 (fix(sdk): sums of wasm's kernel for one row in every column, and -0 where all products are)
+import { store, valuesOf, valuesOfAll, type Scalar, type Values } from "./values.js";
 
 /** Results that differ between CPUs where an operand is no number. */
 const UNJUDGED_NAN: readonly string[] = ["QuantizeLinear", "MaxPool"];
@@ -51,21 +47,8 @@ export function judgeOf(
   };
 }
 
-<<<<<<< HEAD
 /** Whether an element is not what was computed, cut to its type. */
 function bitsContradict({ operator }: Instruction, raw: Scalar, claimed: Scalar, dtype: DType): boolean {
-=======
-function contradictsBits(
-  instruction: Instruction,
-  operands: readonly (Tensor | Values | undefined)[],
-  output: Tensor,
-  element: number,
-  numeric: Numeric,
-): boolean {
-  const { operator } = instruction;
-  const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
-  const raw = elementsOf(instruction, operands, output, numeric)(element);
->>>>>>> 30ed602 (fix(sdk): sums of wasm's kernel for one row in every column, and -0 where all products are)
   if (UNJUDGED_NAN.includes(operator) && Number.isNaN(raw)) return false;
   const computed = toTypedArray({ dtype, dims: [], data: new Uint8Array(dtypeSize(dtype)) });
   store(computed, 0, raw);

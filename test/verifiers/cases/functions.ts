@@ -1,4 +1,4 @@
-import { fromFloat32Array, Layout, toFloat32Array } from "../../../sdk/src/tensor/index.js";
+import { fromFloat32Array, toFloat32Array } from "../../../sdk/src/tensor/index.js";
 import type { Tensor } from "../../../sdk/src/tensor/index.js";
 import type { Random } from "../../../sdk/test/tensor/random.js";
 import type { Generator } from "../support/cases.js";
@@ -35,7 +35,7 @@ function softmax(random: Random): FloatNode {
   const axis = random.below(3) === 0 ? random.below(dims.length) : dims.length - 1;
   dims[axis] = 1 + random.below(random.pick([4, 40, 300]));
   const opset = random.pick([11, 13, 21]);
-  return { op: "Softmax", attributes: { axis }, inputs: [operand(random, dims)], opset, layouts: [Layout.Rows] };
+  return { op: "Softmax", attributes: { axis }, inputs: [operand(random, dims)], opset };
 }
 
 /** Rows whose mean is far from zero too. */
@@ -54,7 +54,6 @@ function layerNormalization(random: Random): FloatNode {
     attributes: { axis: axis - dims.length, epsilon: { float: random.pick([1e-5, 1e-12, 0, 1]) } },
     inputs: [moved, each(), ...(random.below(3) > 0 ? [each()] : [])],
     opset: 17,
-    layouts: [Layout.Rows],
   };
 }
 
