@@ -32,7 +32,7 @@ export function divisible(
 ): Divisible | undefined {
   const [x, w] = operands;
   const length = x?.dims.at(-1) ?? 0;
-  const float = numeric.fused ? TERM_GAS.fused : TERM_GAS.separate;
+  const float = gasOfTerm(numeric);
   switch (instruction.operator) {
     case "MatMulInteger":
     case "QLinearMatMul":
@@ -63,6 +63,12 @@ export function divisible(
     default:
       return undefined;
   }
+}
+
+/** Of a product of float32. One that is a block of its own is added twice. */
+function gasOfTerm({ fused, block }: Numeric): number {
+  if (fused) return TERM_GAS.fused;
+  return block === 1 ? TERM_GAS.alone : TERM_GAS.separate;
 }
 
 /** The bytes of an opening of one of its leaves. */

@@ -30,6 +30,7 @@ const PLACE_WORDS = 3;
 export const TERM_GAS = {
   fused: 1_700,
   separate: 2_400,
+  alone: 3_400,
   read: 3_500,
   exact: 700,
   exactRead: 2_200,

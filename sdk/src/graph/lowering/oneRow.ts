@@ -79,10 +79,13 @@ export class Nodes {
 }
 
 /** Whether transactions can hold what an element of the last columns reads. */
-export function isJudgeable({ terms }: OneRow): boolean {
+export function isJudgeable({ terms, firstBias }: OneRow): boolean {
   const most = terms + MOST_FILLED;
   const work = { terms: most, openings: 4, bytes: opened(4, 2 * FLOAT_BYTES * most) };
-  return FLOAT_BYTES * most <= MAX_LEAF_BYTES && fitsInParts(work, TERM_GAS.separate, work, most);
+  return (
+    FLOAT_BYTES * most <= MAX_LEAF_BYTES &&
+    fitsInParts(work, firstBias ? TERM_GAS.alone : TERM_GAS.separate, work, most)
+  );
 }
 
 /** How many columns are no whole four; none where there are too few terms for it to matter. */
