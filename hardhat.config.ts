@@ -16,6 +16,8 @@ const compiler = {
   settings: { optimizer: { enabled: true, runs: 100_000 }, viaIR: true, evmVersion: "cancun" },
 };
 const coverage = process.argv.includes("--coverage");
+// A cache of their own lets the Solidity tests be compiled beside the contracts.
+const solidityTests = process.argv.includes("--no-contracts") || process.argv.includes("solidity");
 
 export default defineConfig({
   plugins: [hardhatToolbox],
@@ -29,7 +31,7 @@ export default defineConfig({
   paths: {
     tests: { mocha: "test", solidity: "test/solidity" },
     artifacts: coverage ? "artifacts/coverage" : "artifacts/default",
-    cache: coverage ? "cache/coverage" : "cache/default",
+    cache: coverage ? "cache/coverage" : solidityTests ? "cache/tests" : "cache/default",
   },
   networks: {
     localhost: { type: "http", chainType: "l1", url: process.env.ASSAY_RPC_URL ?? "http://127.0.0.1:8545" },
