@@ -13,6 +13,8 @@ import { generator } from "./sample.js";
 /** Elements of each node to be tried, in so many runs with other operands as that takes. */
 export const ELEMENTS = 256;
 const [LEAST_RUNS, MOST_RUNS] = [4, 64];
+/** Numbers that a node reads in all runs for the sake of a part of its result. */
+const MOST_NUMBERS = 1 << 21;
 
 /** Numbers of a run: what they are multiplied by, and one in how many is a zero of either sign; 0: all are -0. */
 interface Numbers {
@@ -65,13 +67,17 @@ export async function runTrial(
   }
 }
 
-/** The smaller the result, the more often it is computed. */
-export function runsFor({ drafts }: Open): number {
-  const elements = Math.min(
-    ...drafts.flatMap(({ variants, output, fewest = elementCount(output.dims) }) => (variants ? [fewest] : [])),
-  );
-  return Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(ELEMENTS / elements)));
+/** The smaller the result, or a part of it with an order of its own, the more often it is computed. */
+export function runsFor(open: Open): number {
+  const tried = open.drafts.filter(({ variants }) => variants !== undefined);
+  const whole = runsOf(Math.min(...tried.map(({ output }) => elementCount(output.dims))));
+  const part = runsOf(Math.min(...tried.map(({ output, fewest }) => fewest ?? elementCount(output.dims))));
+  const numbers = operandsOf(open).map(([, { constant, dims }]) => (constant ? 0 : elementCount(dims)));
+  const affordable = Math.floor(MOST_NUMBERS / numbers.reduce((a, b) => a + b, 1));
+  return Math.max(whole, Math.min(part, affordable));
 }
+
+const runsOf = (elements: number): number => Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(ELEMENTS / elements)));
 
 /**
  * All nodes beside each other. What is a constant stays one, because onnxruntime may pack it; what is computed is
