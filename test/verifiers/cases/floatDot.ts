@@ -40,7 +40,7 @@ const LAYOUTS: Readonly<Record<string, readonly Layout[]>> = {
   LayerNormalization: [Layout.Rows],
 };
 
-const NO_ORDER = /none of the \d+ orders|no order of the sum|divided by different numbers/;
+const NO_ORDER = /none of the \d+ orders|no order of the sum|divided by different numbers|lie far apart/;
 
 /**
  * What onnxruntime computes of a node, in the order of summation that preparing its model finds; another node where
