@@ -15,6 +15,13 @@ const compiler = {
   path: process.env.SOLC_PATH ?? require.resolve("solc/soljson.js"),
   settings: { optimizer: { enabled: true, runs: 100_000 }, viaIR: true, evmVersion: "cancun" },
 };
+/** Contracts that would be longer than a chain takes them (EIP-170) if they were made for as many calls. */
+const overrides = {
+  "contracts/disputes/arbiters/ProofCourt.sol": {
+    ...compiler,
+    settings: { ...compiler.settings, optimizer: { enabled: true, runs: 1_000 } },
+  },
+};
 const coverage = process.argv.includes("--coverage");
 // A cache of their own lets the Solidity tests be compiled beside the contracts.
 const solidityTests = process.argv.includes("--no-contracts") || process.argv.includes("solidity");
@@ -26,7 +33,10 @@ export default defineConfig({
     // Only `test solidity` needs the Solidity tests, which take longer to compile than the contracts.
     splitTestsCompilation: true,
     npmFilesToBuild: ["@openzeppelin/contracts/access/manager/AccessManager.sol"],
-    profiles: { default: { compilers: [compiler] }, production: { compilers: [compiler], isolated: false } },
+    profiles: {
+      default: { compilers: [compiler], overrides },
+      production: { compilers: [compiler], overrides, isolated: false },
+    },
   },
   paths: {
     tests: { mocha: "test", solidity: "test/solidity" },

@@ -116,7 +116,8 @@ interface IProofCourt is IArbiter {
     error ProofCourt_ZeroAddress();
     error ProofCourt_PeriodsTooLong(uint256 total, uint256 cap);
     error ProofCourt_ZeroPeriod();
-    error ProofCourt_ZeroFee();
+    error ProofCourt_ZeroGasValue();
+    error ProofCourt_BondTooSmall(uint128 bond, uint128 least);
     error ProofCourt_NoGraph(uint256 modelId);
     error ProofCourt_NoCode(uint8 family, address verifier);
     error ProofCourt_NoAudits(address audits);
@@ -153,8 +154,8 @@ interface IProofCourt is IArbiter {
         bytes32[] calldata roots
     ) external;
 
-    /// @notice Makes the provider show a part of a node's output. The fee is taken from the caller's escrow balance; it
-    /// goes to the provider unless the provider is convicted.
+    /// @notice Makes the provider show a part of a node's output. The fee, `demandFeeOf`, is taken from the caller's escrow
+    /// balance; it goes to the provider unless the provider is convicted.
     /// @param node Node that writes the tensor, proven by `nodeProof`.
     /// @param meta Its output's header with a Merkle root of zero.
     function demand(
@@ -233,7 +234,13 @@ interface IProofCourt is IArbiter {
     /// @notice One demand.
     function demandOf(uint256 caseId, Part calldata part) external view returns (Demand memory);
 
-    /// @notice Price of a demand, in the stake token.
+    /// @notice What a demand of this part costs, in the stake token: one and a half times the gas of its answer, which
+    /// follows from the words that the answer shows, at `GAS_VALUE`.
+    /// @param meta Header of the part's tensor.
+    function demandFeeOf(Part calldata part, TensorHeader calldata meta) external view returns (uint128);
+
+    /// @notice What one gas is worth, in the smallest unit of the stake token. Fees of demands follow it, and the bond of a
+    /// challenge covers a provider's longest trace at it. Fixed at deployment.
     // solhint-disable-next-line func-name-mixedcase
-    function DEMAND_FEE() external view returns (uint128);
+    function GAS_VALUE() external view returns (uint64);
 }

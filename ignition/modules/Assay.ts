@@ -111,7 +111,7 @@ export function assay(m: IgnitionModuleBuilder, stakeToken: Token, caps: Caps) {
       reply: m.getParameter("replyPeriod", HOUR),
       claim: m.getParameter("claimPeriod", HOUR),
     },
-    m.getParameter("demandFee", 10n ** 17n),
+    m.getParameter("gasValue", 5n * 10n ** 11n),
     VERIFIERS.map((name) => m.contract(name)),
   ]);
 

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
 import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
-import { COURT_PERIOD, DEMAND_FEE, RULING } from "../support/assemble.js";
+import { COURT_PERIOD, GAS_VALUE, RULING } from "../support/assemble.js";
 import { quietUntil, tracedCase, waitForRuling } from "../support/cases.js";
 import { at, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
 import {
@@ -13,6 +13,7 @@ import {
   answer,
   deliver,
   demand,
+  demandFees,
   digDown,
   evidenceOf,
   openCase,
@@ -31,7 +32,7 @@ describe("ProofCourt", function () {
     const deployed = new ProofCourt__factory(deployer).deploy(
       ...([disputes, models, providers, escrow, audits, stakeToken] as const),
       { reply: COURT_PERIOD, claim: COURT_PERIOD },
-      DEMAND_FEE,
+      GAS_VALUE,
       [stranger],
     );
     const court = ProofCourt__factory.connect(ZeroAddress, deployer);
@@ -43,7 +44,7 @@ describe("ProofCourt", function () {
     const deployed = new ProofCourt__factory(deployer).deploy(
       ...([disputes, models, providers, escrow, stranger, stakeToken] as const),
       { reply: COURT_PERIOD, claim: COURT_PERIOD },
-      DEMAND_FEE,
+      GAS_VALUE,
       [],
     );
     const court = ProofCourt__factory.connect(ZeroAddress, deployer);
@@ -231,8 +232,7 @@ describe("ProofCourt", function () {
       const to = tamper ? market.challenger : market.provider;
       const before = await market.escrow.balanceOf(market.stakeToken, to);
       await market.court.payDemandFee(caseId, part);
-      const fee = await market.court.DEMAND_FEE();
-      expect(await market.escrow.balanceOf(market.stakeToken, to)).to.equal(before + fee);
+      expect(await market.escrow.balanceOf(market.stakeToken, to)).to.equal(before + demandFees(given, part));
       const again = market.court.payDemandFee(caseId, part);
       await refused(again, market.court, "ProofCourt_NotDemanded", caseId, Object.values(part));
       const reward = (await market.disputes.caseOf(caseId)).arbiterReward;

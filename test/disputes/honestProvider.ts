@@ -1,11 +1,21 @@
 import { expect } from "chai";
 
-import { BOND, COURT_PERIOD, DEMAND_FEE, RULING } from "../support/assemble.js";
+import { BOND, COURT_PERIOD, RULING } from "../support/assemble.js";
 import { expectBooksExact } from "../support/books.js";
 import { challengedCase, quietUntil, settle } from "../support/cases.js";
 import { at, networkHelpers, OFFER, PREPAID, STAKE } from "../support/fixture.js";
 import type { ProvenMarket } from "../support/proofs.js";
-import { accusationsOf, accuse, answer, demand, evidenceOf, postTrace, provenMarket, run } from "../support/proofs.js";
+import {
+  accusationsOf,
+  accuse,
+  answer,
+  demand,
+  demandFees,
+  evidenceOf,
+  postTrace,
+  provenMarket,
+  run,
+} from "../support/proofs.js";
 
 describe("An honest provider before the proof court", function () {
   this.timeout(120_000);
@@ -30,7 +40,7 @@ describe("An honest provider before the proof court", function () {
     // Two challengers ask for everything, each for half, accuse it of another run and call its answers overdue.
     const parts = given.model.nodes.map((_, i) => ({ tensor: given.model.inputNames.length + i, level: 0, index: 0 }));
     for (const [i, part] of parts.entries()) await demand(i % 2 ? second : market, given, caseId, part);
-    const fees = BigInt(parts.length) * DEMAND_FEE;
+    const fees = demandFees(given, ...parts);
     await expectBooksExact(market, { prices: OFFER.price, bonds: BOND, fees });
     const [accusation] = accusationsOf(fake, evidenceOf(fake, { tensor: 6, level: 0, index: 0 }));
     if (!accusation) throw new Error("nothing to accuse");
@@ -54,7 +64,7 @@ describe("An honest provider before the proof court", function () {
     expect(await escrow.balanceOf(payToken, provider)).to.equal(OFFER.price - cut);
     const have = await Promise.all([market.challenger, stranger].map((who) => escrow.balanceOf(stakeToken, who)));
     const lost = had.map((before, i) => before - (have[i] ?? 0n));
-    const byFirst = BigInt(Math.ceil(parts.length / 2)) * DEMAND_FEE;
+    const byFirst = demandFees(given, ...parts.filter((_, i) => i % 2 === 0));
     expect(lost).to.deep.equal([BOND + byFirst, fees - byFirst]);
   });
 });

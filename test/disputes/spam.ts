@@ -1,13 +1,13 @@
 import type { Part } from "@assay/sdk";
 import { expect } from "chai";
 
-import { BOND, DEMAND_FEE, RULING } from "../support/assemble.js";
+import { BOND, RULING } from "../support/assemble.js";
 import { expectBooksExact } from "../support/books.js";
 import { quietUntil, settle, tracedCase } from "../support/cases.js";
 import { at, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
 import { wideModel } from "../support/graphs.js";
 import type { ProvenMarket, Run } from "../support/proofs.js";
-import { answer, demand, marketOf, provenMarket, run, runOf } from "../support/proofs.js";
+import { answer, demand, demandFees, marketOf, provenMarket, run, runOf } from "../support/proofs.js";
 
 const EXACT = 1;
 const PLACES = 6;
@@ -48,7 +48,7 @@ describe("A challenger that spams", function () {
       const { terms, caseId } = await tracedCase(market, given);
       const parts = partsOf(given);
       for (const part of parts) await demand(market, given, caseId, part);
-      const fees = BigInt(parts.length) * DEMAND_FEE;
+      const fees = demandFees(given, ...parts);
       await expectBooksExact(market, { prices: OFFER.price, bonds: BOND, fees });
       for (const part of parts) await answer(market, given, caseId, part);
       await at((await quietUntil(market, caseId)) + 1n);
@@ -69,7 +69,7 @@ describe("A challenger that spams", function () {
     await answer(market, given, caseId, LEAF);
     await again(market);
     await again({ ...market, challenger: market.stranger });
-    await expectBooksExact(market, { prices: OFFER.price, bonds: BOND, fees: DEMAND_FEE });
+    await expectBooksExact(market, { prices: OFFER.price, bonds: BOND, fees: demandFees(given, LEAF) });
   });
 
   it("asks for what does not exist: is refused", async () => {
@@ -112,7 +112,7 @@ describe("A challenger that spams", function () {
     const { caseId } = await tracedCase(market, given);
     const poor = { ...market, challenger: market.guardian };
     const { escrow, stakeToken } = market;
-    const short = [stakeToken, poor.challenger, 0n, DEMAND_FEE];
+    const short = [stakeToken, poor.challenger, 0n, demandFees(given, LEAF)];
     await refused(demand(poor, given, caseId, LEAF), escrow, "PaymentEscrow_InsufficientBalance", ...short);
     await refused(demand(market, given, caseId + 1n, LEAF), market.court, "ProofCourt_NoTrace", caseId + 1n);
     const quiet = await quietUntil(market, caseId);

@@ -1,12 +1,12 @@
 import type { Accusation, Hex } from "@assay/sdk";
 import { expect } from "chai";
 
-import { BOND, DEMAND_FEE, RULING } from "../support/assemble.js";
+import { BOND, RULING } from "../support/assemble.js";
 import { expectAllSettled } from "../support/books.js";
 import { quietUntil, settle, tracedCase } from "../support/cases.js";
 import { at, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
 import type { ProvenMarket, Run } from "../support/proofs.js";
-import { accusationsOf, accuse, answer, demand, evidenceOf, provenMarket, run } from "../support/proofs.js";
+import { accusationsOf, accuse, answer, demand, demandFees, evidenceOf, provenMarket, run } from "../support/proofs.js";
 
 const LEAF = { tensor: 6, level: 0, index: 0 };
 const TAMPER = { tensor: LEAF.tensor, byte: 0 };
@@ -157,7 +157,7 @@ describe("A stranger before the proof court", function () {
     const had = await escrow.balanceOf(stakeToken, stranger);
     await at((await quietUntil(market, caseId)) + 1n);
     await settle(market, terms, caseId, [LEAF]);
-    expect(await escrow.balanceOf(stakeToken, provider)).to.equal(BOND + DEMAND_FEE);
+    expect(await escrow.balanceOf(stakeToken, provider)).to.equal(BOND + demandFees(given, LEAF));
     expect(await escrow.balanceOf(stakeToken, stranger)).to.equal(had);
     const fee = court.payDemandFee(caseId, LEAF);
     await refused(fee, court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));

@@ -1,12 +1,12 @@
 import type { Part } from "@assay/sdk";
 import { expect } from "chai";
 
-import { BOND, COURT_PERIOD, DEMAND_FEE, RULING } from "../support/assemble.js";
+import { BOND, COURT_PERIOD, RULING } from "../support/assemble.js";
 import { expectBooksExact } from "../support/books.js";
 import { challengedCase, quietUntil, rulingAt, settle, tracedCase } from "../support/cases.js";
 import { at, networkHelpers, OFFER, PREPAID, refused, STAKE } from "../support/fixture.js";
 import type { ProvenMarket } from "../support/proofs.js";
-import { answer, demand, postTrace, preparedDigits, provenMarket, run } from "../support/proofs.js";
+import { answer, demand, demandFees, postTrace, preparedDigits, provenMarket, run } from "../support/proofs.js";
 
 const PART: Part = { tensor: 6, level: 0, index: 0 };
 
@@ -59,7 +59,7 @@ describe("A provider that withholds", function () {
     const given = await run(3);
     const { terms, caseId } = await tracedCase(market, given);
     await demand(market, given, caseId, PART);
-    await expectBooksExact(market, { prices: OFFER.price, bonds: BOND, fees: DEMAND_FEE });
+    await expectBooksExact(market, { prices: OFFER.price, bonds: BOND, fees: demandFees(given, PART) });
     const { deadline } = await market.court.demandOf(caseId, PART);
     await at(deadline + 1n);
     await market.court.connect(market.stranger).proveSilence(caseId, PART);
@@ -77,7 +77,7 @@ describe("A provider that withholds", function () {
     const parts = model.nodes.map((_, i) => ({ tensor: model.inputNames.length + i, level: 0, index: 0 }));
     for (const part of parts) await demand(market, given, caseId, part);
     for (const part of parts.slice(0, -1)) await answer(market, given, caseId, part);
-    const fees = BigInt(parts.length) * DEMAND_FEE;
+    const fees = demandFees(given, ...parts);
     await expectBooksExact(market, { prices: OFFER.price, bonds: BOND, fees });
     const last = parts.at(-1);
     if (!last) throw new Error("the model has no nodes");
@@ -131,7 +131,7 @@ describe("A provider that withholds", function () {
     await at(deadline + COURT_PERIOD + 1n);
     expect(await settle(market, terms, caseId, [PART])).to.equal(RULING.rejected);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
-    expect(await market.escrow.balanceOf(market.stakeToken, market.provider)).to.equal(BOND + DEMAND_FEE);
+    expect(await market.escrow.balanceOf(market.stakeToken, market.provider)).to.equal(BOND + demandFees(given, PART));
   });
 
   it("an answer that nobody proves overdue is paid, and every bond and fee goes back", async () => {

@@ -46,7 +46,10 @@ export const HOUR = 3600n;
 export const UNBONDING_PERIOD = 21n * DAY;
 export const RULING = { none: 0n, upheld: 1n, rejected: 2n, inconclusive: 3n };
 export const COURT_PERIOD = HOUR;
-export const DEMAND_FEE = parseEther("0.1");
+/** Stake tokens a gas, in their smallest unit. */
+export const GAS_VALUE = 500_000_000_000n;
+/** As `DefenceGas` has them. */
+export const DEFENCE_GAS = { answer: 84_000n, word: 1_300n, mostWords: 2_048n, trace: 5_600_000n };
 /** Periods and amounts of audits, as by default. */
 export const AUDITS = {
   roundPeriod: 300n,
@@ -133,7 +136,7 @@ export async function assemble(variation: Variation = {}) {
     audits,
     stakeToken,
     { reply: COURT_PERIOD, claim: COURT_PERIOD },
-    DEMAND_FEE,
+    GAS_VALUE,
     verifiers,
   );
   await models.linkProviders(providers);

@@ -34,6 +34,7 @@ import { IndexMaps__factory } from "../../sdk/src/typechain/index.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { deployAssay, fundStakeBalance, OFFER, populate, registerModel, requestOf, termsOf } from "./fixture.js";
 import type { Assay, Terms } from "./fixture.js";
+import { DEFENCE_GAS, GAS_VALUE } from "./assemble.js";
 
 const MODELS = path.resolve(import.meta.dirname, "../../models");
 const EXACT = 1;
@@ -158,6 +159,19 @@ export async function demand(market: ProvenMarket, { model, honest }: Run, caseI
   return market.court
     .connect(market.challenger)
     .demand(caseId, part, model.nodes[nodeIndex] as never, proof, meta as never);
+}
+
+/** What demands of these parts cost: one and a half times the gas of their answers, by the words that these show. */
+export function demandFees(given: Run, ...parts: readonly Part[]): bigint {
+  const gas = parts.map((part) => DEFENCE_GAS.answer + wordsOf(given, part) * DEFENCE_GAS.word);
+  return gas.reduce((sum, each) => sum + (each * GAS_VALUE * 3n) / 2n, 0n);
+}
+
+function wordsOf({ posted }: Run, part: Part): bigint {
+  const committed = posted.tensors[part.tensor];
+  if (!committed) throw new Error("no such tensor");
+  const shown = answerDemand(committed, part);
+  return BigInt(shown.kind === "leaf" ? shown.leaf.length / 32 : shown.children.length);
 }
 
 /** The provider shows a part of what it committed to. */

@@ -38,9 +38,9 @@ contract ProofCourt is TraceDemands {
         IAuditOffice audits,
         address stakeToken,
         Periods memory periods,
-        uint128 demandFee,
+        uint64 gasValue,
         IOperatorVerifier[] memory verifiers
-    ) CourtLedger(disputes, models, periods) TraceDemands(escrow, stakeToken, demandFee) {
+    ) CourtLedger(disputes, models, periods) TraceDemands(escrow, stakeToken, gasValue) {
         // Without an answer from there no trace could be posted, and every provider would be convicted.
         if (address(audits).code.length == 0) revert ProofCourt_NoAudits(address(audits));
         (PROVIDERS, AUDITS) = (providers, audits);

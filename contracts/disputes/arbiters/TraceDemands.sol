@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IPaymentEscrow} from "../../interfaces/IPaymentEscrow.sol";
 import {IProofCourt} from "../../interfaces/IProofCourt.sol";
+import {DefenceGas} from "../../libraries/DefenceGas.sol";
 import {GraphCommitment} from "../../libraries/GraphCommitment.sol";
 import {TensorCommitment} from "../../libraries/TensorCommitment.sol";
 import {TensorLayout} from "../../libraries/TensorLayout.sol";
@@ -24,15 +25,17 @@ abstract contract TraceDemands is CourtLedger {
     /// @notice Token of fees, bonds and rewards.
     address public immutable STAKE_TOKEN;
     /// @inheritdoc IProofCourt
-    uint128 public immutable DEMAND_FEE;
+    uint64 public immutable GAS_VALUE;
 
     mapping(bytes32 part => Demand) private _demands;
 
-    constructor(IPaymentEscrow escrow, address stakeToken, uint128 fee) {
+    constructor(IPaymentEscrow escrow, address stakeToken, uint64 gasValue) {
         if (stakeToken == address(0)) revert ProofCourt_ZeroAddress();
-        // A demand costs the provider gas and must not be free.
-        if (fee == 0) revert ProofCourt_ZeroFee();
-        (ESCROW, STAKE_TOKEN, DEMAND_FEE) = (escrow, stakeToken, fee);
+        // Challenges and demands cost the provider gas and must not be free.
+        if (gasValue == 0) revert ProofCourt_ZeroGasValue();
+        (uint128 bond, uint128 least) = (DISPUTES.CHALLENGE_BOND(), DefenceGas.leastBond(gasValue));
+        if (bond < least) revert ProofCourt_BondTooSmall(bond, least);
+        (ESCROW, STAKE_TOKEN, GAS_VALUE) = (escrow, stakeToken, gasValue);
     }
 
     /// @inheritdoc IProofCourt
@@ -61,7 +64,7 @@ abstract contract TraceDemands is CourtLedger {
 
         emit PartDemanded(caseId, msg.sender, part, deadline);
 
-        ESCROW.hold(STAKE_TOKEN, msg.sender, DEMAND_FEE);
+        ESCROW.hold(STAKE_TOKEN, msg.sender, _feeOf(part, meta.nLeaves, _leafWords(meta)));
     }
 
     /// @inheritdoc IProofCourt
@@ -75,9 +78,7 @@ abstract contract TraceDemands is CourtLedger {
     ) external whileOpen(caseId) {
         uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof).leafCount;
         if (part.level == 0) revert ProofCourt_NotDemanded(caseId, part);
-        uint256 first = part.index * _FANOUT;
-        uint256 expected = _width(leafCount, part.level - 1) - first;
-        if (expected > _FANOUT) expected = _FANOUT;
+        uint256 expected = _childCount(part, leafCount);
         if (children.length != expected) revert ProofCourt_WrongChildren(children.length, expected);
         bytes32 node = TensorCommitment.rootOfHashes(children);
         uint256 width = _width(leafCount, part.level);
@@ -124,20 +125,26 @@ abstract contract TraceDemands is CourtLedger {
         Ruling ruling = DISPUTES.caseOf(caseId).ruling;
         if (ruling == Ruling.None) revert ProofCourt_NotOver(caseId);
         bytes32 key = _key(caseId, part);
-        address demander = _demands[key].demander;
-        if (demander == address(0)) revert ProofCourt_NotDemanded(caseId, part);
+        Demand memory demand_ = _demands[key];
+        if (demand_.demander == address(0)) revert ProofCourt_NotDemanded(caseId, part);
 
         delete _demands[key];
-        address to = ruling == Ruling.Rejected ? _cases[caseId].provider : demander;
+        address to = ruling == Ruling.Rejected ? _cases[caseId].provider : demand_.demander;
+        uint128 fee = _feeOf(part, demand_.leafCount, demand_.leafWords);
 
-        emit DemandFeePaid(caseId, to, DEMAND_FEE);
+        emit DemandFeePaid(caseId, to, fee);
 
-        ESCROW.credit(STAKE_TOKEN, to, DEMAND_FEE);
+        ESCROW.credit(STAKE_TOKEN, to, fee);
     }
 
     /// @inheritdoc IProofCourt
     function demandOf(uint256 caseId, Part calldata part) external view returns (Demand memory) {
         return _demands[_key(caseId, part)];
+    }
+
+    /// @inheritdoc IProofCourt
+    function demandFeeOf(Part calldata part, TensorHeader calldata meta) external view returns (uint128) {
+        return _feeOf(part, meta.nLeaves, _leafWords(meta));
     }
 
     /// @dev Checks that the demand is open and that the tensor has this Merkle root, and marks it as answered. An
@@ -178,6 +185,17 @@ abstract contract TraceDemands is CourtLedger {
             revert ProofCourt_NotProven(leaf);
         }
         if (GraphCommitment.metaHash(meta) != node.outputMeta) revert ProofCourt_NotProven(node.outputMeta);
+    }
+
+    /// @dev The same when it is taken and when it goes on: nothing that it follows from changes.
+    function _feeOf(Part calldata part, uint256 leafCount, uint256 leafWords) private view returns (uint128) {
+        return DefenceGas.demandFee(part.level == 0 ? leafWords : _childCount(part, leafCount), GAS_VALUE);
+    }
+
+    /// @dev Hashes under a node.
+    function _childCount(Part calldata part, uint256 leafCount) private pure returns (uint256) {
+        uint256 left = _width(leafCount, part.level - 1) - part.index * _FANOUT;
+        return left < _FANOUT ? left : _FANOUT;
     }
 
     /// @dev Nodes of one level: each spans 256^level leaves.

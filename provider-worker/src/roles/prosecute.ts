@@ -99,7 +99,7 @@ export class Prosecute implements Role {
     const nodeIndex = part.tensor - model.inputNames.length;
     const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
     if (!node || !meta || !(await stillWanted())) return;
-    const [fee, token] = await Promise.all([court.DEMAND_FEE(), court.STAKE_TOKEN()]);
+    const [fee, token] = await Promise.all([court.demandFeeOf(part, metaHeader(meta) as never), court.STAKE_TOKEN()]);
     const balance = await escrow.balanceOf(token, operator);
     if (balance < fee) {
       log.error({ case: id, fee, balance, operator }, "no fee: deposit stake tokens into the escrow for this key");

@@ -319,7 +319,7 @@ export class Scene {
       },
       court: {
         ...basics(court),
-        DEMAND_FEE: () => answer(10n),
+        demandFeeOf: () => answer(10n),
         STAKE_TOKEN: () => answer(STAKE_TOKEN),
         rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
         courtCaseOf: (id: string) => answer({ traceRoot: this.traceRoots.get(id) ?? ZeroHash }),
