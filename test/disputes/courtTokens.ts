@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
+import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
 import { assemble, RULING } from "../support/assemble.js";
 import { settle, tracedCase } from "../support/cases.js";
 import { namedPeople, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
@@ -8,6 +9,7 @@ import type { Run } from "../support/proofs.js";
 import { accusationsOf, accuse, answer, demand, evidenceOf, marketIn, preparedDigits, run } from "../support/proofs.js";
 import { arm, deployTokens } from "../support/tokens.js";
 
+const COURT = ProofCourt__factory.createInterface();
 const EXACT = 1;
 const LEAF = { tensor: 6, level: 0, index: 0 };
 
@@ -36,15 +38,16 @@ async function convicted(market: Awaited<ReturnType<typeof provenIn>>, given: Ru
 describe("The proof court over a stake token that misbehaves", function () {
   this.timeout(120_000);
 
-  for (const [name, args] of [
-    ["forwardReward", []],
-    ["payDemandFee", [LEAF]],
+  for (const [name, argsOf] of [
+    ["forwardReward", (caseId: bigint) => [caseId]],
+    ["payDemandFee", (caseId: bigint) => [caseId, LEAF]],
+    ["multicall", (caseId: bigint) => [[COURT.encodeFunctionData("forwardReward", [caseId])]]],
   ] as const) {
     it(`B05 forwards what is due although the token calls ${name} in the middle of the slash`, async () => {
       const market = await networkHelpers.loadFixture(provenInReentrant);
       const { tokens, court, disputes } = market;
       const { terms, caseId } = await convicted(market, await run(3, { tensor: LEAF.tensor, byte: 0 }));
-      await arm(tokens.reentrant, court, name, caseId, ...args);
+      await arm(tokens.reentrant, court, name, ...argsOf(caseId));
       await refused(disputes.resolve(caseId, terms), disputes, "ReentrancyGuardReentrantCall");
       expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.none);
       await tokens.reentrant.arm(ZeroAddress, "0x");

@@ -151,14 +151,20 @@ export async function postTrace(market: ProvenMarket, given: Run, opened: Awaite
 }
 
 /** Anyone asks for a part of a tensor. */
-export async function demand(market: ProvenMarket, { model, honest }: Run, caseId: bigint, part: Part) {
+export async function demand(market: ProvenMarket, given: Run, caseId: bigint, part: Part) {
+  return market.court.connect(market.challenger).demand(...demandWords(given, caseId, part));
+}
+
+/** The same call among others. */
+export const demandData = ({ court }: ProvenMarket, given: Run, caseId: bigint, part: Part): string =>
+  court.interface.encodeFunctionData("demand", demandWords(given, caseId, part));
+
+function demandWords({ model, honest }: Run, caseId: bigint, part: Part) {
   const nodeIndex = part.tensor - model.inputNames.length;
   const header = honest.tensors[part.tensor]?.header;
   const meta = { ...header, merkleRoot: `0x${"00".repeat(32)}` };
   const proof = nodesTree(model.nodes).proof(nodeIndex);
-  return market.court
-    .connect(market.challenger)
-    .demand(caseId, part, model.nodes[nodeIndex] as never, proof, meta as never);
+  return [caseId, part, model.nodes[nodeIndex] as never, proof, meta as never] as [bigint, Part, never, Hex[], never];
 }
 
 /** What demands of these parts cost: one and a half times the gas of their answers, by the words that these show. */
@@ -176,15 +182,21 @@ function wordsOf({ posted }: Run, part: Part): bigint {
 
 /** The provider shows a part of what it committed to. */
 export async function answer(market: ProvenMarket, given: Run, caseId: bigint, part: Part) {
+  const data = answerData(market, given, caseId, part);
+  return market.operator.sendTransaction({ to: await market.court.getAddress(), data });
+}
+
+/** The same call among others. */
+export function answerData({ court }: ProvenMarket, given: Run, caseId: bigint, part: Part): string {
   const committed = given.posted.tensors[part.tensor];
   if (!committed) throw new Error("no such tensor");
   const shown = answerDemand(committed, part);
   const root = committed.header.merkleRoot;
   const traceProof = MerkleTree.fromHashes(rootsOf(given)).proof(part.tensor);
-  const court = market.court.connect(market.operator);
+  const proofs = [[...shown.proof], root, traceProof] as const;
   return shown.kind === "leaf"
-    ? court.revealLeaf(caseId, part, shown.leaf, [...shown.proof], root, traceProof)
-    : court.revealChildren(caseId, part, [...shown.children], [...shown.proof], root, traceProof);
+    ? court.interface.encodeFunctionData("revealLeaf", [caseId, part, shown.leaf, ...proofs])
+    : court.interface.encodeFunctionData("revealChildren", [caseId, part, [...shown.children], ...proofs]);
 }
 
 /** Leads a case from the posted trace to the leaf that differs, by demands and answers. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {IAuditOffice} from "../../interfaces/IAuditOffice.sol";
 import {IDisputeManager} from "../../interfaces/IDisputeManager.sol";
 import {IModelRegistry} from "../../interfaces/IModelRegistry.sol";
@@ -20,7 +21,9 @@ import {CourtLedger} from "./CourtLedger.sol";
 import {TraceDemands} from "./TraceDemands.sol";
 
 /// @title Conviction by one element that contradicts its operands
-contract ProofCourt is TraceDemands {
+/// @notice Several calls may be made as one (`multicall`), each with the same caller: what could be demanded in some blocks
+/// can be answered in as many.
+contract ProofCourt is TraceDemands, Multicall {
     IProviderRegistry public immutable PROVIDERS;
     /// @notice Where a provider may have shown its trace's root before: no trace with another root is taken.
     IAuditOffice public immutable AUDITS;

@@ -29,6 +29,11 @@ abstract contract TraceDemands is CourtLedger {
 
     mapping(bytes32 part => Demand) private _demands;
 
+    /// @dev What was shown is shown: who copies an answer out of a batch, and is first with it, must not make the batch fail.
+    modifier unlessAnswered(uint256 caseId, Part calldata part) {
+        if (!_demands[_key(caseId, part)].answered) _;
+    }
+
     constructor(IPaymentEscrow escrow, address stakeToken, uint64 gasValue) {
         if (stakeToken == address(0)) revert ProofCourt_ZeroAddress();
         // Challenges and demands cost the provider gas and must not be free.
@@ -75,7 +80,7 @@ abstract contract TraceDemands is CourtLedger {
         bytes32[] calldata proof,
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
-    ) external whileOpen(caseId) {
+    ) external whileOpen(caseId) unlessAnswered(caseId, part) {
         uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof).leafCount;
         if (part.level == 0) revert ProofCourt_NotDemanded(caseId, part);
         uint256 expected = _childCount(part, leafCount);
@@ -95,7 +100,7 @@ abstract contract TraceDemands is CourtLedger {
         bytes32[] calldata proof,
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
-    ) external whileOpen(caseId) {
+    ) external whileOpen(caseId) unlessAnswered(caseId, part) {
         Demand storage demand_ = _answer(caseId, part, merkleRoot, traceProof);
         if (part.level != 0) revert ProofCourt_NotDemanded(caseId, part);
         // No claim takes a leaf of another length, and whoever commits to one must not get away with showing it.
@@ -158,7 +163,6 @@ abstract contract TraceDemands is CourtLedger {
         CourtCase storage case_ = _cases[caseId];
         demand_ = _demands[_key(caseId, part)];
         if (demand_.deadline == 0) revert ProofCourt_NotDemanded(caseId, part);
-        if (demand_.answered) revert ProofCourt_AlreadyAnswered(caseId, part);
         uint256 tensors = uint256(case_.inputCount) + case_.nodeCount;
         if (!TensorCommitment.verifyHash(case_.traceRoot, merkleRoot, part.tensor, tensors, traceProof)) {
             revert ProofCourt_NotProven(merkleRoot);

@@ -4,6 +4,7 @@ export * from "./types.js";
 export * from "./accusation.js";
 export * from "./evidence.js";
 export * from "./explain.js";
+export * from "./batches.js";
 export * from "./part.js";
 export * from "./proof.js";
 export * from "./sums.js";
