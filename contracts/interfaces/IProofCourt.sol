@@ -25,21 +25,23 @@ interface IProofCourt is IArbiter {
         /// keccak256(abi.encode(facts)).
         bytes32 factsHash;
         address provider;
-        uint48 openedAt;
+        uint40 openedAt;
+        /// Last second of the job's challenge window.
+        uint40 windowEnd;
+        uint16 inputCount;
+        /// Who proved the provider wrong; zero for nobody.
+        address finder;
+        uint40 latestRevealAt;
         /// Demands without an answer.
-        uint32 pending;
+        uint24 pending;
+        uint16 nodeCount;
+        /// An element of the trace was proven wrong, and not only left unshown.
+        bool disproven;
+        /// The court's reward went on.
+        bool forwarded;
         /// Root over the Merkle roots of all tensors; zero until the trace is posted.
         bytes32 traceRoot;
         bytes32 nodesRoot;
-        uint48 latestRevealAt;
-        /// Last second of the job's challenge window.
-        uint48 windowEnd;
-        uint32 inputCount;
-        uint32 nodeCount;
-        /// Who proved the provider wrong; zero for nobody.
-        address finder;
-        /// An element of the trace was proven wrong, and not only left unshown.
-        bool disproven;
     }
 
     /// @notice A part of a tensor that the provider was told to show.

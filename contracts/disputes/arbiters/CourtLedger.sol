@@ -46,11 +46,11 @@ abstract contract CourtLedger is IProofCourt {
         CourtCase storage case_ = _cases[caseId];
         case_.factsHash = keccak256(abi.encode(facts));
         case_.provider = facts.provider;
-        case_.openedAt = uint48(block.timestamp);
+        case_.openedAt = uint40(block.timestamp);
         // A window so long that the case would not end in time is cut for the court's purposes.
         case_.windowEnd = Math
             .min(facts.challengeableUntil, block.timestamp + MAX_RESOLUTION - RESOLUTION_GRACE - _longestReveal())
-            .toUint48();
+            .toUint40();
 
         emit CourtCaseOpened(caseId, facts.provider, facts, uint48(block.timestamp) + REPLY_PERIOD);
     }

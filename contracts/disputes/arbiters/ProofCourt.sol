@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {IAuditOffice} from "../../interfaces/IAuditOffice.sol";
 import {IDisputeManager} from "../../interfaces/IDisputeManager.sol";
@@ -24,13 +25,14 @@ import {TraceDemands} from "./TraceDemands.sol";
 /// @notice Several calls may be made as one (`multicall`), each with the same caller: what could be demanded in some blocks
 /// can be answered in as many.
 contract ProofCourt is TraceDemands, Multicall {
+    using SafeCast for uint256;
+
     IProviderRegistry public immutable PROVIDERS;
     /// @notice Where a provider may have shown its trace's root before: no trace with another root is taken.
     IAuditOffice public immutable AUDITS;
 
     /// @inheritdoc IProofCourt
     mapping(uint8 family => IOperatorVerifier) public verifierOf;
-    mapping(uint256 caseId => bool) private _forwarded;
     mapping(bytes32 key => bytes32 hash) private _sums;
 
     constructor(
@@ -69,8 +71,9 @@ contract ProofCourt is TraceDemands, Multicall {
         bytes32 audited = AUDITS.answerOf(facts.jobId);
         if (audited != 0 && audited != traceRoot) revert ProofCourt_OtherTrace(traceRoot, audited);
         (case_.traceRoot, case_.nodesRoot) = (traceRoot, graph.nodesRoot);
-        (case_.inputCount, case_.nodeCount) = (uint32(graph.inputs.length), graph.nodeCount);
-        case_.latestRevealAt = uint48(block.timestamp);
+        // No transaction carries the roots of a trace that 16 bits could not count.
+        (case_.inputCount, case_.nodeCount) = (graph.inputs.length.toUint16(), uint256(graph.nodeCount).toUint16());
+        case_.latestRevealAt = uint40(block.timestamp);
 
         emit TracePosted(caseId, traceRoot, roots);
     }
@@ -149,10 +152,11 @@ contract ProofCourt is TraceDemands, Multicall {
     function forwardReward(uint256 caseId) external {
         IDisputeManager.Case memory case_ = DISPUTES.caseOf(caseId);
         if (case_.ruling == Ruling.None) revert ProofCourt_NotOver(caseId);
-        if (_forwarded[caseId] || address(case_.arbiter) != address(this)) revert ProofCourt_AlreadyPaid(caseId);
+        CourtCase storage own = _cases[caseId];
+        if (own.forwarded || address(case_.arbiter) != address(this)) revert ProofCourt_AlreadyPaid(caseId);
 
-        _forwarded[caseId] = true;
-        address to = case_.ruling == Ruling.Rejected ? _cases[caseId].provider : DISPUTES.treasury();
+        own.forwarded = true;
+        address to = case_.ruling == Ruling.Rejected ? own.provider : DISPUTES.treasury();
 
         emit RewardForwarded(caseId, to, case_.arbiterReward);
 

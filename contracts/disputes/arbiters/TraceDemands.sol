@@ -170,7 +170,7 @@ abstract contract TraceDemands is CourtLedger {
 
         demand_.answered = true;
         --case_.pending;
-        case_.latestRevealAt = uint48(block.timestamp);
+        case_.latestRevealAt = uint40(block.timestamp);
     }
 
     /// @dev Checks that the header is that of the tensor's node.
