@@ -1,6 +1,7 @@
 /**
  * What a conviction costs, and whether wrong elements convict and right ones do not: of every model of the repository
- * that the court judges, and of networks that have its other operators.
+ * that the court judges, and of networks that have its other operators. Fails where a dispute about integers costs more
+ * than it may.
  *
  *   npm run bench:court                      prints tables
  *   npm run bench:court -- --json            ends with one line of JSON
@@ -17,8 +18,8 @@ import Table from "cli-table3";
 import { aboveBounds } from "./bench/bounds.js";
 import type { Tally } from "./bench/campaign.js";
 import { Campaign } from "./bench/campaign.js";
-import type { LongSumRow, Step } from "./bench/court.js";
-import { measureDispute, measureLongSums } from "./bench/court.js";
+import type { Dispute, LongSumRow, Step } from "./bench/court.js";
+import { measureDisputes, measureLongSums } from "./bench/court.js";
 import { record, requireRecorded } from "./bench/snapshot.js";
 import type { VerifierRow } from "./bench/verifiers.js";
 import { measureVerifiers, VERIFIER_GAS, verifierFigures } from "./bench/verifiers.js";
@@ -27,6 +28,8 @@ import { subject, SUBJECT_NAMES } from "../test/support/subjects.js";
 
 const COURT_GAS = "court-gas";
 const COMMAND = "npm run bench:court";
+/** Most gas of a whole dispute of profile Exact. */
+const BUDGET = 1_400_000n;
 /** Claims of each kind, over all models, if nothing is said. */
 const CLAIMS = "10000";
 
@@ -63,11 +66,24 @@ const PLAIN = {
   chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
 };
 
-function stepTable(steps: readonly Step[]): string {
-  const table = new Table({ ...PLAIN, head: ["step of a dispute", "gas"], colAligns: ["left", "right"] });
-  for (const { name, gas } of steps) table.push([name, gas.toLocaleString("en-US")]);
+function disputeTable(disputes: readonly Dispute[]): string {
+  const head = ["step of a dispute", ...disputes.map(({ model, node }) => `${model}\n${node}`)];
+  const table = new Table({ ...PLAIN, head, colAligns: ["left", ...disputes.map(() => "right" as const)] });
+  const names = new Set(disputes.flatMap(({ steps }) => steps.map(({ name }) => name)));
+  const gasOf = ({ steps }: Dispute, step: string): string => {
+    const gas = steps.filter(({ name }) => name === step).reduce((sum, each) => sum + each.gas, 0n);
+    return gas === 0n ? "" : gas.toLocaleString("en-US");
+  };
+  // As one goes through them: first what only some disputes have.
+  const order = [...names].sort((a, b) => placeOf(disputes, a) - placeOf(disputes, b));
+  for (const step of order) table.push([step, ...disputes.map((dispute) => gasOf(dispute, step))]);
+  table.push(["total", ...disputes.map(({ total }) => total.toLocaleString("en-US"))]);
   return table.toString();
 }
+
+/** Where a step comes, at the latest. */
+const placeOf = (disputes: readonly Dispute[], step: string): number =>
+  Math.max(...disputes.map(({ steps }) => steps.findLastIndex(({ name }) => name === step)));
 
 function sumTable(rows: readonly LongSumRow[]): string {
   const head = ["sum", "transactions", "gas of the dearest", "gas of all"];
@@ -109,17 +125,25 @@ async function tryModels(mutations: number, honest: number): Promise<ModelRow[]>
   return rows;
 }
 
+/** Steps and total, by model and node. */
+function figuresOf({ model, node, steps, total }: Dispute): Step[] {
+  return [...steps, { name: "total", gas: total }].map(({ name, gas }) => ({ name: `${model} ${node}: ${name}`, gas }));
+}
+
 const sum = (tallies: readonly Tally[]): Tally => ({
   tried: tallies.reduce((total, { tried }) => total + tried, 0),
   convicted: tallies.reduce((total, { convicted }) => total + convicted, 0),
 });
 
 const progress = new Progress(process.stderr);
-progress.step("a dispute");
-const steps = await measureDispute();
-const total = steps.reduce((all, { gas }) => all + gas, 0n);
-const all = [...steps, { name: "total", gas: total }];
-console.log(stepTable(all));
+progress.step("disputes");
+const disputes = await measureDisputes();
+console.log(disputeTable(disputes));
+const exact = disputes.filter(({ profile }) => profile === "Exact").sort((a, b) => Number(b.total - a.total));
+for (const { model, node, total } of exact.filter((dispute) => dispute.total > BUDGET)) {
+  console.error(`a dispute about ${model}, ${node}, costs ${total} gas: more than ${BUDGET}`);
+  process.exitCode = 1;
+}
 
 progress.step("long sums");
 const sums = await measureLongSums();
@@ -137,7 +161,9 @@ if (options.json || gasOnly) {
   const verifiers = await measureVerifiers();
   const dearest = sums.map(({ name, most }) => ({ name: `${name}: the dearest transaction`, gas: most }));
   const whole = sums.map(({ name, total: gas }) => ({ name: `${name}: all transactions`, gas }));
-  const figures = new Map([...all, ...dearest, ...whole].map(({ name, gas }) => [name, Number(gas)]));
+  const figures = new Map(
+    [...disputes.flatMap(figuresOf), ...dearest, ...whole].map(({ name, gas }) => [name, Number(gas)]),
+  );
   for (const line of aboveBounds(verifiers)) {
     console.error(line);
     process.exitCode = 1;
@@ -151,9 +177,15 @@ if (options.json || gasOnly) {
     requireRecorded(VERIFIER_GAS, verifierFigures(verifiers), COMMAND);
   }
   if (options.json) {
-    const dispute = { steps: steps.map(({ name, gas }) => ({ name, gas: Number(gas) })), total: Number(total) };
+    const shownDisputes = disputes.map(({ model, node, steps, total }) => ({
+      ...{ model, node, total: Number(total) },
+      steps: steps.map(({ name, gas }) => ({ name, gas: Number(gas) })),
+    }));
+    // The dearest about integers.
+    const dispute = shownDisputes.find(({ total }) => total === Number(exact[0]?.total));
     const longSums = sums.map((row) => ({ ...row, most: Number(row.most), total: Number(row.total) }));
-    const shown = { verifiers: verifiers.map(toVerifier), dispute, longSums, mutations, honest, models };
+    const judged = { verifiers: verifiers.map(toVerifier), dispute, disputes: shownDisputes, longSums };
+    const shown = { ...judged, mutations, honest, models };
     console.log(JSON.stringify(shown));
   }
 }

@@ -1,20 +1,19 @@
-import type { ContractTransactionResponse } from "ethers";
-import { Operator } from "@assay/sdk";
+import type { TransactionResponse } from "ethers";
 
-import { at, networkHelpers } from "../../test/support/fixture.js";
+import { at } from "../../test/support/fixture.js";
 import { callsFor, infinities, integers, longCase, pooling, product } from "../../test/support/longSums.js";
+import type { Run } from "../../test/support/proofs.js";
 import {
   accusationsOf,
   accuse,
-  answer,
   deliver,
-  demand,
-  evidenceOf,
+  digDown,
+  marketOf,
   openCase,
   postTrace,
-  provenMarket,
-  run,
+  runOf,
 } from "../../test/support/proofs.js";
+import { subject } from "../../test/support/subjects.js";
 
 /** Gas of one step of a dispute. */
 export interface Step {
@@ -25,6 +24,8 @@ export interface Step {
 /** A fixed clock: a time that is part of calldata costs what its bytes cost. */
 const START = 2_000_000_000n;
 const SAMPLE = 3;
+/** Bits of the first byte that are wrong. */
+const WRONG = 64;
 const LONG_SUMS = {
   "ConvInteger, 32,768 products out of 1,024 pixels": integers,
   "MatMul bit for bit, 14,336 products": product,
@@ -32,13 +33,56 @@ const LONG_SUMS = {
   "the same, of infinities": infinities,
 };
 
-/** A whole dispute over one wrong byte of a matrix product, from the challenge to the last payment. */
-export async function measureDispute(): Promise<Step[]> {
-  const market = await networkHelpers.loadFixture(provenMarket);
-  await at(START);
-  const given = await run(SAMPLE, { tensor: await firstProduct(), byte: 0 });
+/** A whole dispute, from the challenge to the last payment. */
+export interface Dispute {
+  model: string;
+  profile: string;
+  /** Place of the node whose output is wrong, and its operator. */
+  node: string;
+  steps: Step[];
+  total: bigint;
+}
+
+/** Models whose sums are judged wrong, one after the other; of each operator the dearest dispute is shown. */
+const DISPUTED = {
+  digits_mlp_int8_static: ["QLinearMatMul"],
+  digits_cnn_int8_static: ["QLinearConv", "QLinearMatMul"],
+  digits_cnn_fp32: ["Conv", "MatMul"],
+} as const;
+const PROFILE = { Exact: 1, Canonical: 2, Tolerance: 3 } as const;
+/** Seconds between the disputes of the table. */
+const APART = 10_000_000n;
+
+/** What disputes over one wrong byte cost: for each model and operator, that over the node with which it costs most. */
+export async function measureDisputes(): Promise<Dispute[]> {
+  const dearest: Dispute[] = [];
+  let start = START;
+  for (const [name, operators] of Object.entries(DISPUTED)) {
+    const { model, inputs } = await subject(name);
+    for (const operator of operators) {
+      const all: Dispute[] = [];
+      for (const [node, { operator: each }] of model.instructions.entries()) {
+        if (each !== operator) continue;
+        const given = await runOf(model, inputs[SAMPLE] ?? fail("no sample"), {
+          tensor: model.inputNames.length + node,
+          byte: 0,
+          by: WRONG,
+        });
+        const steps = await measureDispute(given, (start += APART));
+        const total = steps.reduce((sum, { gas }) => sum + gas, 0n);
+        all.push({ model: name, profile: model.profile.kind, node: `${node} ${operator}`, steps, total });
+      }
+      dearest.push(all.reduce((a, b) => (b.total > a.total ? b : a)));
+    }
+  }
+  return dearest;
+}
+
+async function measureDispute(given: Run, start: bigint): Promise<Step[]> {
+  const market = await marketOf(given.model, PROFILE[given.model.profile.kind]);
+  await at(start);
   const steps: Step[] = [];
-  const step = async (name: string, sent: Promise<ContractTransactionResponse>) => {
+  const step = async (name: string, sent: TransactionResponse | Promise<TransactionResponse>) => {
     const receipt = await (await sent).wait();
     steps.push({ name, gas: receipt?.gasUsed ?? 0n });
   };
@@ -47,16 +91,25 @@ export async function measureDispute(): Promise<Step[]> {
   const [challenged] = await market.court.queryFilter(market.court.filters.CourtCaseOpened(opened.caseId));
   steps.push({ name: "challenge", gas: (await challenged?.getTransactionReceipt())?.gasUsed ?? 0n });
   await step("post the trace", postTrace(market, given, opened));
-  const part = { tensor: await firstProduct(), level: 0, index: 0 };
-  await step("demand a leaf", demand(market, given, opened.caseId, part));
-  await step("show the leaf", answer(market, given, opened.caseId, part));
-  const [accusation] = accusationsOf(given, evidenceOf(given, part));
-  if (!accusation) throw new Error("nothing to accuse");
-  await step("prove the fraud", accuse(market, opened.caseId, accusation));
+  const { interface: calls } = market.court;
+  const payments = [calls.encodeFunctionData("forwardReward", [opened.caseId])];
+  const dug = await digDown(market, given, opened.caseId, async (part, demanded, answered) => {
+    const what = part.level === 0 ? ["demand a leaf", "show the leaf"] : ["demand hashes", "show the hashes"];
+    await step(what[0] ?? "", demanded);
+    await step(what[1] ?? "", answered);
+    payments.push(calls.encodeFunctionData("payDemandFee", [opened.caseId, part]));
+  });
+  await step(
+    "prove the fraud",
+    accuse(market, opened.caseId, accusationsOf(given, dug)[0] ?? fail("nothing to accuse")),
+  );
   await step("resolve", market.disputes.resolve(opened.caseId, terms));
-  await step("pay the fee back", market.court.payDemandFee(opened.caseId, part));
-  await step("forward the reward", market.court.forwardReward(opened.caseId));
+  await step("send fees and reward on", market.court.multicall(payments));
   return steps;
+}
+
+function fail(why: string): never {
+  throw new Error(why);
 }
 
 /** What it takes to convict by a sum that one transaction cannot judge. */
@@ -84,10 +137,4 @@ export async function measureLongSums(): Promise<LongSumRow[]> {
     rows.push({ name, transactions: used.length, most, total: used.reduce((a, b) => a + b, 0n) });
   }
   return rows;
-}
-
-async function firstProduct(): Promise<number> {
-  const { model } = await run(SAMPLE);
-  const node = model.nodes.findIndex(({ operator }) => operator === Operator.QLinearMatMul);
-  return model.inputNames.length + node;
 }

@@ -28,6 +28,7 @@ import {
   runTrace,
   toHex,
 } from "@assay/sdk";
+import type { ContractTransactionResponse, TransactionResponse } from "ethers";
 import { parseEther } from "ethers";
 
 import { IndexMaps__factory } from "../../sdk/src/typechain/index.js";
@@ -199,8 +200,11 @@ export function answerData({ court }: ProvenMarket, given: Run, caseId: bigint, 
     : court.interface.encodeFunctionData("revealChildren", [caseId, part, [...shown.children], ...proofs]);
 }
 
+/** Told of every demand and answer. */
+type OnSent = (part: Part, demanded: ContractTransactionResponse, answered: TransactionResponse) => Promise<void>;
+
 /** Leads a case from the posted trace to the leaf that differs, by demands and answers. */
-export async function digDown(market: ProvenMarket, given: Run, caseId: bigint) {
+export async function digDown(market: ProvenMarket, given: Run, caseId: bigint, onSent?: OnSent) {
   const tensor = firstDivergent(given.honest, rootsOf(given));
   if (tensor === undefined) throw new Error("the trace is honest");
   const own = given.honest.tensors[tensor];
@@ -209,8 +213,9 @@ export async function digDown(market: ProvenMarket, given: Run, caseId: bigint) 
   for (;;) {
     const next = evidence.next();
     if ("found" in next) return { tensor, evidence, found: next.found };
-    await demand(market, given, caseId, next.ask);
-    await answer(market, given, caseId, next.ask);
+    const demanded = await demand(market, given, caseId, next.ask);
+    const answered = await answer(market, given, caseId, next.ask);
+    await onSent?.(next.ask, demanded, answered);
     const shown = answerDemand(given.posted.tensors[tensor] ?? own, next.ask);
     if (shown.kind === "leaf") evidence.addLeaf(next.ask.index, toHex(shown.leaf));
     else evidence.addChildren(next.ask, shown.children);
