@@ -1,5 +1,5 @@
 import type { Part } from "@assay/sdk";
-import { answerBatches } from "@assay/sdk";
+import { courtBatches } from "@assay/sdk";
 import { expect } from "chai";
 import { dataLength } from "ethers";
 
@@ -40,7 +40,7 @@ const wideParts = (): Part[] => [
 
 /** Sends calls as few transactions, and says what they used. */
 async function sendAll({ court }: ProvenMarket, by: Signer, data: readonly string[]) {
-  const batches = answerBatches(data.map((each) => ({ data: each })));
+  const batches = courtBatches(data.map((each) => ({ data: each })));
   const used: bigint[] = [];
   for (const batch of batches) {
     const sent = await court.connect(by).multicall(batch.map((call) => call.data));

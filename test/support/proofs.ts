@@ -194,7 +194,7 @@ export function answerData({ court }: ProvenMarket, given: Run, caseId: bigint, 
   const shown = answerDemand(committed, part);
   const root = committed.header.merkleRoot;
   const traceProof = MerkleTree.fromHashes(rootsOf(given)).proof(part.tensor);
-  const proofs = [[...shown.proof], root, traceProof] as const;
+  const proofs: [Hex[], string, Hex[]] = [[...shown.proof], root, traceProof];
   return shown.kind === "leaf"
     ? court.interface.encodeFunctionData("revealLeaf", [caseId, part, shown.leaf, ...proofs])
     : court.interface.encodeFunctionData("revealChildren", [caseId, part, [...shown.children], ...proofs]);

@@ -46,6 +46,8 @@ export class Scene {
   /** Aborted when the worker is told to stop. */
   stop = new AbortController();
   readonly sent: SentCall[] = [];
+  /** How many transactions that took: several calls may go in one. */
+  transactions = 0;
   readonly warnings: string[] = [];
   /** Jobs executed, in order. */
   readonly executed: string[] = [];
@@ -99,7 +101,9 @@ export class Scene {
 
   /** What executing a job gives: an output, or an error to throw. */
   execute: (job: string, place: Place) => string | Promise<string> = (job) => hash(0xf00d + Number(job));
-  /** How a call ends that is still wanted. */
+  /** Cases whose reward went on. */
+  readonly forwarded = new Set<string>();
+  /** How a call ends that is still wanted; of several in one transaction the last counts. */
   outcome: (call: SentCall) => Outcome | Promise<Outcome> = () => "mined";
 
   #block = 0;
@@ -240,11 +244,12 @@ export class Scene {
   async #send({ purpose, to, data, stillWanted }: Call): Promise<Outcome> {
     if (!(await stillWanted())) return "superseded";
     const contract = Object.entries(DEPLOYMENT).find(([, deployed]) => deployed === to)?.[0] as keyof AssayContracts;
-    const parsed = REAL[contract].interface.parseTransaction({ data });
-    if (!parsed) throw new Error(`no function of ${contract} is called with ${data}`);
-    const call = { purpose, name: parsed.name, args: parsed.args.toArray(true) as unknown[] };
-    this.sent.push(call);
-    return this.outcome(call);
+    const calls = callsIn(contract, data).map((call) => ({ purpose, ...call }));
+    this.sent.push(...calls);
+    this.transactions++;
+    let outcome: Outcome = "mined";
+    for (const call of calls) outcome = await this.outcome(call);
+    return outcome;
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- a node's answer, or its refusal, is a promise
@@ -322,7 +327,8 @@ export class Scene {
         demandFeeOf: () => answer(10n),
         STAKE_TOKEN: () => answer(STAKE_TOKEN),
         rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
-        courtCaseOf: (id: string) => answer({ traceRoot: this.traceRoots.get(id) ?? ZeroHash }),
+        courtCaseOf: (id: string) =>
+          answer({ traceRoot: this.traceRoots.get(id) ?? ZeroHash, forwarded: this.forwarded.has(id) }),
         verifierOf: () => answer(address(0x7e57)),
         sumOf: () => answer(this.sum),
         runner: { provider: null, call: (request: { data: string }) => answer(this.#verify(request.data)) },
@@ -338,6 +344,14 @@ export class Scene {
       randomness: { seedOf: () => answer(this.seed) },
     } as unknown as AssayContracts;
   }
+}
+
+/** A call, or those that a `multicall` makes. */
+function callsIn(contract: keyof AssayContracts, data: string): Omit<SentCall, "purpose">[] {
+  const parsed = REAL[contract].interface.parseTransaction({ data });
+  if (!parsed) throw new Error(`no function of ${contract} is called with ${data}`);
+  if (parsed.name === "multicall") return [...(parsed.args[0] as string[])].flatMap((each) => callsIn(contract, each));
+  return [{ name: parsed.name, args: parsed.args.toArray(true) as unknown[] }];
 }
 
 /** Lets every promise that waits for no one else settle. */

@@ -6,12 +6,12 @@ const MOST_BYTES = 128_000;
 const MOST_GAS = 12_000_000;
 /** Offset, length and padding of a call among others. */
 const BYTES_AROUND = 96;
-/** No answer to a demand takes more than this and so much a byte (`DefenceGas`). */
+/** No answer takes more than this and so much a byte (`DefenceGas`), and no payment. */
 const CALL_GAS = 84_000;
 const BYTE_GAS = 41;
 
-/** Cuts answers to demands, in their order, into batches that one `multicall` carries. */
-export function answerBatches<T extends { readonly data: string }>(calls: readonly T[]): T[][] {
+/** Cuts answers to demands, or payments, in their order, into batches that one `multicall` of the proof court carries. */
+export function courtBatches<T extends { readonly data: string }>(calls: readonly T[]): T[][] {
   const batches: T[][] = [];
   let [bytes, gas] = [Infinity, Infinity];
   for (const call of calls) {
