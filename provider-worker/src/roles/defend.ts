@@ -1,4 +1,5 @@
-import { answerDemand, MerkleTree, partKey, Ruling } from "@assay/sdk";
+import type { Part } from "@assay/sdk";
+import { answerDemand, courtBatches, MerkleTree, partKey, Ruling } from "@assay/sdk";
 
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
@@ -8,6 +9,12 @@ import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { runsOf, sameAddress } from "./role.js";
+
+/** What a demand obliges to show, as a call of the court. */
+interface Answer {
+  readonly part: Part;
+  readonly data: string;
+}
 
 /** Answers for its provider before the proof court: posts the trace of each job in dispute and shows what is demanded. */
 export class Defend implements Role {
@@ -45,7 +52,10 @@ export class Defend implements Role {
     if (found.posted.roots.join() !== roots.join()) return this.#giveUp(found, run.trace.traceRoot);
     const tree = MerkleTree.fromHashes(roots);
     const open = found.demands.filter(({ answer }) => !answer);
-    await Promise.all(open.map((demanded) => this.#answer(found, run, tree, demanded)));
+    const answers = await Promise.all(open.map((demanded) => this.#answer(found, run, tree, demanded)));
+    await Promise.all(
+      courtBatches(answers.filter((each) => each !== undefined)).map((batch) => this.#show(found, batch)),
+    );
   }
 
   async #postTrace({ id, facts }: CourtCase, { model, trace }: CourtRun, roots: readonly string[]): Promise<void> {
@@ -64,30 +74,55 @@ export class Defend implements Role {
     log.info({ case: id, job: facts.jobId, traceRoot: trace.traceRoot, outcome }, "trace posted");
   }
 
-  /** Also after the deadline: an answer counts until somebody proves the silence. */
-  async #answer({ id }: CourtCase, { trace }: CourtRun, tree: MerkleTree, { part }: Demanded): Promise<void> {
-    const { contracts, submitter, metrics, log } = this.context;
-    const { court } = contracts;
-    const stillWanted = async () => !(await this.#isOver(id)) && !(await court.demandOf(id, part)).answered;
+  /** Also after the deadline: an answer counts until somebody proves the silence. Nothing where another was first. */
+  async #answer(
+    { id }: CourtCase,
+    { trace }: CourtRun,
+    tree: MerkleTree,
+    { part }: Demanded,
+  ): Promise<Answer | undefined> {
+    const { interface: calls } = this.context.contracts.court;
     const committed = trace.tensors[part.tensor];
-    if (!committed || !(await stillWanted())) return;
+    if (!committed || !(await this.#isOpen(id, part))) return undefined;
     const shown = answerDemand(committed, part);
     const proofs: [string[], string, string[]] = [
       [...shown.proof],
       committed.header.merkleRoot,
       tree.proof(part.tensor),
     ];
+    const data =
+      shown.kind === "leaf"
+        ? calls.encodeFunctionData("revealLeaf", [id, part, shown.leaf, ...proofs])
+        : calls.encodeFunctionData("revealChildren", [id, part, [...shown.children], ...proofs]);
+    return { part, data };
+  }
+
+  /** One transaction; each answer by itself where they do not go together. */
+  async #show(found: CourtCase, answers: readonly Answer[]): Promise<void> {
+    const { id } = found;
+    const { contracts, submitter, metrics, log } = this.context;
+    const { court } = contracts;
+    const [first, ...more] = answers;
+    if (!first) return;
+    const isAnyOpen = async () => {
+      const open = await Promise.all(answers.map(({ part }) => this.#isOpen(id, part)));
+      return open.includes(true);
+    };
+    const all = answers.map(({ data }) => data);
     const outcome = await submitter.send({
-      purpose: `show ${id} ${partKey(part)}`,
+      purpose: `show ${id} ${partKey(first.part)}${more.length > 0 ? ` and ${more.length} more` : ""}`,
       to: await court.getAddress(),
-      data:
-        shown.kind === "leaf"
-          ? court.interface.encodeFunctionData("revealLeaf", [id, part, shown.leaf, ...proofs])
-          : court.interface.encodeFunctionData("revealChildren", [id, part, [...shown.children], ...proofs]),
-      stillWanted,
+      data: more.length > 0 ? court.interface.encodeFunctionData("multicall", [all]) : first.data,
+      stillWanted: async () => !(await this.#isOver(id)) && (await isAnyOpen()),
     });
-    if (outcome === "mined") metrics.courtMoves.inc({ move: "answer" });
-    log.info({ case: id, ...part, outcome }, "demand answered");
+    if (outcome === "mined") metrics.courtMoves.inc({ move: "answer" }, answers.length);
+    log.info({ case: id, ...first.part, answers: answers.length, outcome }, "demands answered");
+    if (more.length === 0 || outcome === "mined" || outcome === "superseded") return;
+    await Promise.all(answers.map((each) => this.#show(found, [each])));
+  }
+
+  async #isOpen(id: string, part: Part): Promise<boolean> {
+    return !(await this.context.contracts.court.demandOf(id, part)).answered;
   }
 
   async #isOver(caseId: string): Promise<boolean> {

@@ -141,6 +141,18 @@ describe("Defending", () => {
     }
   });
 
+  it("shows many parts in one transaction, and each by itself where that is refused", async () => {
+    challenged();
+    posted();
+    scene.demanded(3, CHILDREN);
+    scene.demanded(3, LEAF);
+    scene.outcome = () => (scene.transactions === 1 ? "refused" : "mined");
+    await tick();
+    assert.deepEqual(names(), ["revealChildren", "revealLeaf", "revealChildren", "revealLeaf"]);
+    assert.equal(scene.transactions, 3);
+    assert.equal((await scene.metrics.courtMoves.get()).values[0]?.value, 2);
+  });
+
   it("shows no part twice, and none that somebody else showed", async () => {
     challenged();
     posted();
