@@ -1,4 +1,4 @@
-import { arbiterAt, partKey, Ruling } from "@assay/sdk";
+import { arbiterAt, courtBatches, Ruling } from "@assay/sdk";
 
 import { partOf } from "../court/courtCase.js";
 import type { ChainEvent } from "../jobs/journal.js";
@@ -91,7 +91,7 @@ export class Resolve implements Role {
   async #isPaid(caseId: string, arbiter: unknown): Promise<boolean> {
     if (await this.#isOf("jury", arbiter)) return this.#payJurors(caseId);
     if (!(await this.#isOf("court", arbiter))) return true;
-    return (await this.#payDemandFees(caseId)) && (await this.#forwardReward(caseId));
+    return this.#payFromCourt(caseId);
   }
 
   async #payJurors(caseId: string): Promise<boolean> {
@@ -103,31 +103,37 @@ export class Resolve implements Role {
     return !(await stillWanted());
   }
 
-  async #payDemandFees(caseId: string): Promise<boolean> {
-    const { contracts, journal, submitter } = this.context;
+  /** Fees of demands and the court's reward, in one transaction as a rule. */
+  async #payFromCourt(caseId: string): Promise<boolean> {
+    const { contracts, submitter } = this.context;
     const to = await contracts.court.getAddress();
-    let paid = true;
-    for (const { args } of journal.events("PartDemanded", caseId)) {
-      const part = partOf(args.part);
-      const stillWanted = async () => (await contracts.court.demandOf(caseId, part)).deadline !== 0n;
-      if (!(await stillWanted())) continue;
-      const data = contracts.court.interface.encodeFunctionData("payDemandFee", [caseId, part]);
-      const purpose = `fee ${caseId} ${partKey(part)}`;
-      await submitter.send({ purpose, to, data, stillWanted });
-      paid &&= !(await stillWanted());
+    const owed = (await this.#owedByCourt(caseId)).map((data) => ({ data }));
+    for (const [i, batch] of courtBatches(owed).entries()) {
+      const all = batch.map(({ data }) => data);
+      // What somebody else paid in the meantime would make the others fail: they are looked up again.
+      const stillWanted = async () => {
+        const now = new Set(await this.#owedByCourt(caseId));
+        return all.every((data) => now.has(data));
+      };
+      const data = contracts.court.interface.encodeFunctionData("multicall", [all]);
+      await submitter.send({ purpose: `pay ${caseId} from the court, ${i + 1}`, to, data, stillWanted });
     }
-    return paid;
+    return (await this.#owedByCourt(caseId)).length === 0;
   }
 
-  /** That it was sent on shows in the journal only, once the block is read. */
-  async #forwardReward(caseId: string): Promise<boolean> {
-    const { contracts, journal, submitter } = this.context;
-    if (journal.events("RewardForwarded", caseId).length > 0) return true;
-    const data = contracts.court.interface.encodeFunctionData("forwardReward", [caseId]);
-    const to = await contracts.court.getAddress();
-    const stillWanted = () => Promise.resolve(journal.events("RewardForwarded", caseId).length === 0);
-    await submitter.send({ purpose: `forward ${caseId}`, to, data, stillWanted });
-    return false;
+  /** Calls that pay what the court still holds of a case. */
+  async #owedByCourt(caseId: string): Promise<string[]> {
+    const { contracts, journal } = this.context;
+    const { court } = contracts;
+    const calls: string[] = [];
+    for (const { args } of journal.events("PartDemanded", caseId)) {
+      const part = partOf(args.part);
+      if ((await court.demandOf(caseId, part)).deadline === 0n) continue;
+      calls.push(court.interface.encodeFunctionData("payDemandFee", [caseId, part]));
+    }
+    const { forwarded } = await court.courtCaseOf(caseId);
+    if (!forwarded) calls.push(court.interface.encodeFunctionData("forwardReward", [caseId]));
+    return calls;
   }
 
   async #isOf(name: "jury" | "court", arbiter: unknown): Promise<boolean> {

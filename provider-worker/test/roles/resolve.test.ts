@@ -180,28 +180,44 @@ describe("Resolving", () => {
       scene.happened("CaseResolved", 3);
       scene.outcome = ({ name }) => {
         if (name === "payDemandFee") scene.demands.clear();
+        if (name === "forwardReward") scene.forwarded.add("3");
         return "mined";
       };
     });
 
-    it("sends fees and reward where the ruling says, each once", async () => {
+    const names = () => scene.sent.map(({ name }) => name);
+
+    it("sends fees and reward where the ruling says, each once, in one transaction", async () => {
       await tick();
-      assert.deepEqual(purposes(), ["fee 3 5 0 1", "forward 3"]);
-      scene.happened("RewardForwarded", 3);
+      assert.deepEqual(names(), ["payDemandFee", "forwardReward"]);
       await tick();
       await tick();
-      assert.equal(scene.sent.length, 2);
+      assert.equal(scene.transactions, 1);
       assert.deepEqual(waiting(), []);
+    });
+
+    it("leaves out what somebody else paid, also between two looks", async () => {
+      const { journal } = scene;
+      const events = journal.events.bind(journal);
+      let looks = 0;
+      journal.events = (name, key) => {
+        if (name === "PartDemanded" && ++looks === 2) scene.demands.clear();
+        return events(name, key);
+      };
+      await tick();
+      assert.deepEqual(names(), []);
+      await tick();
+      assert.deepEqual(names(), ["forwardReward"]);
     });
 
     it("goes on with what is left after a restart", async () => {
       scene.outcome = () => "reverted";
       await tick();
-      assert.deepEqual(purposes(), ["fee 3 5 0 1"]);
+      assert.deepEqual(names(), ["payDemandFee", "forwardReward"]);
       scene.demands.clear();
       resolve = new Resolve(scene.context, { everyCase: true });
       await tick();
-      assert.deepEqual(purposes(), ["fee 3 5 0 1", "forward 3"]);
+      assert.deepEqual(names(), ["payDemandFee", "forwardReward", "forwardReward"]);
     });
   });
 
