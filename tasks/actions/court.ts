@@ -2,6 +2,7 @@ import { ChildRuntime } from "@assay/provider-worker";
 import type { Accusation, CourtModel, Part, TraceCommitment } from "@assay/sdk";
 import {
   answerDemand,
+  courtBatches,
   firstDivergent,
   MerkleTree,
   metaHeader,
@@ -19,7 +20,6 @@ import { findCourtCase, postedRoots } from "../support/courtCase.js";
 import type { RunArguments } from "../support/courtModel.js";
 import { caseModel, caseRun, packTrace, readCourtModel } from "../support/courtModel.js";
 import { UserError } from "../support/errors.js";
-import { readEvents } from "../support/events.js";
 import { writeBytes } from "../support/files.js";
 import { RUN_LIMITS } from "../support/manifest.js";
 import { required, whole } from "../support/parse.js";
@@ -80,18 +80,21 @@ export const answer = action(async (session, given: CaseArguments & RunArguments
   if (open.length === 0) throw new UserError(`no demand of case ${given.case} is open: nothing is left to do`);
   const trace = await caseRun(session, found, await caseModel(session, found, given.file), given);
   const tree = MerkleTree.fromHashes(rootsOf(trace));
-  const answered: Fields[] = [];
-  for (const { part } of open) {
+  const calls = open.map(({ part }) => {
     const committed = tensorOf(trace, part.tensor);
     const shown = answerDemand(committed, part);
     const root = committed.header.merkleRoot;
     const proofs: [string[], string, string[]] = [[...shown.proof], root, tree.proof(part.tensor)];
-    const receipt = await session.send(() =>
+    const data =
       shown.kind === "leaf"
-        ? court.revealLeaf(given.case, part, shown.leaf, ...proofs)
-        : court.revealChildren(given.case, part, [...shown.children], ...proofs),
-    );
-    answered.push({ ...part, shown: shown.kind, transaction: receipt.hash });
+        ? court.interface.encodeFunctionData("revealLeaf", [given.case, part, shown.leaf, ...proofs])
+        : court.interface.encodeFunctionData("revealChildren", [given.case, part, [...shown.children], ...proofs]);
+    return { part, shown: shown.kind, data };
+  });
+  const answered: Fields[] = [];
+  for (const batch of courtBatches(calls)) {
+    const receipt = await session.send(() => court.multicall(batch.map(({ data }) => data)));
+    answered.push(...batch.map(({ part, shown }) => ({ ...part, shown, transaction: receipt.hash })));
   }
   return { case: given.case, answered };
 });
@@ -133,18 +136,23 @@ export const collect = action(async (session, given: CaseArguments) => {
   const { court } = session.contracts;
   const found = await findCourtCase(session, given.case, given.fromBlock);
   const token = await session.stakeToken();
-  const paid: Fields[] = [];
+  const owed: { data: string }[] = [];
   for (const { part } of found.demands) {
     if ((await court.demandOf(given.case, part)).deadline === 0n) continue;
-    const receipt = await session.send(() => court.payDemandFee(given.case, part));
-    const { to, amount } = emitted(receipt, court.interface, "DemandFeePaid");
-    paid.push({ what: "demand", to: String(to), amount: token.show(amount as bigint), transaction: receipt.hash });
+    owed.push({ data: court.interface.encodeFunctionData("payDemandFee", [given.case, part]) });
   }
-  const [forwarded] = await readEvents(court, court.filters.RewardForwarded(given.case), found.since);
-  if (!forwarded) {
-    const receipt = await session.send(() => court.forwardReward(given.case));
-    const { to, amount } = emitted(receipt, court.interface, "RewardForwarded");
-    paid.push({ what: "reward", to: String(to), amount: token.show(amount as bigint), transaction: receipt.hash });
+  const { forwarded } = await court.courtCaseOf(given.case);
+  if (!forwarded) owed.push({ data: court.interface.encodeFunctionData("forwardReward", [given.case]) });
+  const paid: Fields[] = [];
+  for (const batch of courtBatches(owed)) {
+    const receipt = await session.send(() => court.multicall(batch.map(({ data }) => data)));
+    for (const log of receipt.logs) {
+      const parsed = court.interface.parseLog(log);
+      if (parsed?.name !== "DemandFeePaid" && parsed?.name !== "RewardForwarded") continue;
+      const { to, amount } = parsed.args.toObject() as { to: string; amount: bigint };
+      const what = parsed.name === "DemandFeePaid" ? "demand" : "reward";
+      paid.push({ what, to, amount: token.show(amount), transaction: receipt.hash });
+    }
   }
   return { case: given.case, paid };
 });
