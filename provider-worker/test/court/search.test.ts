@@ -12,6 +12,7 @@ import {
   nextStep,
   readModel,
   runTrace,
+  toFloat32Array,
   toHex,
   toTypedArray,
   verifyLeaf,
@@ -24,8 +25,8 @@ import { inProcess } from "../support/inProcessRuntime.js";
 
 /** 256 elements of float32 are a leaf. */
 const LENGTH = 1000;
-/** Tensors of the trace: the sign of a zero that a Relu gives is nobody's fault. */
-const [RELU, SUM, RELU_AGAIN, RESULT] = [1, 2, 3, 4] as const;
+/** Tensors of the trace: the sign of a zero that a Relu makes of -0 is nobody's fault. */
+const [RELU, SUM, RELU_AGAIN, RESULT] = [1, 2, 4, 5] as const;
 
 describe("The search for what convicts", () => {
   let model: CourtModel;
@@ -33,19 +34,21 @@ describe("The search for what convicts", () => {
   let honest: TraceCommitment;
   before(async () => {
     await initHash();
-    const values = Array.from({ length: LENGTH }, (_, i) => (i % 3) - 1);
-    const one = fromNumbers("float32", [], [1]);
+    const values = Array.from({ length: LENGTH }, (_, i) => [-0, 0, 1][i % 3] ?? 0);
+    const [none, one] = [0, 1].map((value) => fromNumbers("float32", [], [value])) as [Tensor, Tensor];
     model = await readModel(
       onnxFile({
         nodes: [
           { op: "Relu", inputs: ["x"], outputs: ["a"] },
           { op: "Sub", inputs: ["a", "one"], outputs: ["b"] },
-          { op: "Relu", inputs: ["b"], outputs: ["c"] },
+          // -1 times 0 is -0.
+          { op: "Mul", inputs: ["b", "none"], outputs: ["m"] },
+          { op: "Relu", inputs: ["m"], outputs: ["c"] },
           { op: "Add", inputs: ["c", "one"], outputs: ["y"] },
         ],
         inputs: { x: ["float32", [1, LENGTH]] },
         outputs: { y: undefined },
-        constants: { one },
+        constants: { none, one },
       }),
       inProcess,
     );
@@ -63,7 +66,10 @@ describe("The search for what convicts", () => {
     return commitTrace(model, tensors);
   };
   /** Zeros of a Relu in different leaves, with the other sign. */
-  const zeros = (...places: number[]) => Object.fromEntries(places.map((place) => [place, -0]));
+  const zeros = (tensor: number, ...places: number[]) => {
+    const own = toFloat32Array(trace[tensor] as Tensor);
+    return { [tensor]: Object.fromEntries(places.map((place) => [place, -(own[place] ?? NaN)])) };
+  };
 
   /** Plays a case to its end: each round all that is asked for is shown. */
   function play(posted: TraceCommitment): { rounds: Part[][]; accusation: Accusation | undefined } {
@@ -125,12 +131,17 @@ describe("The search for what convicts", () => {
   });
 
   it("convicts nobody for the signs of zeros", () => {
-    const posted = changed({ [RELU]: zeros(0, 300, 900), [RELU_AGAIN]: zeros(1) });
+    const posted = changed({ ...zeros(RELU, 0, 300, 900), ...zeros(RELU_AGAIN, 1) });
     assert.equal(play(posted).accusation, undefined);
   });
 
+  it("convicts who turns the sign of a zero that a Relu can only make positive", () => {
+    const posted = changed(zeros(RELU, 1));
+    requireProof(play(posted).accusation, posted, RELU, 1);
+  });
+
   it("finds a wrong element behind the signs of zeros in other leaves of the same tensor", () => {
-    const posted = changed({ [RELU]: { ...zeros(0, 300), 900: 5 } });
+    const posted = changed({ [RELU]: { ...zeros(RELU, 0, 300)[RELU], 900: 5 } });
     const { rounds, accusation } = play(posted);
     requireProof(accusation, posted, RELU, 900);
     assert.deepEqual(
@@ -140,7 +151,7 @@ describe("The search for what convicts", () => {
   });
 
   it("finds a wrong element in a later tensor that does not read the doubtful one, in the same rounds", () => {
-    const posted = changed({ [RELU]: zeros(0), [RESULT]: { 10: 5 } });
+    const posted = changed({ ...zeros(RELU, 0), [RESULT]: { 10: 5 } });
     const { rounds, accusation } = play(posted);
     requireProof(accusation, posted, RESULT, 10);
     assert.equal(rounds.length, 2);
@@ -148,12 +159,12 @@ describe("The search for what convicts", () => {
 
   it("finds a wrong element that was computed from the doubtful tensor", () => {
     // The element reads the very leaf whose zero has the other sign.
-    const posted = changed({ [RELU]: zeros(0), [SUM]: { 0: 5 } });
+    const posted = changed({ ...zeros(RELU, 0), [SUM]: { 0: 5 } });
     requireProof(play(posted).accusation, posted, SUM, 0);
   });
 
   it("finds one behind two doubtful tensors", () => {
-    const posted = changed({ [RELU]: zeros(0, 300), [RELU_AGAIN]: zeros(1, 600), [RESULT]: { 1: 5 } });
+    const posted = changed({ ...zeros(RELU, 0, 300), ...zeros(RELU_AGAIN, 1, 600), [RESULT]: { 1: 5 } });
     requireProof(play(posted).accusation, posted, RESULT, 1);
   });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import type { CourtModel, Tensor } from "@assay/sdk";
-import { commitTrace, elementCount, initHash, prepareModel, runTrace } from "@assay/sdk";
+import { commitTrace, elementCount, fromNumbers, initHash, prepareModel, runTrace } from "@assay/sdk";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
@@ -66,6 +66,29 @@ async function bytesRun(op: string, dims: number[], weights: number[], by: numbe
 function bytes(dims: readonly number[], start: number): Tensor {
   const data = Uint8Array.from({ length: elementCount(dims) }, (_, i) => (i * 31 + start) % 251);
   return { dtype: "uint8", dims, data };
+}
+
+/** Places in the trace of `openRun`. */
+export const OPEN = { relu: 1, sum: 2, doubled: 3 } as const;
+
+/** Of a Relu of -0, whose result may be either zero; one output keeps its sign, the other does not show it. */
+export async function openRun(...tamperings: readonly Tampering[]): Promise<CourtRun> {
+  await initHash();
+  const file = onnxFile({
+    nodes: [
+      { op: "Relu", inputs: ["x"], outputs: ["r"] },
+      { op: "Sub", inputs: ["r", "one"], outputs: ["s"] },
+      { op: "Add", inputs: ["r", "r"], outputs: ["d"] },
+    ],
+    inputs: { x: ["float32", [1, 4]] },
+    outputs: { s: undefined, d: undefined },
+    constants: { one: fromNumbers("float32", [], [1]) },
+  });
+  const { model } = await prepareModel(file, {}, inProcess);
+  const x = fromNumbers("float32", [1, 4], [-0, 1, -2, 3]);
+  const trace = await runTrace(model, new Map([["x", x]]), inProcess);
+  for (const { tensor, ...change } of tamperings) trace[tensor] = flip(trace[tensor], change);
+  return { model, trace: commitTrace(model, trace) };
 }
 
 export const rootsOf = ({ trace }: CourtRun): string[] => trace.tensors.map(({ header }) => header.merkleRoot);

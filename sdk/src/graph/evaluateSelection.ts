@@ -22,7 +22,7 @@ export function concat(axis: number, parts: readonly Values[], output: Shape): E
 }
 
 export function pad({ low, value }: InstructionOf<"Pad">, x: Values, output: Shape): Elements {
-  const outside = scalarOf(value, x.dtype);
+  const outside = fromBytes(value, x.dtype);
   return (element) => {
     const index = toIndex(element, output.dims).map((at, axis) => at - (low[axis] ?? 0));
     const inside = index.every((at, axis) => at >= 0 && at < (x.dims[axis] ?? 0));
@@ -44,8 +44,8 @@ export function gather(axis: number, x: Values, indices: Values, output: Shape):
 }
 
 export function clip({ min, max }: InstructionOf<"Clip">, x: Values): Elements {
-  const low = min === "0x" ? undefined : scalarOf(min, x.dtype);
-  const high = max === "0x" ? undefined : scalarOf(max, x.dtype);
+  const low = min === "0x" ? undefined : fromBytes(min, x.dtype);
+  const high = max === "0x" ? undefined : fromBytes(max, x.dtype);
   return (element) => {
     const raised = low === undefined ? x.at(element) : larger(x.at(element), low);
     return high !== undefined && high < raised ? high : raised;
@@ -97,6 +97,7 @@ export function zeroOf(dtype: DType): Scalar {
   return dtype === "int64" || dtype === "uint64" ? 0n : 0;
 }
 
-function scalarOf(bytes: Hex, dtype: DType): Scalar {
+/** The one element that an attribute holds. */
+export function fromBytes(bytes: Hex, dtype: DType): Scalar {
   return valuesOf({ dtype, dims: [], data: fromHex(bytes) }).at(0);
 }

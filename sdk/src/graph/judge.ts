@@ -3,14 +3,13 @@ import { elementCount, toTypedArray, type Tensor } from "../tensor/tensor.js";
 import { elementsOf } from "./evaluate.js";
 import { isFunction, standsAsFunction } from "./functions.js";
 import type { Instruction, InstructionOf } from "./instruction.js";
+import { otherZeroStands } from "./otherZero.js";
 import { boundedSums, isTolerance, isWithin } from "./tolerance.js";
 import { EXACT, type Numeric } from "./types.js";
 import { store, valuesOf, valuesOfAll, type Scalar, type Values } from "./values.js";
 
 /** Results that differ between CPUs where an operand is no number. */
 const UNJUDGED_NAN: readonly string[] = ["QuantizeLinear", "MaxPool"];
-/** Results of which the sign of a zero differs between CPUs. */
-const UNSIGNED_ZERO: readonly string[] = ["Relu", "Clip", "MaxPool"];
 const LEAST_FLOAT = -3.4028234663852886e38;
 
 /** Whether an element of `output` is one that no honest provider gets from these operands. */
@@ -54,7 +53,8 @@ function bitsContradict({ operator }: Instruction, raw: Scalar, claimed: Scalar,
   store(computed, 0, raw);
   const [expected] = computed;
   if (Object.is(expected, claimed)) return false;
-  if (UNSIGNED_ZERO.includes(operator) && expected === claimed) return false;
+  const [x] = operands;
+  if (x && expected === claimed && otherZeroStands(instruction, valuesOf(x), output, element, claimed)) return false;
   return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);
 }
 
