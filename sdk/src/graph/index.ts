@@ -1,5 +1,6 @@
 export type { Assembly, TraceTensor } from "./assemble.js";
 export * from "./encode.js";
+export { differenceOf, type Difference } from "./difference.js";
 export { elementOf, elementsOf, evaluate } from "./evaluate.js";
 export { expose } from "./expose.js";
 export * from "./fileRuntime.js";
@@ -8,6 +9,7 @@ export { decodeInstruction, encodeInstruction, type Instruction, type OperatorNa
 export { contradicts, judgeOf } from "./judge.js";
 export type { SumsProfile } from "./lower.js";
 export * from "./manifest.js";
+export { Open, openTensors, type OpenModel } from "./openness.js";
 export { PreparationError, type Problem } from "./problems.js";
 export * from "./prepare.js";
 export type { Range } from "./range.js";

@@ -9,6 +9,7 @@ import { hashGraph, metaHeader, nodesRoot } from "./encode.js";
 import { runtimeOf, withRuntime, type RuntimeName } from "./fileRuntime.js";
 import { freeze, type FrozenDims } from "./freeze.js";
 import { lower, operatorProblems, type SumsProfile } from "./lower.js";
+import { openDivisors } from "./openness.js";
 import { settleOrders } from "./orders.js";
 import { PreparationError, type Problem } from "./problems.js";
 import { hashProfile, profileOf, type Profile } from "./profile.js";
@@ -95,6 +96,8 @@ export async function readModel(
   const found = [...problems, ...settled.problems, ...unknown];
   if (found.length > 0) throw new PreparationError(found);
   const assembly = assemble(settled.drafts, inputNames.map(find), outputNames.map(find));
+  const divisions = openDivisors(assembly);
+  if (divisions.length > 0) throw new PreparationError(divisions);
   const profile = profileOf(kind, runtime.builds[name]);
   const graph = graphOf(assembly, file, profile, inputNames, outputNames);
   return { ...assembly, file, profile, graph, commitment: hashGraph(graph), inputNames, outputNames };
