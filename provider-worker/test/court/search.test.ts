@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
-import type { Accusation, CourtModel, Part, Shown, Tensor, TraceCommitment } from "@assay/sdk";
+import type {
+  Accusation,
+  CourtModel,
+  DemandedPart,
+  Part,
+  Shown,
+  Tensor,
+  TensorCommitment,
+  TraceCommitment,
+} from "@assay/sdk";
 import {
   answerDemand,
   commitTrace,
@@ -12,6 +21,8 @@ import {
   nextStep,
   readModel,
   runTrace,
+  Search,
+  shownIn,
   toFloat32Array,
   toHex,
   toTypedArray,
@@ -20,7 +31,9 @@ import {
 import { getBytes } from "ethers";
 
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
-import { courtRun, rootsOf } from "../support/courtRuns.js";
+import type { CourtRun } from "../../src/court/courtRuns.js";
+import type { Tampering } from "../support/courtRuns.js";
+import { courtRun, OPEN, openRun, rootsOf } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 
 /** 256 elements of float32 are a leaf. */
@@ -166,6 +179,26 @@ describe("The search for what convicts", () => {
   it("finds one behind two doubtful tensors", () => {
     const posted = changed({ ...zeros(RELU, 0, 300), ...zeros(RELU_AGAIN, 1, 600), [RESULT]: { 1: 5 } });
     requireProof(play(posted).accusation, posted, RESULT, 1);
+  });
+
+  it("asks for the outputs first where the result cannot be told to be wrong, and leaves it if only a zero's sign is", async () => {
+    const open = await openRun();
+    const { model } = open;
+    const search = (run: CourtRun) => new Search(model, open.trace, rootsOf(run));
+    const answered = ({ trace }: CourtRun, tensor: number): DemandedPart => {
+      const answer = answerDemand(trace.tensors[tensor] as TensorCommitment, { tensor, level: 0, index: 0 });
+      assert.ok(answer.kind === "leaf");
+      return { part: { tensor, level: 0, index: 0 }, answer: { leaf: toHex(answer.leaf) } };
+    };
+    const [relu, doubled] = [OPEN.relu, OPEN.doubled].map((tensor) => ({ tensor, bytes: [3], by: 0x80 }));
+    const turned = await openRun(relu as Tampering, doubled as Tampering);
+    const first = search(turned).next(shownIn([]));
+    assert.deepEqual(first, { kind: "demand", parts: [{ tensor: OPEN.doubled, level: 0, index: 0 }] });
+    assert.deepEqual(search(turned).next(shownIn([answered(turned, OPEN.doubled)])), { kind: "nothing" });
+
+    const false_ = await openRun({ tensor: OPEN.doubled, bytes: [4] });
+    const step = search(false_).next(shownIn([answered(false_, OPEN.doubled)]));
+    assert.ok(step.kind === "accuse" && step.accusation.claim.element === 1);
   });
 
   it("convicts a byte changed in any tensor of a trained model", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
-import type { Accusation, CourtModel, Part, Shown, Tensor, TraceCommitment } from "@assay/sdk";
+import type { Accusation, CourtModel, DemandedPart, Part, Shown, Tensor, TraceCommitment } from "@assay/sdk";
 import {
   answerDemand,
   commitTrace,
@@ -11,6 +11,8 @@ import {
   MerkleTree,
   nextStep,
   runTrace,
+  Search,
+  shownIn,
   toFloat32Array,
   toHex,
 } from "@assay/sdk";
@@ -128,6 +130,44 @@ describe("The search in a trace whose sums may be taken in any order", () => {
       );
     });
     assert.equal(play(posted).accusation, undefined);
+  });
+
+  it("judges each node once, however many calls its tensors take", () => {
+    const posted = elsewhere(moved(sums()[0] ?? -1, 3));
+    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
+    let reads = 0;
+    const instructions = new Proxy(model.instructions, {
+      get: (list, key, receiver): unknown => {
+        if (/^\d+$/.test(String(key))) reads++;
+        return Reflect.get(list, key, receiver);
+      },
+    });
+    const search = new Search({ ...model, instructions }, own, roots);
+    const demands: DemandedPart[] = [];
+    for (let calls = 0; ; calls++) {
+      const step = search.next(shownIn(demands));
+      if (step.kind === "accuse") {
+        assert.ok(calls > 4 && reads < 4 * instructions.length, `${calls} calls, ${reads} reads`);
+        return;
+      }
+      // One part at a time, of all that was asked for; the wrong tensor comes last.
+      const part = step.kind === "demand" ? step.parts.at(-1) : undefined;
+      assert.ok(part);
+      const answer = answerDemand(posted.tensors[part.tensor] as TensorCommitment, part);
+      const shown = answer.kind === "leaf" ? { leaf: toHex(answer.leaf) } : { children: answer.children };
+      demands.push({ part, answer: shown });
+    }
+  });
+
+  it("needs no demand for outputs that were got outside of the court", () => {
+    const posted = elsewhere();
+    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
+    const outputs = (of: TraceCommitment) =>
+      new Map(model.outputNames.map((name, i) => [name, of.tensors[model.outputs[i] ?? -1]?.tensor as Tensor]));
+    assert.equal(new Search(model, own, roots).next(shownIn([])).kind, "demand");
+    assert.deepEqual(new Search(model, own, roots).next(shownIn([]), outputs(posted)), { kind: "nothing" });
+    // Other tensors than those that were posted say nothing.
+    assert.equal(new Search(model, own, roots).next(shownIn([]), outputs(own)).kind, "demand");
   });
 
   it("accuses of a leaf that no honest party commits to", () => {

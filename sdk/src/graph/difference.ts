@@ -1,6 +1,7 @@
 import { toTypedArray, type Tensor } from "../tensor/tensor.js";
 import { Open, openTensors, type OpenModel } from "./openness.js";
 import type { CourtModel } from "./prepare.js";
+import { firstUnexplained } from "./ranges.js";
 
 /**
  * What a result of other bytes is worth before the court: provably wrong; different in nothing but what stands either
@@ -8,17 +9,15 @@ import type { CourtModel } from "./prepare.js";
  */
 export type Difference = "wrong" | "open" | "unknown";
 
-type DifferingModel = OpenModel & Pick<CourtModel, "outputNames" | "outputs">;
+type DifferingModel = OpenModel & Pick<CourtModel, "profile" | "inputNames" | "outputNames" | "outputs">;
 
-/**
- * How a result differs from that of one's own trace, of a model whose honest traces are alike but for what is open.
- * `claimed`: its tensors, if they could be had.
- */
+/** How a result differs from that of one's own trace. `claimed`: its tensors, if they could be had. */
 export function differenceOf(
   model: DifferingModel,
   trace: readonly Tensor[],
   claimed?: ReadonlyMap<string, Tensor>,
 ): Difference {
+  if (model.profile.kind === "Tolerance") return differenceInAnyOrder(model, trace, claimed);
   const open = openTensors(model, trace);
   const outputs = model.outputNames.map((name, i) => {
     const at = model.outputs[i] ?? -1;
@@ -27,6 +26,16 @@ export function differenceOf(
   if (!claimed) return outputs.every(({ own, open }) => own && isDetermined(own, open)) ? "wrong" : "unknown";
   if (outputs.some(({ own, found, open }) => !own || !found || differs(own, found, open))) return "wrong";
   return outputs.some(({ open }) => open === Open.Anything) ? "unknown" : "open";
+}
+
+/** Where honest parties have other bytes nearly everywhere, what rounding explains stands. */
+function differenceInAnyOrder(
+  model: DifferingModel,
+  trace: readonly Tensor[],
+  claimed: ReadonlyMap<string, Tensor> | undefined,
+): Difference {
+  if (!claimed) return "unknown";
+  return firstUnexplained(model, trace, claimed) === undefined ? "open" : "wrong";
 }
 
 /** Whether all other bytes are wrong. */

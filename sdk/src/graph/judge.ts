@@ -39,23 +39,29 @@ export function judgeOf(
     const stands = standsAsFunction(instruction, valuesOfAll(operands));
     return (element) => !stands(element, Number(claimed.at(element)));
   }
-  const elements = elementsOf(instruction, operands, output, numeric);
-  return (element) => {
-    if (instruction.operator === "ArgMax" && isLargest(instruction, operands, output, element)) return false;
-    return bitsContradict(instruction, elements(element), claimed.at(element), output.dtype);
-  };
+  return judgeOfBits(instruction, operands, output, numeric);
 }
 
-/** Whether an element is not what was computed, cut to its type. */
-function bitsContradict({ operator }: Instruction, raw: Scalar, claimed: Scalar, dtype: DType): boolean {
-  if (UNJUDGED_NAN.includes(operator) && Number.isNaN(raw)) return false;
-  const computed = toTypedArray({ dtype, dims: [], data: new Uint8Array(dtypeSize(dtype)) });
-  store(computed, 0, raw);
-  const [expected] = computed;
-  if (Object.is(expected, claimed)) return false;
-  const [x] = operands;
-  if (x && expected === claimed && otherZeroStands(instruction, valuesOf(x), output, element, claimed)) return false;
-  return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);
+function judgeOfBits(
+  instruction: Instruction,
+  operands: readonly (Tensor | Values | undefined)[],
+  output: Tensor,
+  numeric: Numeric,
+): (element: number) => boolean {
+  const { operator } = instruction;
+  const computed = toTypedArray({ dtype: output.dtype, dims: [], data: new Uint8Array(dtypeSize(output.dtype)) });
+  const [elements, values] = [elementsOf(instruction, operands, output, numeric), valuesOf(output)];
+  const x = operands[0] && valuesOf(operands[0]);
+  return (element) => {
+    const raw = elements(element);
+    if (UNJUDGED_NAN.includes(operator) && Number.isNaN(raw)) return false;
+    if (operator === "ArgMax" && isLargest(instruction, operands, output, element)) return false;
+    store(computed, 0, raw);
+    const [expected, claimed] = [computed[0], values.at(element)];
+    if (Object.is(expected, claimed)) return false;
+    if (x && expected === claimed && otherZeroStands(instruction, x, output, element, claimed)) return false;
+    return !(operator === "MaxPool" && expected === -Infinity && claimed === LEAST_FLOAT);
+  };
 }
 
 /** Of a row with a NaN, the index of any NaN and of any largest number is right. */

@@ -1,6 +1,6 @@
 import { AssayError } from "../errors.js";
 import { elementCount, type Tensor } from "../tensor/tensor.js";
-import { contradicts } from "./judge.js";
+import { judgeOf } from "./judge.js";
 import { rangeOf } from "./operatorRange.js";
 import type { CourtModel } from "./prepare.js";
 import { exactly, isKnown, type Range } from "./range.js";
@@ -68,8 +68,9 @@ function contradictedOutput(model: RangedModel, given: readonly Tensor[], at: nu
   const isKnown = (tensor: number) => tensor < model.inputNames.length || model.outputs.includes(tensor);
   if (!place.operands.every(({ source, tensor }) => source !== Source.Trace || isKnown(tensor))) return undefined;
   const operands = operandsOf(model, given, node);
-  const elements = Array.from({ length: elementCount(output.dims) }, (_, element) => element);
-  return elements.find((element) => contradicts(instruction, operands, output, element, place.numeric));
+  const contradicts = judgeOf(instruction, operands, output, place.numeric);
+  for (let element = 0; element < elementCount(output.dims); element++) if (contradicts(element)) return element;
+  return undefined;
 }
 
 /** The first element of a tensor that lies outside of a range. */
