@@ -20,6 +20,7 @@ import { SignedResults } from "./content/signedResults.js";
 import { ContentStore } from "./content/store.js";
 import { CourtModels } from "./court/courtModels.js";
 import { Tracer } from "./court/courtRuns.js";
+import { ThreadJudge } from "./court/judge.js";
 import { readGraph } from "./court/readGraph.js";
 import type { RuntimeLimits, StartRuntime } from "./court/runtime.js";
 import { ChildRuntime } from "./court/runtime.js";
@@ -58,6 +59,7 @@ export class Wiring {
   readonly journal: Journal;
   readonly fetcher: Fetcher;
   readonly #startRuntime: StartRuntime;
+  readonly #judge = new ThreadJudge();
   readonly #courtModels: CourtModels;
   readonly models: ModelCache;
   readonly checker = new Checker();
@@ -90,6 +92,7 @@ export class Wiring {
       this.#contracts,
       (file, sums, signal) => readGraph(file, sums, graphLimits, signal),
       this.#startRuntime,
+      this.#judge,
     );
     this.models = new ModelCache(
       this.#contracts,
@@ -186,6 +189,7 @@ export class Wiring {
       submitter,
       executor,
       tracer: new Tracer(this.models, this.#courtModels, executor, this.#startRuntime, signal),
+      judge: this.#judge,
       provider: settings.provider,
       operator: wallet.address,
       metrics: this.metrics,

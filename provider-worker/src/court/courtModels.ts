@@ -1,7 +1,8 @@
 import type { AssayContracts, CourtModel, SumsProfile, Tensor } from "@assay/sdk";
-import { AssayError, firstUnexplained, ModelProfile, runTrace } from "@assay/sdk";
+import { AssayError, ModelProfile, runTrace } from "@assay/sdk";
 
 import { WorkerError } from "../errors.js";
+import type { Judge } from "./judge.js";
 import type { StartRuntime } from "./runtime.js";
 
 /** Profiles that the proof court judges. */
@@ -19,6 +20,7 @@ export class CourtModels {
     private readonly contracts: Pick<AssayContracts, "models">,
     private readonly readGraph: ReadGraph,
     private readonly startRuntime: StartRuntime,
+    private readonly judge: Judge,
   ) {}
 
   /**
@@ -47,6 +49,6 @@ export class CourtModels {
   async explains(model: CourtModel, inputs: Tensors, outputs: Tensors, signal: AbortSignal): Promise<boolean> {
     if (model.profile.kind !== "Tolerance") return false;
     const own = await runTrace(model, inputs, this.startRuntime(signal));
-    return firstUnexplained(model, own, outputs) === undefined;
+    return (await this.judge.difference(model, own, outputs, signal)) === "open";
   }
 }

@@ -4,7 +4,6 @@ import { Stagger } from "../audits/stagger.js";
 import { statementOf } from "../audits/statement.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import { TaskPool } from "../jobs/taskPool.js";
-import { challenge } from "./challenge.js";
 import type { Role, RoleContext } from "./role.js";
 import { sameAddress } from "./role.js";
 import { sweep } from "./sweep.js";
@@ -13,8 +12,8 @@ import { sweep } from "./sweep.js";
 const SPREAD = 1800;
 
 /**
- * Brings audits to their end: opens its own commitments once the provider has answered or is too late, challenges what
- * differs, and closes. An audit whose auditor is gone is closed by whoever is left, so that its pay goes back.
+ * Brings audits to their end: opens its own commitments once the provider has answered or is too late,
+ * and closes. An audit whose auditor is gone is closed by whoever is left, so that its pay goes back.
  */
 export class CloseAudits implements Role {
   readonly name = "closeAudits";
@@ -34,7 +33,6 @@ export class CloseAudits implements Role {
     for (const event of open) {
       const isOwn = sameAddress(event.args.auditor, this.context.provider);
       if (isOwn && this.#mayReveal(event, now)) this.#tasks.start(event.key, () => this.#reveal(event));
-      if (isOwn) this.#challengeDiffering(event, now);
       if (this.#mayClose(event, now) && (isOwn || this.#stagger.hasWaited(event.key, now)))
         this.#tasks.start(`close ${event.key}`, () => this.#close(event));
     }
@@ -73,16 +71,6 @@ export class CloseAudits implements Role {
     if (journal.note(note) !== undefined) return;
     log.error({ job: key }, "cannot open an audit: what was committed to is not in this journal");
     journal.setNote(note, "cannot be opened", key);
-  }
-
-  /** Also where only the trace differs: the provider cannot have computed what it showed. */
-  #challengeDiffering({ key }: ChainEvent, now: number): void {
-    const { journal } = this.context;
-    const [revealed] = journal.events("AuditRevealed", key);
-    const [delivered] = journal.events("ResultSubmitted", key);
-    if (String(revealed?.args.finding) !== String(AuditFinding.Differs) || !delivered) return;
-    if (Number(delivered.args.challengeableUntil) < now || journal.events("JobDisputed", key).length > 0) return;
-    this.#tasks.start(`challenge ${key}`, () => challenge(this.context, delivered));
   }
 
   /** Whether it may be due, from what was read: the office is asked only then. */

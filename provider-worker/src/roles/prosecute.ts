@@ -1,4 +1,3 @@
-import type { Accusation, Part } from "@assay/sdk";
 import {
   GasLimitError,
   inPartsThatFit,
@@ -10,17 +9,23 @@ import {
   Ruling,
   shownIn,
 } from "@assay/sdk";
+import type { Accusation, Part, Step, Tensor } from "@assay/sdk";
 
 import type { Outcome } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
+import { Searches } from "../court/searches.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
+import { deliveredOutput } from "./difference.js";
 import type { Role, RoleContext } from "./role.js";
-import { runsOf, sameAddress } from "./role.js";
+import { requestOf, runsOf, sameAddress } from "./role.js";
 
+const NOTHING_WRONG = "nothing that was shown contradicts what it was computed from";
+
+type Tensors = ReadonlyMap<string, Tensor>;
 type Posted = NonNullable<CourtCase["posted"]>;
 
 /**
@@ -31,7 +36,11 @@ export class Prosecute implements Role {
   readonly name = "prosecute";
   readonly #tasks: TaskPool;
   readonly #runs: CourtRuns;
+  readonly #searches: Searches;
   readonly #backoff = new Backoff();
+  /** Traces of which this machine's run ended otherwise, and results got outside of the court, undefined if they could not be. */
+  readonly #wrong = new Set<string>();
+  readonly #outputs = new Map<string, Tensors | undefined>();
   /** What a case waits for, so that nothing is computed before it is shown or overdue. */
   readonly #awaited = new Map<string, readonly string[]>();
 
@@ -40,6 +49,7 @@ export class Prosecute implements Role {
       context.log.warn({ case: key, err: error }, "case not prosecuted yet");
     });
     this.#runs = runsOf(context);
+    this.#searches = new Searches(context.judge);
   }
 
   tick(now: number): Promise<void> {
@@ -47,6 +57,7 @@ export class Prosecute implements Role {
     const { journal, provider } = this.context;
     const others = openCourtCases(journal).filter(({ facts }) => !sameAddress(facts.provider, provider));
     this.#runs.keepOnly(others.map(({ facts }) => facts.jobId));
+    this.#forgetBut(others.flatMap((found) => (found.posted ? [noteOf(found, found.posted)] : [])));
     for (const found of others) {
       // Without a trace in time the ruling follows by itself: `resolve` carries it out.
       if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;
@@ -57,6 +68,12 @@ export class Prosecute implements Role {
     return Promise.resolve();
   }
 
+  #forgetBut(traces: readonly string[]): void {
+    this.#searches.keepOnly(traces);
+    for (const each of this.#wrong) if (!traces.includes(each)) this.#wrong.delete(each);
+    for (const each of this.#outputs.keys()) if (!traces.includes(each)) this.#outputs.delete(each);
+  }
+
   #waits({ id, demands }: CourtCase, now: number): boolean {
     const open = new Set(demands.filter(({ answer }) => !answer).map(({ part }) => partKey(part)));
     const awaited = this.#awaited.get(id) ?? [];
@@ -65,25 +82,29 @@ export class Prosecute implements Role {
   }
 
   async #prosecute(found: CourtCase, posted: Posted, now: number, place: Place): Promise<void> {
-    const run = await this.#ownRun(found, posted, place);
-    if (!run) return;
-    if (isRight(run, found, posted)) return this.#giveUp(found, posted, "the result is right");
+    const attempt = <T>(act: () => Promise<T>) => this.#unlessHopeless(found, posted, act);
+    const isRight = await attempt(() => this.#isRight(found, posted, place));
+    if (isRight === true) this.#giveUp(found, posted, "the result is right");
+    if (isRight !== false) return;
+    const run = await attempt(() => this.#runs.get(found.facts.jobId, place));
+    const step = run && (await attempt(() => this.#nextStep(found, posted, run, place)));
+    if (!run || !step) return;
+    if (step.kind === "nothing") return this.#giveUp(found, posted, NOTHING_WRONG);
     const overdue = found.demands.find((each) => isOverdue(each, now));
     if (overdue) return this.#proveSilence(found, overdue.part);
-    const step = nextStep(run.model, run.trace, posted.roots, shownIn(found.demands));
     if (step.kind === "demand") {
       this.#awaited.set(found.id, step.parts.map(partKey));
       await Promise.all(step.parts.map((part) => this.#demand(found, run, part)));
       return;
     }
-    if (step.kind === "accuse" && (await this.#accuse(found, step.accusation))) return;
-    this.#giveUp(found, posted, "nothing that was shown contradicts what it was computed from");
+    if (await this.#accuse(found, step.accusation)) return;
+    this.#giveUp(found, posted, NOTHING_WRONG);
   }
 
-  /** This machine's run of the job; undefined if it can never be made. */
-  async #ownRun(found: CourtCase, posted: Posted, place: Place): Promise<CourtRun | undefined> {
+  /** What an act on a case gives; undefined, and the case given up, if it can never succeed. */
+  async #unlessHopeless<T>(found: CourtCase, posted: Posted, act: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#runs.get(found.facts.jobId, place);
+      return await act();
     } catch (error) {
       if (this.context.signal.aborted || this.#backoff.retries(found.id, error)) throw error;
       this.#giveUp(found, posted, `the job cannot be run on this machine: ${(error as Error).message}`);
@@ -91,24 +112,73 @@ export class Prosecute implements Role {
     }
   }
 
+  /** By a plain run, which costs next to nothing: whoever floods the court with right results gets nobody to trace them. */
+  async #isRight(found: CourtCase, posted: Posted, place: Place): Promise<boolean> {
+    const { journal, executor, signal } = this.context;
+    const key = noteOf(found, posted);
+    if (this.#wrong.has(key)) return false;
+    const { terms, inputUri } = requestOf(journal, found.facts.jobId);
+    const { root } = await executor.execute(terms, inputUri, place, signal);
+    if (root === found.facts.outputCommitment) return true;
+    this.#wrong.add(key);
+    return false;
+  }
+
+  async #nextStep(found: CourtCase, posted: Posted, run: CourtRun, place: Place): Promise<Step> {
+    const key = noteOf(found, posted);
+    const { signal } = this.context;
+    return this.#searches.use(key, { run, roots: posted.roots }, async (search) => {
+      const step = await search.next(found.demands, this.#outputs.get(key), signal);
+      const isOfOutputs =
+        step.kind === "demand" && step.parts.every(({ tensor }) => run.model.outputs.includes(tensor));
+      if (!isOfOutputs || this.#outputs.has(key)) return step;
+      this.#outputs.set(key, await this.#outputOf(found, place));
+      return search.next(found.demands, this.#outputs.get(key), signal);
+    });
+  }
+
+  /** The result from where its provider says, which saves the fees for showing it; undefined if it is not there. */
+  async #outputOf({ facts }: CourtCase, place: Place): Promise<Tensors | undefined> {
+    const { journal, signal, log } = this.context;
+    const [delivered] = journal.events("ResultSubmitted", facts.jobId);
+    if (!delivered) return undefined;
+    try {
+      return await deliveredOutput(this.context, delivered, place, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.info({ job: facts.jobId, err: error }, "the result cannot be fetched: it is demanded");
+      return undefined;
+    }
+  }
+
   async #demand(found: CourtCase, { model }: CourtRun, part: Part): Promise<void> {
-    const { contracts, operator, log } = this.context;
-    const { court, escrow } = contracts;
+    const { court } = this.context.contracts;
     const { id } = found;
-    const stillWanted = async () => !(await this.#isOver(id)) && (await court.demandOf(id, part)).deadline === 0n;
     const nodeIndex = part.tensor - model.inputNames.length;
     const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
-    if (!node || !meta || !(await stillWanted())) return;
-    const [fee, token] = await Promise.all([court.demandFeeOf(part, metaHeader(meta) as never), court.STAKE_TOKEN()]);
-    const balance = await escrow.balanceOf(token, operator);
-    if (balance < fee) {
-      log.error({ case: id, fee, balance, operator }, "no fee: deposit stake tokens into the escrow for this key");
-      return;
-    }
+    if (!node || !meta) return;
+    const header = metaHeader(meta) as never;
+    const stillWanted = async () =>
+      !(await this.#isOver(id)) &&
+      (await court.demandOf(id, part)).deadline === 0n &&
+      (await this.#affords(id, await court.demandFeeOf(part, header)));
+    if (!(await stillWanted())) return;
     const proof = nodesTree(model.nodes).proof(nodeIndex);
-    const words = [id, part, node as never, proof, metaHeader(meta) as never] as const;
+    const words = [id, part, node as never, proof, header] as const;
     const data = court.interface.encodeFunctionData("demand", [...words]);
     await this.#move("demand", id, `demand ${id} ${partKey(part)}`, data, stillWanted);
+  }
+
+  /** Whether a fee leaves a bond: what is spent on one case must not keep the worker from challenging the next. */
+  async #affords(caseId: string, fee: bigint): Promise<boolean> {
+    const { contracts, operator, log } = this.context;
+    const { court, disputes, escrow } = contracts;
+    const [bond, token] = await Promise.all([disputes.CHALLENGE_BOND(), court.STAKE_TOKEN()]);
+    const balance = await escrow.balanceOf(token, operator);
+    if (balance >= fee + bond) return true;
+    const needed = fee + bond;
+    log.error({ case: caseId, needed, balance, operator }, "no fee: deposit stake tokens into the escrow for this key");
+    return false;
   }
 
   async #proveSilence({ id }: CourtCase, part: Part): Promise<void> {
@@ -197,16 +267,6 @@ function cutsOf(id: string): string {
 /** Another branch of the chain may have another trace. */
 function noteOf({ id }: CourtCase, { blockHash }: Posted): string {
   return `prosecution of ${id}, trace in ${blockHash}`;
-}
-
-/**
- * Where honest traces are alike to the byte, another one than this machine's is wrong somewhere even if it ends in the
- * right result: its provider has not computed what it is bound to.
- */
-function isRight({ model, trace }: CourtRun, { facts }: CourtCase, { roots }: Posted): boolean {
-  if (trace.outputRoot !== facts.outputCommitment) return false;
-  const own = trace.tensors.map(({ header }) => header.merkleRoot);
-  return model.profile.kind === "Tolerance" || own.join() === roots.join();
 }
 
 function isOverdue({ answer, replyBy }: Demanded, now: number): boolean {

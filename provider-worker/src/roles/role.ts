@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Submitter } from "../chain/submitter.js";
 import type { Tracer } from "../court/courtRuns.js";
 import { CourtRuns } from "../court/courtRuns.js";
+import type { Judge } from "../court/judge.js";
 import { WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
@@ -17,6 +18,7 @@ export interface RoleContext {
   submitter: Submitter;
   executor: Executor;
   tracer: Tracer;
+  judge: Judge;
   /** The provider this worker works for, and the key it signs with. */
   provider: string;
   operator: string;

@@ -1,12 +1,13 @@
-import { firstUnexplained, ModelProfile, textOf } from "@assay/sdk";
 import { id } from "ethers";
 
+import { isProven } from "../court/courtModels.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import { challenge } from "./challenge.js";
+import { differenceOfResult } from "./difference.js";
 import type { Role, RoleContext } from "./role.js";
 import { isOurs, requestOf } from "./role.js";
 
@@ -24,6 +25,8 @@ export class SpotCheck implements Role {
   readonly #tasks: TaskPool;
   readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
+  /** Jobs of which nothing could be told yet. */
+  readonly #untold = new Set<string>();
 
   constructor(
     private readonly context: RoleContext,
@@ -43,6 +46,9 @@ export class SpotCheck implements Role {
       const open = Number(event.args.challengeableUntil) >= now;
       const verdict = journal.note(noteOf(event));
       const done = verdict === "right" || verdict === "failed";
+      if (!open && this.#untold.delete(event.key) && !verdict) {
+        this.context.log.warn({ job: event.key }, "cannot audit: its challenge window is over");
+      }
       if (!open || done || isOurs(this.context, event) || !this.#drawn(event.key)) continue;
       if (!this.#backoff.isDue(event.key)) continue;
       this.#tasks.start(event.key, (place) => this.#audit(event, place));
@@ -70,7 +76,7 @@ export class SpotCheck implements Role {
     try {
       const check = async (stop: AbortSignal) => {
         const { root: found } = await executor.execute(terms, inputUri, place, stop);
-        const isRight = found === claimed || (await this.#isExplained(event, place, stop));
+        const isRight = found === claimed || (await this.#stands(event, place, stop));
         return { found, isRight };
       };
       // The input is read twice.
@@ -80,26 +86,28 @@ export class SpotCheck implements Role {
       if (verdict === "wrong") log.warn({ job: event.key, claimed, found }, "wrong result: challenging");
     } catch (error) {
       // Nothing is challenged on the ground that it could not be checked.
-      if (signal.aborted || this.#backoff.retries(event.key, error, until)) throw error;
+      if (signal.aborted || this.#backoff.retries(event.key, error, until)) {
+        this.#untold.add(event.key);
+        throw error;
+      }
       log.warn({ job: event.key, err: error }, "cannot audit");
       verdict = "failed";
     }
     this.#backoff.succeeded(event.key);
+    this.#untold.delete(event.key);
     journal.setNote(noteOf(event), verdict, event.key);
     return verdict;
   }
 
-  /** Whether an honest provider may have delivered other bytes than this machine computes. */
-  async #isExplained({ key, args }: ChainEvent, place: Place, signal: AbortSignal): Promise<boolean> {
-    const { contracts, journal, executor, tracer } = this.context;
-    const { terms, inputUri } = requestOf(journal, key);
+  /** Whether it may have been right to deliver other bytes than this machine computes. */
+  async #stands(event: ChainEvent, place: Place, signal: AbortSignal): Promise<boolean> {
+    const { contracts, journal, tracer } = this.context;
+    const { terms, inputUri } = requestOf(journal, event.key);
     const { profile } = await contracts.models.factsOf(terms.modelId);
-    if (profile !== ModelProfile.Tolerance) return false;
-    const delivered = { commitment: String(args.outputCommitment), uri: textOf(args, "outputUri") };
-    const { tensors } = await executor.output(terms, delivered, place, signal);
-    const { model, trace } = await tracer.trace(terms, inputUri);
-    const own = trace.tensors.map(({ tensor }) => tensor);
-    return firstUnexplained(model, own, tensors) === undefined;
+    // A jury compares bytes.
+    if (!isProven(profile)) return false;
+    const run = await tracer.trace(terms, inputUri);
+    return (await differenceOfResult(this.context, event, run, place, signal)) !== "wrong";
   }
 }
 

@@ -13,6 +13,7 @@ import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import { challenge } from "./challenge.js";
+import { differenceOfResult } from "./difference.js";
 import type { Role, RoleContext } from "./role.js";
 import { runsOf } from "./role.js";
 
@@ -112,8 +113,6 @@ export class TakeAudits implements Role {
       const { trace } = await this.#runs.get(job, place);
       bindStatement(journal, job, { output: trace.outputRoot, traceRoot: trace.traceRoot });
       this.#backoff.succeeded(job);
-      const [claimed, found] = [event.args.outputCommitment, trace.outputRoot];
-      if (claimed !== found) log.warn({ job, claimed, found }, "wrong result: challenging");
     } catch (error) {
       if (signal.aborted || this.#backoff.retries(job, error, commitBy)) throw error;
       log.warn({ job, err: error }, "cannot audit");
@@ -174,10 +173,42 @@ export class TakeAudits implements Role {
       if (!statement || statement.output === args.outputCommitment) continue;
       const { longest } = await this.desk.rules();
       const isTooLate = now > Number(args.challengeableUntil) - longest;
-      if (isTooLate || this.#refused.has(job) || journal.events("AuditCommitted", job).length > 0)
-        this.#challenges.start(job, () => challenge(this.context, event));
+      const isTime = isTooLate || this.#refused.has(job) || journal.events("AuditCommitted", job).length > 0;
+      if (isTime && this.#backoff.isDue(challengeOf(job)))
+        this.#challenges.start(job, (place) => this.#challenge(event, place));
     }
   }
+
+  /** Unless it differs only in what the court leaves open, or that cannot be told. */
+  async #challenge(event: ChainEvent, place: Place): Promise<void> {
+    const { journal, signal, log } = this.context;
+    const { key: job, args } = event;
+    const note = differenceIn(event);
+    if (journal.note(note) === undefined) {
+      const end = Number(args.challengeableUntil);
+      try {
+        const run = await this.#runs.get(job, place);
+        const difference = await differenceOfResult(this.context, event, run, place, signal);
+        journal.setNote(note, difference, job);
+        const [claimed, found] = [args.outputCommitment, run.trace.outputRoot];
+        if (difference === "wrong") log.warn({ job, claimed, found }, "wrong result: challenging");
+        this.#backoff.succeeded(challengeOf(job));
+      } catch (error) {
+        if (signal.aborted || this.#backoff.retries(challengeOf(job), error, end)) throw error;
+        log.warn({ job, err: error }, "cannot tell whether a result is wrong: not challenged");
+        journal.setNote(note, "failed", job);
+      }
+    }
+    if (journal.note(note) === "wrong") await challenge(this.context, event);
+  }
+}
+
+/** What is tried again beside the audit itself. */
+const challengeOf = (job: string): string => `challenge ${job}`;
+
+/** Name of the note about how a delivery differs. */
+function differenceIn({ key, blockHash }: ChainEvent): string {
+  return `difference of ${key} in ${blockHash}`;
 }
 
 /** On another branch of the chain the delivery may be another. */

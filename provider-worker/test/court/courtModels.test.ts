@@ -9,6 +9,7 @@ import type { ReadGraph } from "../../src/court/courtModels.js";
 import { CourtModels } from "../../src/court/courtModels.js";
 import { digitsCnn } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
+import { judgeHere } from "../support/judgeHere.js";
 import { modelFile } from "../support/models.js";
 import { hash } from "../support/scene.js";
 
@@ -16,7 +17,7 @@ describe("Models as the proof court sees them", () => {
   const reading = (registered: string, runtime: GraphRuntime = inProcess, profile = ModelProfile.Exact as bigint) => {
     const models = { graphOf: () => Promise.resolve(registered), factsOf: () => Promise.resolve({ profile }) };
     const readGraph: ReadGraph = (file, sums) => readModel(file, runtime, sums);
-    return new CourtModels({ models } as unknown as AssayContracts, readGraph, () => runtime);
+    return new CourtModels({ models } as unknown as AssayContracts, readGraph, () => runtime, judgeHere);
   };
   const readBy = async (models: CourtModels, file?: Uint8Array): Promise<CourtModel> =>
     models.read(1n, file ?? (await digitsCnn()).file, new AbortController().signal);

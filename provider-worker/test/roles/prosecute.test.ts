@@ -9,6 +9,7 @@ import type { CourtRun } from "../../src/court/courtRuns.js";
 import { InferenceError } from "../../src/errors.js";
 import { Prosecute } from "../../src/roles/prosecute.js";
 import { courtRun, longRun, OPEN, openRun, productRun, rootsOf } from "../support/courtRuns.js";
+import { outputsOf } from "../support/otherOrder.js";
 import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
 /** Its output has 64 leaves of 16 bytes: one for each pixel. */
@@ -35,7 +36,7 @@ describe("Prosecuting", () => {
     wrong = await courtRun(0, { tensor: CONVOLUTION, bytes: [ELEMENT] });
     scene = new Scene();
     scene.trace = () => Promise.resolve(honest);
-    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 1000n);
     prosecute = new Prosecute(scene.context);
   });
   afterEach(() => {
@@ -49,6 +50,11 @@ describe("Prosecuting", () => {
   const accused = (output: string = WRONG, provider = STRANGER) => {
     scene.requested(1, { provider });
     scene.courtCase(3, 1, output, provider);
+  };
+  /** A case about a result that is this machine's. */
+  const right = () => {
+    scene.execute = () => honest.trace.outputRoot;
+    accused(honest.trace.outputRoot);
   };
   const posted = (run = wrong) => {
     scene.happened("TracePosted", 3, { traceRoot: run.trace.traceRoot, roots: rootsOf(run) });
@@ -281,7 +287,7 @@ describe("Prosecuting", () => {
   });
 
   it("does not convict a right result by a silence", async () => {
-    accused(honest.trace.outputRoot);
+    right();
     posted(honest);
     scene.demanded(3, CHILDREN);
     await tick(NOW + 51);
@@ -353,14 +359,15 @@ describe("Prosecuting", () => {
     posted();
     await tick();
     const [relu, sum] = [OPEN.relu, OPEN.sum].map((tensor) => ({ tensor, level: 0, index: 0 })) as [Part, Part];
-    assert.deepEqual([partOf(0), scene.sent.length], [Object.values(relu), 1]);
-    for (const part of [relu, sum]) {
+    // An output first: it could be right but for a zero.
+    assert.deepEqual([partOf(0), scene.sent.length], [Object.values(sum), 1]);
+    for (const part of [sum, relu]) {
       scene.demanded(3, part);
       shown(part);
       await tick();
     }
     assert.deepEqual(names(), ["demand", "demand", "proveFraud"]);
-    assert.deepEqual(partOf(1), Object.values(sum));
+    assert.deepEqual(partOf(1), Object.values(relu));
     assert.deepEqual((scene.sent[2]?.args[2] as bigint[])[0], BigInt(OPEN.sum - 1));
   });
 
@@ -394,21 +401,75 @@ describe("Prosecuting", () => {
     await tick();
     assert.deepEqual(scene.sent, []);
     assert.match(scene.warnings.join(""), /no fee: deposit stake tokens/);
-    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 10n);
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 110n);
     await tick();
     assert.deepEqual(names(), ["demand"]);
   });
 
-  it("convicts a wrong trace also where it ends in the right result", async () => {
-    accused(honest.trace.outputRoot);
+  it("keeps a bond in reserve, so that a case without end does not keep it from challenging", async () => {
+    accused();
+    posted();
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 109n);
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.match(scene.warnings.join(""), /"needed":"?110.*no fee: deposit stake tokens/);
+  });
+
+  it("leaves a right result alone whatever its trace says, without a trace of its own", async () => {
+    right();
     posted();
     for (const part of [CHILDREN, LEAF]) {
       scene.demanded(3, part);
       shown(part);
     }
     await tick();
-    assert.deepEqual(names(), ["proveFraud"]);
+    prosecute = new Prosecute(scene.context);
+    await tick();
+    assert.deepEqual(scene.sent, []);
+    assert.deepEqual([scene.executed, scene.traced], [["1"], 0]);
+    assert.match(scene.warnings.join(""), /the result is right.*nothing to prove/);
   });
+
+  it("pays no fee for signs of zeros that the court leaves open, where it can fetch the result", async () => {
+    const { run, turned } = await accusedOfZeros();
+    scene.delivered = () =>
+      Promise.resolve(
+        outputsOf(
+          run.model,
+          turned.trace.tensors.map(({ tensor }) => tensor),
+        ),
+      );
+    await tick();
+    await tick();
+    assert.deepEqual([scene.sent, scene.asked], [[], 1]);
+    assert.match(scene.warnings.join(""), /nothing to prove/);
+  });
+
+  it("demands a result that it cannot fetch, once, and then the trace only if it is wrong", async () => {
+    const { turned } = await accusedOfZeros();
+    await tick();
+    const part = { tensor: OPEN.doubled, level: 0, index: 0 };
+    assert.deepEqual([partOf(0), scene.sent.length, scene.asked], [Object.values(part), 1, 1]);
+    wrong = turned;
+    scene.demanded(3, part);
+    shown(part);
+    await tick();
+    assert.deepEqual([names(), scene.asked], [["demand"], 1]);
+    assert.match(scene.warnings.join(""), /nothing to prove/);
+  });
+
+  /** A case about a result whose only fault are the signs of zeros that a Relu of -0 gives. */
+  async function accusedOfZeros(): Promise<{ run: CourtRun; turned: CourtRun }> {
+    const run = await openRun();
+    const bytes = { bytes: [3], by: 0x80 };
+    const turned = await openRun({ tensor: OPEN.relu, ...bytes }, { tensor: OPEN.doubled, ...bytes });
+    scene.trace = () => Promise.resolve(run);
+    scene.requested(1, { provider: STRANGER });
+    scene.submitted(1, turned.trace.outputRoot, { provider: STRANGER });
+    scene.courtCase(3, 1, turned.trace.outputRoot, STRANGER);
+    posted(turned);
+    return { run, turned };
+  }
 
   it("gives up a case whose job it can never run, and tries again one that it cannot run yet", async () => {
     accused();

@@ -4,8 +4,10 @@ import { afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Numeric, Tensor } from "@assay/sdk";
 import { commitTrace, fromFloat32Array, JobStatus, ModelProfile, runTrace, toFloat32Array } from "@assay/sdk";
 
+import type { CourtRun } from "../../src/court/courtRuns.js";
 import { InferenceError, WorkerError } from "../../src/errors.js";
 import { SpotCheck } from "../../src/roles/spotCheck.js";
+import { courtRun, OPEN, openRun } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 import { samples } from "../support/models.js";
 import { inAnyOrder, ORDERS, outputsOf } from "../support/otherOrder.js";
@@ -17,9 +19,15 @@ const WRONG = hash(0xbb);
 describe("Spot checks", () => {
   let scene: Scene;
   let spotCheck: SpotCheck;
+  let integers: CourtRun;
+  let zeros: CourtRun;
+  before(async () => {
+    [integers, zeros] = [await courtRun(0), await openRun()];
+  });
   beforeEach(() => {
     scene = new Scene();
     scene.execute = () => RIGHT;
+    scene.trace = () => Promise.resolve(integers);
     scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 100n);
     spotCheck = checking(1);
   });
@@ -188,6 +196,47 @@ describe("Spot checks", () => {
       scene.delivered = () => Promise.resolve(new Map<string, Tensor>());
       await tick(NOW + 5);
       assert.equal(scene.sent.length, 1);
+    });
+  });
+
+  describe("of a result that differs in a zero", () => {
+    const bytes = { bytes: [3], by: 0x80 };
+    const outputs = ({ model, trace }: CourtRun) =>
+      outputsOf(
+        model,
+        trace.tensors.map(({ tensor }) => tensor),
+      );
+    beforeEach(() => {
+      scene.profile = ModelProfile.Canonical;
+      scene.trace = () => Promise.resolve(zeros);
+      delivered(1, WRONG);
+    });
+
+    it("let it be where a Relu of -0 may give either", async () => {
+      const turned = await openRun({ tensor: OPEN.relu, ...bytes }, { tensor: OPEN.doubled, ...bytes });
+      scene.delivered = () => Promise.resolve(outputs(turned));
+      await tick();
+      await tick();
+      assert.deepEqual([scene.sent, scene.traced], [[], 1]);
+    });
+
+    it("challenge it where any other number differs too", async () => {
+      const turned = await openRun({ tensor: OPEN.doubled, ...bytes }, { tensor: OPEN.sum, bytes: [4] });
+      scene.delivered = () => Promise.resolve(outputs(turned));
+      await tick();
+      assert.deepEqual(
+        scene.sent.map(({ name }) => name),
+        ["challenge"],
+      );
+    });
+
+    it("cannot tell while it is withheld: they ask until the window ends, say so, and challenge nothing", async () => {
+      for (const now of [NOW, NOW + 5, NOW + 50]) await tick(now);
+      assert.equal(scene.asked, 3);
+      await tick(NOW + 101);
+      await tick(NOW + 102);
+      assert.deepEqual(scene.sent, []);
+      assert.equal(scene.warnings.filter((line) => line.includes("its challenge window is over")).length, 1);
     });
   });
 

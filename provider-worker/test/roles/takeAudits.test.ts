@@ -9,7 +9,8 @@ import { statementOf } from "../../src/audits/statement.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { ContentError, InferenceError } from "../../src/errors.js";
 import { TakeAudits } from "../../src/roles/takeAudits.js";
-import { courtRun } from "../support/courtRuns.js";
+import { courtRun, OPEN, openRun } from "../support/courtRuns.js";
+import { outputsOf } from "../support/otherOrder.js";
 import { calm, DEPLOYMENT, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
 const CHAIN = 31337n;
@@ -225,14 +226,33 @@ describe("Taking drawn audits", () => {
       delivered({}, WRONG);
       await tick();
       assert.ok(names().every((name) => name === "commit"));
-      assert.match(scene.warnings.join(""), /wrong result: challenging/);
       committed();
       await tick();
+      assert.match(scene.warnings.join(""), /wrong result: challenging/);
       assert.equal(names().at(-1), "challenge");
       scene.happened("JobDisputed", 1, { jobId: 1 });
       scene.sent.length = 0;
       await tick();
       assert.deepEqual(scene.sent, []);
+    });
+
+    it("does not challenge what differs in nothing but a zero that may have either sign", async () => {
+      const bytes = { bytes: [3], by: 0x80 };
+      const turned = await openRun({ tensor: OPEN.relu, ...bytes }, { tensor: OPEN.doubled, ...bytes });
+      run = await openRun();
+      delivered({}, turned.trace.outputRoot);
+      await tick();
+      committed();
+      await tick();
+      await tick(TURN + 5);
+      // Withheld, it is asked for again.
+      assert.deepEqual([scene.asked, scene.calls("challenge")], [2, []]);
+      const posted = turned.trace.tensors.map(({ tensor }) => tensor);
+      scene.delivered = () => Promise.resolve(outputsOf(turned.model, posted));
+      await tick(TURN + 15);
+      start();
+      await tick(TURN + 400);
+      assert.deepEqual([scene.asked, scene.calls("challenge")], [3, []]);
     });
 
     it("challenges it too where another auditor was faster", async () => {

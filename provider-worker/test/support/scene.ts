@@ -11,6 +11,7 @@ import { Journal } from "../../src/jobs/journal.js";
 import type { Place } from "../../src/jobs/taskPool.js";
 import { Metrics } from "../../src/metrics.js";
 import type { RoleContext } from "../../src/roles/role.js";
+import { judgeHere } from "./judgeHere.js";
 import { FakeOffice } from "./auditOffice.js";
 
 export const address = (n: number): string => zeroPadValue(toBeHex(n), 20);
@@ -96,6 +97,8 @@ export class Scene {
   profile: bigint = ModelProfile.Exact;
   /** The tensors of a delivered output, as its provider's store gives them: throws if it does not. */
   delivered: () => Promise<Map<string, Tensor>> = () => Promise.reject(new Error("no output"));
+  /** How often that store was asked. */
+  asked = 0;
   caseRuling: bigint = Ruling.None;
   finalisable = 1n;
 
@@ -122,7 +125,10 @@ export class Scene {
           return this.#execute(terms, place);
         },
         hold: (terms: JobTerms, act: () => Promise<unknown>) => this.#hold(terms, act),
-        output: async () => ({ tensors: await this.delivered() }),
+        output: async () => {
+          this.asked++;
+          return { tensors: await this.delivered() };
+        },
         prepare: (modelId: bigint) => {
           this.prepared.push(String(modelId));
           return this.prepare();
@@ -133,6 +139,7 @@ export class Scene {
         fetch: () => Promise.resolve(),
         trace: (terms: JobTerms) => this.#trace(terms),
       } as unknown as Tracer,
+      judge: judgeHere,
       provider: PROVIDER,
       operator: OPERATOR,
       metrics: this.metrics,

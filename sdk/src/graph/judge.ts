@@ -1,4 +1,4 @@
-import { dtypeSize, type DType } from "../tensor/dtype.js";
+import { dtypeSize } from "../tensor/dtype.js";
 import { elementCount, toTypedArray, type Tensor } from "../tensor/tensor.js";
 import { elementsOf } from "./evaluate.js";
 import { isFunction, standsAsFunction } from "./functions.js";
@@ -6,7 +6,7 @@ import type { Instruction, InstructionOf } from "./instruction.js";
 import { otherZeroStands } from "./otherZero.js";
 import { boundedSums, isTolerance, isWithin } from "./tolerance.js";
 import { EXACT, type Numeric } from "./types.js";
-import { store, valuesOf, valuesOfAll, type Scalar, type Values } from "./values.js";
+import { store, valuesOf, valuesOfAll, type Values } from "./values.js";
 
 /** Results that differ between CPUs where an operand is no number. */
 const UNJUDGED_NAN: readonly string[] = ["QuantizeLinear", "MaxPool"];

@@ -1,0 +1,202 @@
+import { fileURLToPath } from "node:url";
+import { Worker as Thread } from "node:worker_threads";
+
+import type {
+  CourtModel,
+  DemandedPart,
+  Difference,
+  Step,
+  Tensor,
+  TensorCommitment,
+  TensorErrorCode,
+  TraceCommitment,
+} from "@assay/sdk";
+import { AssayError, TensorError } from "@assay/sdk";
+
+import { within } from "../deadline.js";
+import { WorkerError } from "../errors.js";
+import { Turns } from "../jobs/turns.js";
+import type { CourtRun } from "./courtRuns.js";
+
+type Tensors = ReadonlyMap<string, Tensor>;
+
+/** A trace as it passes between threads: trees as their levels, since a class does not. */
+export type PlainTrace = Omit<TraceCommitment, "tensors"> & {
+  readonly tensors: readonly (Omit<TensorCommitment, "tree"> & { readonly levels: readonly Uint8Array[] })[];
+};
+
+/** What the thread begins with. */
+export type JudgeTask =
+  | {
+      readonly kind: "difference";
+      readonly model: CourtModel;
+      readonly own: readonly Tensor[];
+      readonly claimed?: Tensors;
+    }
+  | {
+      readonly kind: "search";
+      readonly model: CourtModel;
+      readonly run: PlainTrace;
+      readonly roots: readonly string[];
+    };
+
+/** What a search is asked. */
+export interface SearchQuestion {
+  readonly demands: readonly DemandedPart[];
+  readonly outputs: Tensors | undefined;
+}
+
+export type JudgeAnswer =
+  | { readonly kind: "difference"; readonly difference: Difference }
+  | { readonly kind: "step"; readonly step: Step }
+  | { readonly kind: "refused"; readonly message: string; readonly code?: TensorErrorCode };
+
+/** A search in one posted trace, which remembers what it judged. */
+export interface TraceSearch {
+  next(demands: readonly DemandedPart[], outputs: Tensors | undefined, signal: AbortSignal): Promise<Step>;
+  stop(): void;
+}
+
+/** Compares and searches what strangers made, apart from everything else. */
+export interface Judge {
+  /** As `differenceOf`. */
+  difference(
+    model: CourtModel,
+    own: readonly Tensor[],
+    claimed: Tensors | undefined,
+    signal: AbortSignal,
+  ): Promise<Difference>;
+  search(run: CourtRun, roots: readonly string[]): TraceSearch;
+}
+
+/** A comparison or a step of a search took too long: the model is larger than this machine judges. */
+export class JudgeError extends WorkerError {
+  override name = "JudgeError";
+}
+
+export interface JudgeOptions {
+  /** Module of the thread, and how long one comparison or step may take; others only in tests. */
+  thread?: string;
+  deadlineMs?: number;
+}
+
+const THREAD = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "./judgeThread.ts" : "./judgeThread.js", import.meta.url),
+);
+/** Two minutes are some 400 million products. */
+const DEADLINE_MS = 120_000;
+
+/** Of a thread's heap; the tensors that it compares are not in it. */
+const MEMORY = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64 } as const;
+
+/** A thread for each comparison and each search, ended at a deadline and by the signal; two compute at a time. */
+export class ThreadJudge implements Judge {
+  readonly #turns = new Turns({ limit: 2, limitOfGroup: 1 });
+  readonly #thread: string;
+  readonly #deadlineMs: number;
+
+  constructor({ thread = THREAD, deadlineMs = DEADLINE_MS }: JudgeOptions = {}) {
+    this.#thread = thread;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  async difference(
+    model: CourtModel,
+    own: readonly Tensor[],
+    claimed: Tensors | undefined,
+    signal: AbortSignal,
+  ): Promise<Difference> {
+    const answer = await this.#turns.take(model.commitment, async () => {
+      signal.throwIfAborted();
+      const task: JudgeTask = { kind: "difference", model: withoutFile(model), own, ...(claimed && { claimed }) };
+      const thread = this.#start(task);
+      try {
+        return await this.#answerOf(thread, signal);
+      } finally {
+        await thread.terminate();
+      }
+    });
+    if (answer.kind !== "difference") throw new WorkerError(`the thread that compares said ${answer.kind}`, true);
+    return answer.difference;
+  }
+
+  search({ model, trace }: CourtRun, roots: readonly string[]): TraceSearch {
+    let thread: Thread | undefined;
+    const stop = () => {
+      void thread?.terminate();
+      thread = undefined;
+    };
+    const ask = async (question: SearchQuestion, signal: AbortSignal): Promise<JudgeAnswer> => {
+      signal.throwIfAborted();
+      const running = (thread ??= this.#start({ kind: "search", model: withoutFile(model), run: plain(trace), roots }));
+      // Only a question keeps the process alive.
+      running.ref();
+      try {
+        running.postMessage(question);
+        return await this.#answerOf(running, signal);
+      } catch (error) {
+        stop();
+        throw error;
+      } finally {
+        running.unref();
+      }
+    };
+    return {
+      next: async (demands, outputs, signal) => {
+        const answer = await this.#turns.take(model.commitment, () => ask({ demands, outputs }, signal));
+        if (answer.kind !== "step") throw new WorkerError(`the thread that searches said ${answer.kind}`, true);
+        return answer.step;
+      },
+      stop,
+    };
+  }
+
+  #start(task: JudgeTask): Thread {
+    const thread = new Thread(this.#thread, { workerData: task, env: {}, resourceLimits: MEMORY });
+    // Whoever waits for an answer hears of it.
+    thread.on("error", () => undefined);
+    return thread;
+  }
+
+  async #answerOf(thread: Thread, signal: AbortSignal): Promise<JudgeAnswer> {
+    const late = () => new JudgeError(`comparing with this machine's run took more than ${this.#deadlineMs} ms`);
+    return refusalThrown(await within(this.#deadlineMs, late, signal, (either) => nextAnswer(thread, either)));
+  }
+}
+
+/** The thread is ended by whoever asked. */
+function nextAnswer(thread: Thread, signal: AbortSignal): Promise<JudgeAnswer> {
+  return new Promise((resolve, reject) => {
+    const heard = (answer: JudgeAnswer) => {
+      end();
+      resolve(answer);
+    };
+    const failed = (error: Error) => {
+      end();
+      reject(new WorkerError(`the thread that judges failed: ${error.message}`, true, { cause: error }));
+    };
+    const gone = () => {
+      failed(new Error("it ended"));
+    };
+    const end = () => {
+      thread.off("message", heard).off("error", failed).off("exit", gone);
+      signal.removeEventListener("abort", end);
+    };
+    thread.on("message", heard).on("error", failed).on("exit", gone);
+    signal.addEventListener("abort", end, { once: true });
+  });
+}
+
+function refusalThrown(answer: JudgeAnswer): JudgeAnswer {
+  if (answer.kind !== "refused") return answer;
+  const { code, message } = answer;
+  throw code === undefined ? new AssayError(message) : new TensorError(code, message);
+}
+
+/** Nothing that is judged is in the file. */
+const withoutFile = (model: CourtModel): CourtModel => ({ ...model, file: new Uint8Array(0) });
+
+function plain({ tensors, traceRoot, inputRoot, outputRoot }: TraceCommitment): PlainTrace {
+  const withLevels = tensors.map(({ tree, ...rest }) => ({ ...rest, levels: tree.levels }));
+  return { tensors: withLevels, traceRoot, inputRoot, outputRoot };
+}
