@@ -1,6 +1,6 @@
 import type { JournalFile } from "./journalFile.js";
 import type { Opening } from "./journalSchema.js";
-import { endedBy, endedSql, opens } from "./journalSchema.js";
+import { endedBy, endedSql, opens, PROVIDER } from "./journalSchema.js";
 
 /** One log of the chain, decoded. Bigints are decimal strings in `args`. */
 export interface ChainEvent {
@@ -134,11 +134,25 @@ export class JournalEvents {
 
   /** Events of one name whose key nothing ended, and that has none of the other names yet: what is still open. */
   openEvents(name: Opening, closedBy: readonly string[] = []): ChainEvent[] {
-    const marks = closedBy.map(() => "?").join(", ");
-    const sql = `SELECT ${EVENT} FROM events AS opened WHERE name = ? AND ended IS NULL
-      AND NOT EXISTS (SELECT 1 FROM events WHERE key = opened.key AND name IN (${marks})) ORDER BY block, log_index`;
-    return this.#db.all(sql, name, ...closedBy).map(toEvent);
+    return this.#db.all(openSql(closedBy, ""), name, ...closedBy).map(toEvent);
   }
+
+  /** Those of them about one provider. Strangers' events are as long as they like: none of them is read. */
+  openEventsOf(provider: string, name: Opening, closedBy: readonly string[] = []): ChainEvent[] {
+    const sql = openSql(closedBy, `AND ${PROVIDER} = ?`);
+    return this.#db.all(sql, name, ...closedBy, provider.toLowerCase()).map(toEvent);
+  }
+
+  /** Those of them about whose key a note was made. */
+  openEventsNoted(name: Opening): ChainEvent[] {
+    return this.#db.all(openSql([], "AND EXISTS (SELECT 1 FROM notes WHERE about = opened.key)"), name).map(toEvent);
+  }
+}
+
+function openSql(closedBy: readonly string[], also: string): string {
+  const marks = closedBy.map(() => "?").join(", ");
+  return `SELECT ${EVENT} FROM events AS opened WHERE name = ? AND ended IS NULL
+    AND NOT EXISTS (SELECT 1 FROM events WHERE key = opened.key AND name IN (${marks})) ${also} ORDER BY block, log_index`;
 }
 
 function toEvent({ block, blockHash, logIndex, name, key, args }: Record<string, unknown>): ChainEvent {

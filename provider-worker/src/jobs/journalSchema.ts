@@ -16,6 +16,9 @@ export const ENDINGS = {
 
 export type Opening = keyof typeof ENDINGS;
 
+/** The provider that an event is about, as the index of its open ones has it. */
+export const PROVIDER = "lower(json_extract(args, '$.provider'))";
+
 /**
  * `ended` of an event is null while what it opened is open, then the block of the first event that ended it; an event
  * that opens nothing ends in its own block. Ids are never given twice, so that a reader misses nothing. A followed event
@@ -33,6 +36,7 @@ export const SCHEMA = `
     UNIQUE (block_hash, log_index)) STRICT;
   CREATE INDEX IF NOT EXISTS events_by_key ON events (key, name);
   CREATE INDEX IF NOT EXISTS events_open ON events (name, block, log_index) WHERE ended IS NULL;
+  CREATE INDEX IF NOT EXISTS events_open_of ON events (name, ${PROVIDER}, block, log_index) WHERE ended IS NULL;
   CREATE INDEX IF NOT EXISTS events_by_deadline ON events (deadline) WHERE name = 'JobRequested';
   CREATE INDEX IF NOT EXISTS events_cases ON events (job) WHERE name = 'CaseOpened';
   CREATE TABLE IF NOT EXISTS followed (

@@ -3,7 +3,7 @@ import type { CourtCase } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import { verdictOn } from "../roles/spotCheck.js";
 import type { RoleContext } from "../roles/role.js";
-import { findRequest, isOurs, sameAddress } from "../roles/role.js";
+import { findRequest, orderIn, sameAddress } from "../roles/role.js";
 import type { ChainEvent } from "./journal.js";
 
 export interface NeedsOptions {
@@ -63,19 +63,17 @@ export function modelsOf({ journal }: Pick<Parties, "journal">, jobs: readonly s
   return new Set(jobs.flatMap((job) => findRequest(journal, job)?.terms.modelId ?? []));
 }
 
-function ownJobs(parties: Parties, isOpen: (end: number) => boolean): string[] {
-  const { journal } = parties;
+function ownJobs({ journal, provider }: Parties, isOpen: (end: number) => boolean): string[] {
   const contested = new Set([
     ...journal.openEvents("CaseOpened").map(jobOf),
-    ...journal.openEvents("AuditCommitted").map(({ key }) => key),
+    ...journal.openEvents("AuditCommitted").map(keyOf),
   ]);
-  const isNeeded = (job: string) => {
-    const [delivery] = journal.events("ResultSubmitted", job);
-    if (delivery) return isOpen(Number(delivery.args.challengeableUntil)) || contested.has(job);
-    return isOpen(Number(findRequest(journal, job)?.terms.executionDeadline ?? 0));
+  const isNeeded = (request: ChainEvent) => {
+    const [delivery] = journal.events("ResultSubmitted", request.key);
+    if (delivery) return isOpen(Number(delivery.args.challengeableUntil)) || contested.has(request.key);
+    return isOpen(Number(orderIn(request).terms.executionDeadline));
   };
-  const own = journal.openEvents("JobRequested").filter((event) => isOurs(parties, event));
-  return own.map(({ key }) => key).filter(isNeeded);
+  return journal.openEventsOf(provider, "JobRequested").filter(isNeeded).map(keyOf);
 }
 
 /** Jobs of juries it sits on and of audits it took. */
@@ -83,7 +81,7 @@ function duties({ journal, provider }: Parties): string[] {
   const isJuror = ({ args }: ChainEvent) => (args.jurors as string[]).some((juror) => sameAddress(juror, provider));
   const isAuditor = ({ args }: ChainEvent) => sameAddress(args.auditor, provider);
   const audits = journal.openEvents("AuditCommitted").filter(isAuditor);
-  return [...journal.openEvents("JurorsDrawn").filter(isJuror).map(jobOf), ...audits.map(({ key }) => key)];
+  return [...journal.openEvents("JurorsDrawn").filter(isJuror).map(jobOf), ...audits.map(keyOf)];
 }
 
 /** Others' jobs that it ran and is about to commit to or to challenge: that it did is read some blocks later. */
@@ -91,9 +89,13 @@ function foundJobs({ journal }: Parties, isOpen: (end: number) => boolean): stri
   const isFound = (event: ChainEvent) =>
     statementOf(journal, event.key) !== undefined || verdictOn(journal, event) === "wrong";
   return journal
-    .openEvents("ResultSubmitted")
+    .openEventsNoted("ResultSubmitted")
     .filter((event) => isOpen(Number(event.args.challengeableUntil)) && isFound(event))
-    .map(({ key }) => key);
+    .map(keyOf);
+}
+
+function keyOf({ key }: ChainEvent): string {
+  return key;
 }
 
 function jobOf({ args }: ChainEvent): string {

@@ -48,7 +48,12 @@ export interface JobOrder {
 /** Terms and input URI of a job that was requested; undefined if that was before the worker's first block. */
 export function findRequest(journal: Journal, job: string): JobOrder | undefined {
   const [event] = journal.events("JobRequested", job);
-  return event && { terms: parseTerms(event.args.terms), inputUri: String(event.args.inputUri) };
+  return event && orderIn(event);
+}
+
+/** The same, out of the event itself. */
+export function orderIn({ args }: ChainEvent): JobOrder {
+  return { terms: parseTerms(args.terms), inputUri: String(args.inputUri) };
 }
 
 export function requestOf(journal: Journal, job: string): JobOrder {
@@ -68,12 +73,15 @@ export function runsOf({ journal, tracer }: RoleContext): CourtRuns {
 }
 
 /** Delivered jobs whose window is over and that nobody settled. */
-export function dueSettlements(context: RoleContext, now: number, limit: number): JobTerms[] {
-  return context.journal
-    .openEvents("ResultSubmitted", ["JobDisputed"])
-    .filter((event) => isOurs(context, event) && Number(event.args.challengeableUntil) < now)
-    .flatMap(({ key }) => findRequest(context.journal, key)?.terms ?? [])
-    .slice(0, limit);
+export function dueSettlements({ journal, provider }: RoleContext, now: number, limit: number): JobTerms[] {
+  const due: JobTerms[] = [];
+  for (const { key, args } of journal.openEventsOf(provider, "ResultSubmitted", ["JobDisputed"])) {
+    if (Number(args.challengeableUntil) >= now) continue;
+    const found = findRequest(journal, key);
+    if (found) due.push(found.terms);
+    if (due.length === limit) break;
+  }
+  return due;
 }
 
 export function isOurs(context: Pick<RoleContext, "provider">, event: ChainEvent): boolean {

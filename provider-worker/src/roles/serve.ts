@@ -8,7 +8,7 @@ import type { Journal } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, isOurs, requestOf } from "./role.js";
+import { dueSettlements, isOurs, orderIn, requestOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
@@ -46,10 +46,10 @@ export class Serve implements Role {
   tick(now: number): Promise<void> {
     this.#deadlines.tick(now);
     this.#backoff.tick(now);
-    const open = this.context.journal.openEvents("JobRequested", ["ResultSubmitted"]);
-    for (const event of open.filter((each) => isOurs(this.context, each))) {
-      const { terms } = requestOf(this.context.journal, event.key);
-      const done = terms.executionDeadline < now || this.context.journal.note(noteOf(terms)) !== undefined;
+    const { journal, provider } = this.context;
+    for (const event of journal.openEventsOf(provider, "JobRequested", ["ResultSubmitted"])) {
+      const { terms } = orderIn(event);
+      const done = terms.executionDeadline < now || journal.note(noteOf(terms)) !== undefined;
       if (!done && this.#backoff.isDue(event.key))
         this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
     }

@@ -3,7 +3,7 @@ import { jobIdText, JobStatus } from "@assay/sdk";
 
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { dueSettlements, findRequest, isOurs } from "./role.js";
+import { dueSettlements, findRequest, isOurs, orderIn } from "./role.js";
 import { sweep } from "./sweep.js";
 
 const BATCH = 20;
@@ -90,11 +90,10 @@ export class Settle implements Role {
 
   /** Its jobs that were not delivered in time and lock stake; any other is the client's to expire. */
   #late(now: number): JobTerms[] {
-    const { journal } = this.context;
+    const { journal, provider } = this.context;
     return journal
-      .openEvents("JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"])
-      .filter((event) => isOurs(this.context, event))
-      .flatMap(({ key }) => findRequest(journal, key)?.terms ?? [])
+      .openEventsOf(provider, "JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"])
+      .map((event) => orderIn(event).terms)
       .filter(({ stake, executionDeadline }) => stake > 0n && executionDeadline < now);
   }
 

@@ -200,11 +200,11 @@ export class Scene {
     this.#block += 1000;
   }
 
-  requested(job: number, more: Partial<JobTerms> = {}): JobTerms {
+  requested(job: number, more: Partial<JobTerms> = {}, inputUri = ""): JobTerms {
     const terms = this.terms(job, more);
     this.#ids.set(String(job), jobIdText(terms.id));
     const plain = Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, String(value)]));
-    this.happened("JobRequested", job, { jobId: String(job), provider: terms.provider, terms: plain, inputUri: "" });
+    this.happened("JobRequested", job, { jobId: String(job), provider: terms.provider, terms: plain, inputUri });
     this.status.set(String(job), JobStatus.Requested);
     return terms;
   }
