@@ -14,6 +14,9 @@ export interface RuntimeLimits extends RunnerLimits {
   scratch?: string;
 }
 
+/** Memory that rewriting a file may take beside that of a run, in sizes of the file. */
+const REWRITING = 12;
+
 /** A runtime whose processes die once the signal aborts. */
 export type StartRuntime = (signal: AbortSignal) => GraphRuntime;
 
@@ -39,9 +42,9 @@ export class ChildRuntime implements GraphRuntime {
     return inFolder(this.limits.scratch, async (folder) => {
       const [source, target] = [path.join(folder, "model.onnx"), path.join(folder, "rewritten.onnx")];
       await writeFile(source, model);
-      // Rewriting takes eight times the file, whose size is bounded, and no run of it may fail for that alone.
-      const limits = { ...this.limits, memoryMb: Infinity };
-      await runModelChild({ script, words: [source, target], what, folder }, limits, this.signal);
+      // Rewriting takes eight times the file at most, which says nothing of what running it takes.
+      const memoryMb = this.limits.memoryMb + (REWRITING * model.length) / 2 ** 20;
+      await runModelChild({ script, words: [source, target], what, folder }, { ...this.limits, memoryMb }, this.signal);
       return new Uint8Array(await readFile(target));
     });
   }

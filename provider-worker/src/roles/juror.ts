@@ -71,9 +71,8 @@ export class Juror implements Role {
   async #enrol(modelId: bigint, place: Place): Promise<void> {
     const { contracts, provider, log } = this.context;
     if (!(await this.#prepare(modelId, place))) return;
-    const pool = await contracts.jury.poolOf(modelId);
     const wasIn = this.#isIn.get(modelId);
-    if (pool.some((member) => sameAddress(member, provider))) {
+    if (await this.#isMember(modelId)) {
       this.#isIn.set(modelId, true);
       this.#refusals.delete(modelId);
       return;
@@ -87,7 +86,13 @@ export class Juror implements Role {
     }
     if (wasIn !== undefined && !displaced) return;
     if (!(await this.#mayEnrol(modelId))) return;
-    await this.#send(`enrol ${modelId}`, contracts.jury.interface.encodeFunctionData("enrol", [modelId, provider]));
+    const data = contracts.jury.interface.encodeFunctionData("enrol", [modelId, provider]);
+    await this.#send(`enrol ${modelId}`, data, async () => !(await this.#isMember(modelId)));
+  }
+
+  async #isMember(modelId: bigint): Promise<boolean> {
+    const { contracts, provider } = this.context;
+    return (await contracts.jury.poolOf(modelId)).some((member) => sameAddress(member, provider));
   }
 
   /** Whether the pool would take it now. Why not is told once for each reason, and asked again at every look. */
@@ -130,20 +135,27 @@ export class Juror implements Role {
     const phase = await contracts.jury.phaseOf(event.key);
     if (phase === Phase.Count) await this.#close(event.key);
     if (phase !== Phase.Draw) return;
-    const { seedRequest } = await contracts.jury.juryCaseOf(event.key);
-    const { seed, expired } = await contracts.randomness.seedOf(seedRequest);
+    const seedNow = async () => {
+      const { seedRequest } = await contracts.jury.juryCaseOf(event.key);
+      return contracts.randomness.seedOf(seedRequest);
+    };
+    const { seed, expired } = await seedNow();
     const { pool, weights } = event.args as { pool: string[]; weights: string[] };
     const draw = contracts.jury.interface.encodeFunctionData("draw", [event.key, pool, weights]);
     const again = contracts.jury.interface.encodeFunctionData("requestSeedAgain", [event.key]);
-    if (expired) await this.#send(`seed ${event.key}`, again);
-    else if (seed !== ZeroHash) await this.#send(`draw ${event.key}`, draw);
+    const isDrawable = async () => (await contracts.jury.phaseOf(event.key)) === Phase.Draw;
+    if (expired)
+      await this.#send(`seed ${event.key}`, again, async () => (await isDrawable()) && (await seedNow()).expired);
+    else if (seed !== ZeroHash) await this.#send(`draw ${event.key}`, draw, isDrawable);
   }
 
   async #judge(event: ChainEvent, now: number, place: Place): Promise<void> {
     const { contracts, provider, metrics } = this.context;
     const caseId = event.key;
     const phase = await contracts.jury.phaseOf(caseId);
-    const seat = await contracts.jury.seatOf(caseId, provider);
+    const seatNow = () => contracts.jury.seatOf(caseId, provider);
+    const seat = await seatNow();
+    const isIn = async (expected: bigint) => (await contracts.jury.phaseOf(caseId)) === expected;
     if (phase === Phase.Commit && seat.commitment === ZeroHash) {
       const { commitEnd } = await contracts.jury.juryCaseOf(caseId);
       const lastCall = Number(commitEnd) - LAST_CALL;
@@ -151,11 +163,13 @@ export class Juror implements Role {
       const { output, salt } = await this.#vote(event, lastCall, place);
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
-      if ((await this.#send(`commit ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "commit" });
+      const stillWanted = async () => (await isIn(Phase.Commit)) && (await seatNow()).commitment === ZeroHash;
+      if ((await this.#send(`commit ${caseId}`, data, stillWanted)) === "mined") metrics.votes.inc({ step: "commit" });
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
       const { output, salt } = await this.#vote(event, now, place);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
-      if ((await this.#send(`reveal ${caseId}`, data)) === "mined") metrics.votes.inc({ step: "reveal" });
+      const stillWanted = async () => (await isIn(Phase.Reveal)) && (await seatNow()).vote === 0n;
+      if ((await this.#send(`reveal ${caseId}`, data, stillWanted)) === "mined") metrics.votes.inc({ step: "reveal" });
     } else if (phase === Phase.Count) {
       await this.#close(caseId);
     }
@@ -184,14 +198,15 @@ export class Juror implements Role {
   }
 
   async #close(caseId: string): Promise<void> {
-    const data = this.context.contracts.jury.interface.encodeFunctionData("close", [caseId]);
-    await this.#send(`close ${caseId}`, data);
+    const { jury } = this.context.contracts;
+    const isDue = async () => (await jury.phaseOf(caseId)) === Phase.Count;
+    await this.#send(`close ${caseId}`, jury.interface.encodeFunctionData("close", [caseId]), isDue);
   }
 
-  async #send(purpose: string, data: string): Promise<Outcome> {
+  async #send(purpose: string, data: string, stillWanted: () => Promise<boolean>): Promise<Outcome> {
     const { contracts, submitter, log } = this.context;
     const to = await contracts.jury.getAddress();
-    const outcome = await submitter.send({ purpose, to, data, stillWanted: () => Promise.resolve(true) });
+    const outcome = await submitter.send({ purpose, to, data, stillWanted });
     log.info({ purpose, outcome }, "jury duty");
     return outcome;
   }

@@ -130,6 +130,8 @@ describe("A manifest", () => {
   });
 });
 
+const LINUX = process.platform === "linux";
+
 describe("onnxruntime in child processes", () => {
   const runtime = new ChildRuntime(LIMITS);
   before(initHash);
@@ -164,6 +166,13 @@ describe("onnxruntime in child processes", () => {
   it("says why onnxruntime refuses a file", async () => {
     await assert.rejects(runtime.optimise(new Uint8Array(10)), { reason: "rejected" });
     await assert.rejects(runtime.load(new Uint8Array(10)), { reason: "rejected" });
+  });
+
+  it("is killed above its memory limit, whatever it does", { skip: !LINUX && "it reads /proc" }, async () => {
+    const small = new ChildRuntime({ ...LIMITS, memoryMb: 1 });
+    const memory = { name: "InferenceError", reason: "memory" };
+    await assert.rejects(small.expose(original), memory);
+    await assert.rejects(small.optimise(original), memory);
   });
 
   it("is killed at its deadline", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 
+import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { runModelChild } from "../../src/court/modelChild.js";
 import { ChildRuntime } from "../../src/court/runtime.js";
 import { isHopeless, mayPass } from "../../src/errors.js";
@@ -69,7 +70,13 @@ describe("A process that works on a model", options, () => {
   });
 
   it("has the memory that rewriting takes, which says nothing of running the model", async () => {
-    assert.ok((await new ChildRuntime({ ...LIMITS, memoryMb: 10 }).expose(readFileSync(MODEL))).length > 0);
+    const large = onnxFile({
+      nodes: [{ op: "Add", inputs: ["x", "w"], outputs: ["y"] }],
+      inputs: { x: ["uint8", [1]] },
+      outputs: { y: undefined },
+      constants: { w: { dtype: "uint8", dims: [40 * 2 ** 20], data: new Uint8Array(40 * 2 ** 20) } },
+    });
+    assert.ok((await new ChildRuntime({ ...LIMITS, memoryMb: 100 }).expose(large)).length > 0);
     const limited = runModelChild(taskTo(path.join(folder, "target")), { ...LIMITS, memoryMb: 10 });
     await assert.rejects(limited, { reason: "memory", message: "exposing the model took more than 10 MB" });
   });

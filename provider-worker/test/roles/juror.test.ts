@@ -195,6 +195,13 @@ describe("A juror", () => {
       assert.deepEqual(call?.args[2], [5n, 6n]);
     });
 
+    it("nothing that somebody else drew while it waited to be sent", async () => {
+      scene.seed = { seed: hash(5), expired: false };
+      scene.meanwhile = () => scene.phase.set("3", PHASE.commit);
+      await tick();
+      assert.deepEqual(scene.sent, []);
+    });
+
     it("after asking for another seed where the first was missed", async () => {
       scene.seed = { seed: ZeroHash, expired: true };
       await tick();
@@ -236,6 +243,21 @@ describe("A juror", () => {
         ["reveal", 1],
       ]);
     });
+
+    for (const [what, now, end, phase] of [
+      ["commitment", PHASE.commit, "commit period", PHASE.reveal],
+      ["reveal", PHASE.reveal, "reveal period", PHASE.count],
+      ["count", PHASE.count, "case", PHASE.closed],
+    ] as const) {
+      it(`by no ${what} whose ${end} ended while it waited to be sent`, async () => {
+        await tick();
+        scene.sent.length = 0;
+        if (now !== PHASE.commit) committed(3, now);
+        scene.meanwhile = () => scene.phase.set("3", phase);
+        await tick();
+        assert.deepEqual(scene.sent, []);
+      });
+    }
 
     it("in no case it was not drawn for", async () => {
       drawn(4, 1, [STRANGER]);

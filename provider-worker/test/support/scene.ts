@@ -106,6 +106,8 @@ export class Scene {
   execute: (job: string, place: Place) => string | Promise<string> = (job) => hash(0xf00d + Number(job));
   /** Cases whose reward went on. */
   readonly forwarded = new Set<string>();
+  /** What happens on chain while a call waits to be sent. */
+  meanwhile: () => void = () => undefined;
   /** How a call ends that is still wanted; of several in one transaction the last counts. */
   outcome: (call: SentCall) => Outcome | Promise<Outcome> = () => "mined";
 
@@ -249,6 +251,7 @@ export class Scene {
   }
 
   async #send({ purpose, to, data, stillWanted }: Call): Promise<Outcome> {
+    this.meanwhile();
     if (!(await stillWanted())) return "superseded";
     const contract = Object.entries(DEPLOYMENT).find(([, deployed]) => deployed === to)?.[0] as keyof AssayContracts;
     const calls = callsIn(contract, data).map((call) => ({ purpose, ...call }));
