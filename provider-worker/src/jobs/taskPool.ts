@@ -1,3 +1,5 @@
+import type { Urgency } from "./line.js";
+import { Line } from "./line.js";
 import { Turns } from "./turns.js";
 
 /** Where a task runs. */
@@ -16,6 +18,7 @@ export type Task = (place: Place) => Promise<void>;
 
 /** Whether a task has its place at the moment, and whether it is over. */
 interface Seat {
+  readonly urgency: Urgency | undefined;
   taken: boolean;
   ended: boolean;
 }
@@ -24,12 +27,12 @@ interface Seat {
 const AWAY = { limit: 8, limitOfGroup: 2 } as const;
 
 /**
- * Runs one task a key at a time, at most `limit` together. The others wait for their turn in the order they came, so a
- * key that is started again and again keeps no other one out.
+ * Runs one task a key at a time, at most `limit` together. The others wait for their turn, the most urgent first and else in
+ * the order they came, so a key that is started again and again keeps no other one out.
  */
 export class TaskPool {
   readonly #running = new Set<string>();
-  readonly #waiting = new Map<string, () => void>();
+  readonly #waiting = new Line<() => void>();
   readonly #away = new Turns(AWAY);
   #taken = 0;
 
@@ -41,12 +44,18 @@ export class TaskPool {
   ) {}
 
   /** Starts a task, now or when its turn comes. A newer one for a key that waits takes its place in the line. */
-  start(key: string, task: Task): void {
+  start(key: string, task: Task, urgency?: Urgency): void {
     if (this.#running.has(key)) return;
-    this.#waiting.set(key, () => {
-      this.#run(key, task);
-    });
+    const begin = () => {
+      this.#run(key, task, urgency);
+    };
+    this.#waiting.put(key, begin, urgency);
     this.#fill();
+  }
+
+  /** Whether a task of this key waits or is under way. */
+  has(key: string): boolean {
+    return this.#running.has(key) || this.#waiting.has(key);
   }
 
   /** Tasks that began and did not end yet. */
@@ -54,8 +63,8 @@ export class TaskPool {
     return this.#running.size;
   }
 
-  #run(key: string, task: Task): void {
-    const seat: Seat = { taken: true, ended: false };
+  #run(key: string, task: Task, urgency: Urgency | undefined): void {
+    const seat: Seat = { urgency, taken: true, ended: false };
     this.#running.add(key);
     task({ leaveFor: (group, act) => this.#leaveFor(key, seat, group, act) })
       .catch((error: unknown) => {
@@ -85,10 +94,11 @@ export class TaskPool {
 
   #return(key: string, seat: Seat): Promise<void> {
     return new Promise<void>((resolve) => {
-      this.#waiting.set(key, () => {
+      const begin = () => {
         seat.taken = true;
         resolve();
-      });
+      };
+      this.#waiting.put(key, begin, seat.urgency);
       this.#fill();
     });
   }
@@ -99,9 +109,9 @@ export class TaskPool {
   }
 
   #fill(): void {
-    for (const [key, begin] of this.#waiting) {
-      if (this.#taken >= this.limit || this.signal.aborted) return;
-      this.#waiting.delete(key);
+    while (this.#taken < this.limit && !this.signal.aborted) {
+      const begin = this.#waiting.next();
+      if (!begin) return;
       this.#taken++;
       begin();
     }
