@@ -93,6 +93,9 @@ export const settingsSchema = z.strictObject({
       loadMs: whole(1, 24 * 60 * MINUTE_MS).default(300_000),
       inferenceMs: whole(1, 24 * 60 * MINUTE_MS).default(60_000),
       inferenceMb: whole(1, 1_048_576).default(2048),
+      /** Runs for the court at once; left out, as many as the machine's cores and memory allow. */
+      traces: whole(1, 256).optional(),
+      courtBytes: whole(1, MAX_DISK_BYTES).default(256_000_000),
     })
     .superRefine((limits, context) => {
       for (const { name, what, leastOf, sizes } of shelves) {

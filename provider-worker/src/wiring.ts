@@ -18,14 +18,17 @@ import { ContentServer } from "./content/server.js";
 import { LEAST_BYTES } from "./content/shelf.js";
 import { SignedResults } from "./content/signedResults.js";
 import { ContentStore } from "./content/store.js";
+import { Committer } from "./court/commit.js";
 import { CourtModels } from "./court/courtModels.js";
 import { Tracer } from "./court/courtRuns.js";
 import { ThreadJudge } from "./court/judge.js";
 import { readGraph } from "./court/readGraph.js";
 import type { RuntimeLimits, StartRuntime } from "./court/runtime.js";
 import { ChildRuntime } from "./court/runtime.js";
+import { TraceSessions, tracesAtOnce } from "./court/traceSessions.js";
 import type { RunnerLimits } from "./inference/runner.js";
 import { Executor } from "./jobs/executor.js";
+import { Gate } from "./jobs/gate.js";
 import { Journal } from "./jobs/journal.js";
 import { Needs } from "./jobs/needs.js";
 import { Metrics, MetricsServer } from "./metrics.js";
@@ -93,6 +96,7 @@ export class Wiring {
       (file, sums, signal) => readGraph(file, sums, graphLimits, signal),
       this.#startRuntime,
       this.#judge,
+      settings.limits.courtBytes,
     );
     this.models = new ModelCache(
       this.#contracts,
@@ -188,13 +192,28 @@ export class Wiring {
       journal: this.journal,
       submitter,
       executor,
-      tracer: new Tracer(this.models, this.#courtModels, executor, this.#startRuntime, signal),
+      tracer: this.#tracer(executor, signal),
       judge: this.#judge,
+      keptRunBytes: settings.limits.courtBytes,
       provider: settings.provider,
       operator: wallet.address,
       metrics: this.metrics,
       signal,
       log,
     };
+  }
+
+  #tracer(executor: Executor, signal: AbortSignal): Tracer {
+    const { limits } = this.#parts.settings;
+    const atOnce = limits.traces ?? tracesAtOnce(limits.inferenceMb);
+    return new Tracer({
+      models: this.models,
+      courtModels: this.#courtModels,
+      executor,
+      sessions: new TraceSessions(this.#startRuntime, atOnce, signal),
+      committer: new Committer(signal),
+      gate: new Gate(atOnce),
+      signal,
+    });
   }
 }

@@ -3,6 +3,7 @@ import type { JsonRpcProvider, TransactionReceipt, Wallet } from "ethers";
 import { keccak256, Transaction } from "ethers";
 
 import { WorkerError } from "../errors.js";
+import type { Urgency } from "../jobs/line.js";
 import type { Journal, SentTransaction } from "../jobs/journal.js";
 
 /** How a transaction ended. */
@@ -15,7 +16,19 @@ export interface Call {
   data: string;
   /** Read just before sending: false if the call is no longer wanted. */
   stillWanted: () => Promise<boolean>;
+  /** What goes first where many wait: `Rank` and last second, by the chain's clock. */
+  urgency?: Urgency;
 }
+
+/** What is sent before what. */
+export const Rank = {
+  /** Saves a stake by itself. */
+  First: 0,
+  /** Counts until a deadline. */
+  InTime: 1,
+  /** Whatever is worth as much an hour later. */
+  AnyTime: 2,
+} as const;
 
 export interface SubmitterOptions {
   /** Milliseconds between two looks for a receipt. */

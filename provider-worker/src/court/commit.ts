@@ -4,7 +4,9 @@ import { Worker } from "node:worker_threads";
 import type { Tensor, TensorCommitment, TensorErrorCode, TraceCommitment, TraceOutline } from "@assay/sdk";
 import { AssayError, MerkleTree, TensorError } from "@assay/sdk";
 
+import { unlessAborted } from "../deadline.js";
 import { WorkerError } from "../errors.js";
+import { Gate } from "../jobs/gate.js";
 
 /** What the thread gets. */
 export interface CommitTask {
@@ -24,34 +26,82 @@ const THREAD = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "./commitThread.ts" : "./commitThread.js", import.meta.url),
 );
 
-/** Commits to a trace as `commitTrace` does, in a thread of its own, so that everything else goes on meanwhile. */
-export async function commitInThread(
-  { tensors, inputNames, outputNames, outputs }: TraceOutline,
-  trace: readonly Tensor[],
-  signal: AbortSignal,
-): Promise<TraceCommitment> {
-  signal.throwIfAborted();
-  const task: CommitTask = { outline: { tensors, inputNames, outputNames, outputs }, trace };
-  const thread = new Worker(THREAD, { workerData: task, env: {} });
-  const stop = () => void thread.terminate();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return revive(await answerOf(thread, signal));
-  } finally {
-    signal.removeEventListener("abort", stop);
-    await thread.terminate();
+/**
+ * Commits to traces as `commitTrace` does, one after another in a thread of its own, so that everything else goes on
+ * meanwhile. The thread stays: to start one takes longer than a small trace. It ends with the signal.
+ */
+export class Committer {
+  readonly #gate = new Gate(1);
+  /** Started with the first trace. */
+  #running: Worker | undefined;
+
+  constructor(private readonly signal: AbortSignal) {}
+
+  commit(
+    { tensors, inputNames, outputNames, outputs }: TraceOutline,
+    trace: readonly Tensor[],
+  ): Promise<TraceCommitment> {
+    const task: CommitTask = { outline: { tensors, inputNames, outputNames, outputs }, trace };
+    return this.#gate.pass(async () => revive(await this.#ask(task)));
+  }
+
+  async #ask(task: CommitTask): Promise<Committed> {
+    this.signal.throwIfAborted();
+    const thread = (this.#running ??= this.#start());
+    // Only a trace keeps the process alive.
+    thread.ref();
+    try {
+      return await unlessAborted(this.signal, answerOf(thread, task));
+    } catch (error) {
+      this.#end(thread);
+      throw error;
+    } finally {
+      thread.unref();
+    }
+  }
+
+  #start(): Worker {
+    const thread = new Worker(THREAD, { env: {} });
+    // It may die with nothing to do: the next trace starts another.
+    thread.on("error", () => undefined);
+    thread.once("exit", () => {
+      this.#end(thread);
+    });
+    this.signal.addEventListener("abort", () => void thread.terminate(), { once: true });
+    return thread;
+  }
+
+  #end(thread: Worker): void {
+    if (this.#running === thread) this.#running = undefined;
+    void thread.terminate();
   }
 }
 
-function answerOf(thread: Worker, signal: AbortSignal): Promise<Committed> {
+function answerOf(thread: Worker, task: CommitTask): Promise<Committed> {
   return new Promise((resolve, reject) => {
-    thread.once("message", resolve);
-    thread.once("error", (error: Error) => {
-      reject(new WorkerError(`the thread that commits to a trace failed: ${error.message}`, true, { cause: error }));
-    });
-    thread.once("exit", () => {
-      reject(signal.aborted ? (signal.reason as Error) : new WorkerError("the thread that commits ended early", true));
-    });
+    const fail = (error?: Error) => {
+      const why = error ? `failed: ${error.message}` : "ended early";
+      settle(() => {
+        reject(new WorkerError(`the thread that commits to a trace ${why}`, true, { cause: error }));
+      });
+    };
+    const onError = (error: Error) => {
+      fail(error);
+    };
+    const onExit = () => {
+      fail();
+    };
+    const onMessage = (committed: Committed) => {
+      settle(() => {
+        resolve(committed);
+      });
+    };
+    const settle = (act: () => void) => {
+      thread.off("message", onMessage).off("error", onError).off("exit", onExit);
+      act();
+    };
+    thread.on("message", onMessage).on("error", onError).on("exit", onExit);
+    thread.postMessage(task);
   });
 }
 

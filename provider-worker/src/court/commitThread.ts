@@ -1,14 +1,12 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 
 import { AssayError, commitTrace, initHash, TensorError } from "@assay/sdk";
 
 import type { Committed, CommitTask } from "./commit.js";
 
-// A thread of its own: hashing a large trace takes seconds.
+// A thread of its own, for as long as the worker runs: hashing a large trace takes seconds.
 
-const { outline, trace } = workerData as CommitTask;
-
-function commit(): Committed {
+function commit({ outline, trace }: CommitTask): Committed {
   try {
     const { tensors, ...roots } = commitTrace(outline, trace);
     return {
@@ -31,5 +29,7 @@ function buffersOf(committed: Committed): ArrayBuffer[] {
 }
 
 await initHash();
-const committed = commit();
-parentPort?.postMessage(committed, buffersOf(committed));
+parentPort?.on("message", (task: CommitTask) => {
+  const committed = commit(task);
+  parentPort?.postMessage(committed, buffersOf(committed));
+});

@@ -24,6 +24,8 @@ export interface Demanded extends DemandedPart {
 export interface CourtCase {
   readonly id: string;
   readonly facts: CourtFacts;
+  /** Until when the provider's trace has to be there, by the chain's clock. */
+  readonly traceBy: number;
   /** The provider's trace, once it is posted, and the block it was posted in. */
   readonly posted: { readonly roots: readonly string[]; readonly blockHash: string } | undefined;
   /** Most urgent first. */
@@ -40,6 +42,7 @@ function courtCaseOf(journal: Journal, { key: id, args }: ChainEvent): CourtCase
   return {
     id,
     facts: args.facts as CourtFacts,
+    traceBy: Number(args.replyBy),
     posted: posted && { roots: posted.args.roots as string[], blockHash: posted.blockHash },
     demands: demandsOf(journal, id),
   };

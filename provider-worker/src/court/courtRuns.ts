@@ -1,13 +1,16 @@
 import type { CourtModel, JobTerms, TraceCommitment } from "@assay/sdk";
-import { initHash, runTrace } from "@assay/sdk";
+import { initHash, traceOn } from "@assay/sdk";
 
 import type { Executor } from "../jobs/executor.js";
+import type { Gate } from "../jobs/gate.js";
+import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { STAYS } from "../jobs/taskPool.js";
+import { Kept } from "../kept.js";
 import type { ModelCache } from "../models/modelCache.js";
-import { commitInThread } from "./commit.js";
+import type { Committer } from "./commit.js";
 import type { CourtModels } from "./courtModels.js";
-import type { StartRuntime } from "./runtime.js";
+import type { TraceSessions } from "./traceSessions.js";
 
 /** A job's run on this machine, tensor by tensor. */
 export interface CourtRun {
@@ -15,38 +18,55 @@ export interface CourtRun {
   readonly trace: TraceCommitment;
 }
 
+export interface TracerParts {
+  readonly models: Pick<ModelCache, "isHere" | "fileOf">;
+  readonly courtModels: Pick<CourtModels, "find" | "read">;
+  readonly executor: Pick<Executor, "hold" | "input">;
+  readonly sessions: Pick<TraceSessions, "use">;
+  readonly committer: Pick<Committer, "commit">;
+  /** Lets so many runs happen at once, whoever's role they are for. */
+  readonly gate: Gate;
+  /** Ends every run. */
+  readonly signal: AbortSignal;
+}
+
 /** Runs jobs again for the court. */
 export class Tracer {
-  constructor(
-    private readonly models: ModelCache,
-    private readonly courtModels: CourtModels,
-    private readonly executor: Executor,
-    private readonly startRuntime: StartRuntime,
-    /** Ends every run. */
-    private readonly signal: AbortSignal,
-  ) {}
+  constructor(private readonly parts: TracerParts) {}
 
   /** Keeps the input here, once it is, until `act` ended. */
   hold<T>(terms: JobTerms, act: () => Promise<T>): Promise<T> {
-    return this.executor.hold(terms, act);
+    return this.parts.executor.hold(terms, act);
   }
 
   /** Brings here what a run needs, which may be slow: others have the place meanwhile. */
   async fetch(terms: JobTerms, inputUri: string, place: Place): Promise<void> {
+    const { models, courtModels, executor, signal } = this.parts;
     const { modelId } = terms;
-    if (!(await this.models.isHere(modelId))) {
-      await place.leaveFor(`model ${modelId}`, () => this.models.fileOf(modelId, this.signal));
+    if (!courtModels.find(modelId) && !(await models.isHere(modelId))) {
+      await place.leaveFor(`model ${modelId}`, () => models.fileOf(modelId, signal));
     }
-    await this.executor.input(terms, inputUri, place, this.signal);
+    await executor.input(terms, inputUri, place, signal);
   }
 
-  async trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
+  /** Makes a run, when its turn has come. */
+  trace(terms: JobTerms, inputUri: string, urgency?: Urgency): Promise<CourtRun> {
+    return this.parts.gate.pass(() => this.#trace(terms, inputUri), urgency);
+  }
+
+  async #trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
+    const { executor, sessions, committer, signal } = this.parts;
     await initHash();
-    const file = await this.models.fileOf(terms.modelId, this.signal);
-    const model = await this.courtModels.read(terms.modelId, file, this.signal);
-    const { tensors } = await this.executor.input(terms, inputUri, STAYS, this.signal);
-    const trace = await runTrace(model, tensors, this.startRuntime(this.signal));
-    return { model, trace: await commitInThread(model, trace, this.signal) };
+    const model = await this.#modelOf(terms.modelId);
+    const { tensors } = await executor.input(terms, inputUri, STAYS, signal);
+    const trace = await sessions.use(model, (loaded) => traceOn(loaded, model, tensors));
+    return { model, trace: await committer.commit(model, trace) };
+  }
+
+  async #modelOf(modelId: bigint): Promise<CourtModel> {
+    const { models, courtModels, signal } = this.parts;
+    const kept = courtModels.find(modelId);
+    return kept ?? courtModels.read(modelId, await models.fileOf(modelId, signal), signal);
   }
 }
 
@@ -55,49 +75,65 @@ export interface RunMaker {
   /** Keeps what was fetched until `act` ended. */
   hold: <T>(job: string, act: () => Promise<T>) => Promise<T>;
   fetch: (job: string, place: Place) => Promise<void>;
-  make: (job: string) => Promise<CourtRun>;
+  make: (job: string, urgency?: Urgency) => Promise<CourtRun>;
 }
 
 /**
- * Runs of jobs whose cases are open. A run is made when it is first needed, one at a time, and may be large: only the
- * last few are kept, an older one is made again.
+ * Runs of jobs whose cases are open. A run is made when it is first needed, and kept while all of them are small enough:
+ * one that is not there any more is made again.
  */
 export class CourtRuns {
-  readonly #kept = new Map<string, Promise<CourtRun>>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #kept: Kept<CourtRun>;
+  readonly #underWay = new Map<string, Promise<CourtRun>>();
+  #wanted: ((job: string) => boolean) | undefined;
 
   constructor(
     private readonly maker: RunMaker,
-    private readonly most = 2,
-  ) {}
+    mostBytes: number,
+  ) {
+    this.#kept = new Kept(mostBytes);
+  }
 
-  get(job: string, place: Place): Promise<CourtRun> {
+  async get(job: string, place: Place, urgency?: Urgency): Promise<CourtRun> {
     // A run may wait long for the others: nothing that was fetched for it goes meanwhile.
-    return this.maker.hold(job, () => this.#get(job, place));
+    return this.#kept.get(job) ?? this.maker.hold(job, () => this.#get(job, place, urgency));
   }
 
   /** Forgets the runs of all other jobs. */
   keepOnly(jobs: readonly string[]): void {
-    for (const job of this.#kept.keys()) if (!jobs.includes(job)) this.#kept.delete(job);
+    const wanted = new Set(jobs);
+    this.#wanted = (job) => wanted.has(job);
+    for (const job of this.#kept.keys()) if (!wanted.has(job)) this.#kept.delete(job);
   }
 
-  async #get(job: string, place: Place): Promise<CourtRun> {
-    if (!this.#kept.has(job)) await this.maker.fetch(job, place);
-    const run = this.#kept.get(job) ?? this.#begin(job);
-    // The newest is at the end.
-    this.#kept.delete(job);
-    this.#kept.set(job, run);
-    for (const oldest of [...this.#kept.keys()].slice(0, -this.most)) this.#kept.delete(oldest);
+  async #get(job: string, place: Place, urgency: Urgency | undefined): Promise<CourtRun> {
+    if (!this.#underWay.has(job)) await this.maker.fetch(job, place);
+    return this.#kept.get(job) ?? this.#underWay.get(job) ?? this.#begin(job, urgency);
+  }
+
+  #begin(job: string, urgency: Urgency | undefined): Promise<CourtRun> {
+    const run = Promise.resolve().then(() => this.#make(job, urgency));
+    this.#underWay.set(job, run);
     return run;
   }
 
-  #begin(job: string): Promise<CourtRun> {
-    const run = this.#last.then(() => this.maker.make(job));
-    this.#last = run.catch(() => undefined);
-    // One that failed is tried again.
-    run.catch(() => {
-      if (this.#kept.get(job) === run) this.#kept.delete(job);
-    });
-    return run;
+  /** One that failed is tried again. */
+  async #make(job: string, urgency: Urgency | undefined): Promise<CourtRun> {
+    try {
+      const run = await this.maker.make(job, urgency);
+      // Its case may have ended meanwhile.
+      if (this.#wanted?.(job) ?? true) this.#kept.set(job, run, bytesOf(run));
+      return run;
+    } finally {
+      this.#underWay.delete(job);
+    }
   }
+}
+
+/** About what a run takes in memory. */
+function bytesOf({ trace }: CourtRun): number {
+  return trace.tensors.reduce((sum, { tensor, leaves, tree }) => {
+    // A tree has less than two hashes of 32 bytes a leaf.
+    return sum + tensor.data.length + leaves.length + 64 * tree.leafCount + 1000;
+  }, 0);
 }

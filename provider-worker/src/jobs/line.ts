@@ -13,10 +13,13 @@ interface Waiting<T> {
   readonly urgency: Urgency;
 }
 
+/** Groups whose last turn is remembered. */
+const REMEMBERED = 1000;
+
 /** A waiting line, the most urgent first; where nothing tells two apart, in the order they came. */
 export class Line<T> {
   readonly #waiting = new Map<string, Waiting<T>>();
-  /** When each group that waits had its last turn. */
+  /** When each group had its last turn, the one of longest ago first. */
   readonly #turns = new Map<string, number>();
   #turn = 0;
 
@@ -61,9 +64,10 @@ export class Line<T> {
   }
 
   #noteTurn(group: string): void {
+    this.#turns.delete(group);
     this.#turns.set(group, ++this.#turn);
-    const waiting = new Set([...this.#waiting.values()].map(({ urgency }) => groupOf(urgency)));
-    for (const each of this.#turns.keys()) if (!waiting.has(each)) this.#turns.delete(each);
+    const [oldest] = this.#turns.keys();
+    if (this.#turns.size > REMEMBERED && oldest !== undefined) this.#turns.delete(oldest);
   }
 }
 

@@ -1,8 +1,10 @@
 import { AuditPhase } from "@assay/sdk";
 
+import { Rank } from "../chain/submitter.js";
 import type { CourtRuns } from "../court/courtRuns.js";
 import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
+import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
@@ -32,29 +34,30 @@ export class AnswerAudits implements Role {
     for (const event of open) {
       if (journal.note(noteOf(event)) !== undefined || !this.#backoff.isDue(event.key)) continue;
       const until = Number(event.args.answerBy);
-      this.#tasks.start(event.key, (place) =>
-        this.#backoff.attempt(event.key, () => this.#answer(event, place), until),
-      );
+      const urgency = { due: until };
+      const answer = (place: Place) => this.#answer(event, place, urgency);
+      this.#tasks.start(event.key, (place) => this.#backoff.attempt(event.key, () => answer(place), until), urgency);
     }
     return Promise.resolve();
   }
 
-  async #answer(event: ChainEvent, place: Place): Promise<void> {
+  async #answer(event: ChainEvent, place: Place, urgency: Urgency): Promise<void> {
     const { contracts, journal, submitter, metrics, log } = this.context;
     const { audits } = contracts;
     const job = event.key;
-    const { trace } = await this.#runs.get(job, place);
+    const stillWanted = async () => (await audits.phaseOf(job)) === AuditPhase.Answer;
+    if (!(await stillWanted())) return;
+    const { trace } = await this.#runs.get(job, place, urgency);
     const [submitted] = journal.events("ResultSubmitted", job);
     // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
     if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
 
-    const stillWanted = async () => (await audits.phaseOf(job)) === AuditPhase.Answer;
-    if (!(await stillWanted())) return;
     journal.bindTrace(job, trace.traceRoot);
     const outcome = await submitter.send({
       purpose: `answer ${job}`,
       to: await audits.getAddress(),
       data: audits.interface.encodeFunctionData("answer", [job, trace.traceRoot]),
+      urgency: { rank: Rank.InTime, ...urgency },
       stillWanted,
     });
     if (outcome === "mined") metrics.auditAnswers.inc();

@@ -1,10 +1,12 @@
 import type { Part } from "@assay/sdk";
 import { answerDemand, courtBatches, MerkleTree, partKey, Ruling } from "@assay/sdk";
 
+import { Rank } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
 import { Backoff, URGENT } from "../jobs/backoff.js";
+import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
@@ -13,20 +15,32 @@ import { runsOf, sameAddress } from "./role.js";
 /** What a demand obliges to show, as a call of the court. */
 interface Answer {
   readonly part: Part;
+  readonly due: number;
   readonly data: string;
 }
+
+/** Runs under way, and such that wait for theirs with all that they need. */
+const RUNS = 8;
+
+/** Seconds from which on it may be too late: what still can be in time goes first. */
+const LAST_CALL = 60;
 
 /** Answers for its provider before the proof court: posts the trace of each job in dispute and shows what is demanded. */
 export class Defend implements Role {
   readonly name = "defend";
   readonly #tasks: TaskPool;
+  /** What is ready is sent at once: the submitter knows what goes first. */
+  readonly #moves: TaskPool;
+  readonly #moving = new Set<string>();
   readonly #runs: CourtRuns;
   readonly #backoff = new Backoff(URGENT);
 
   constructor(private readonly context: RoleContext) {
-    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
+    const onError = (key: string, error: unknown) => {
       context.log.error({ case: key, err: error }, "case not defended yet");
-    });
+    };
+    this.#tasks = new TaskPool(RUNS, context.signal, onError);
+    this.#moves = new TaskPool(Infinity, context.signal, onError);
     this.#runs = runsOf(context);
   }
 
@@ -36,54 +50,87 @@ export class Defend implements Role {
     const ours = openCourtCases(journal).filter(({ facts }) => sameAddress(facts.provider, provider));
     this.#runs.keepOnly(ours.map(({ facts }) => facts.jobId));
     for (const found of ours) {
-      const idle = found.posted !== undefined && found.demands.every(({ answer }) => answer);
-      if (idle || journal.note(noteOf(found)) !== undefined || !this.#backoff.isDue(found.id)) continue;
-      this.#tasks.start(found.id, (place) => this.#backoff.attempt(found.id, () => this.#defend(found, place)));
+      const due = this.#dueOf(found);
+      if (due === undefined || journal.note(noteOf(found)) !== undefined || !this.#backoff.isDue(found.id)) continue;
+      const urgency = { rank: due - now < LAST_CALL ? 1 : 0, due };
+      const defend = (place: Place) => this.#defend(found, place, urgency);
+      this.#tasks.start(found.id, (place) => this.#backoff.attempt(found.id, () => defend(place)), urgency);
     }
     return Promise.resolve();
   }
 
-  async #defend(found: CourtCase, place: Place): Promise<void> {
-    const run = await this.#runs.get(found.facts.jobId, place);
+  /** By when the next thing has to be shown that is not on its way; undefined if there is none. */
+  #dueOf({ id, posted, traceBy, demands }: CourtCase): number | undefined {
+    if (!posted) return this.#isIdle(tracePurpose(id)) ? traceBy : undefined;
+    return demands.find(({ answer, part }) => !answer && this.#isIdle(showPurpose(id, part)))?.replyBy;
+  }
+
+  #isIdle(purpose: string): boolean {
+    return !this.#moving.has(purpose) && this.#backoff.isDue(purpose);
+  }
+
+  async #defend(found: CourtCase, place: Place, urgency: Urgency): Promise<void> {
+    if (!(await this.#isWaitedFor(found))) return;
+    const run = await this.#runs.get(found.facts.jobId, place, urgency);
     const roots = rootsOf(run);
     // The court takes no trace that ends otherwise than the result, and a worker that posted one could not answer.
     if (run.trace.outputRoot !== found.facts.outputCommitment) return this.#giveUp(found, run.trace.outputRoot);
     if (!found.posted) return this.#postTrace(found, run, roots);
     if (found.posted.roots.join() !== roots.join()) return this.#giveUp(found, run.trace.traceRoot);
     const tree = MerkleTree.fromHashes(roots);
-    const open = found.demands.filter(({ answer }) => !answer);
-    const answers = await Promise.all(open.map((demanded) => this.#answer(found, run, tree, demanded)));
-    await Promise.all(
-      courtBatches(answers.filter((each) => each !== undefined)).map((batch) => this.#show(found, batch)),
-    );
+    const open = found.demands.filter((each) => !each.answer && this.#isIdle(showPurpose(found.id, each.part)));
+    const answers = await Promise.all(open.map((demanded) => this.#answerTo(found, run, tree, demanded)));
+    for (const batch of courtBatches(answers.filter((each) => each !== undefined))) this.#show(found, batch);
   }
 
-  async #postTrace({ id, facts }: CourtCase, { model, trace }: CourtRun, roots: readonly string[]): Promise<void> {
+  /** Whether the court still wants something of what was not shown: otherwise there is nothing to run the job for. */
+  async #isWaitedFor({ id, posted, demands }: CourtCase): Promise<boolean> {
+    if (!posted) return this.#wantsTrace(id);
+    for (const { answer, part } of demands) if (!answer && (await this.#wantsPart(id, part))) return true;
+    return false;
+  }
+
+  async #wantsTrace(id: string): Promise<boolean> {
+    const { court } = this.context.contracts;
+    const [isOver, { traceRoot }] = await Promise.all([this.#isOver(id), court.courtCaseOf(id)]);
+    return !isOver && BigInt(traceRoot) === 0n;
+  }
+
+  async #wantsPart(id: string, part: Part): Promise<boolean> {
+    const { court } = this.context.contracts;
+    const [isOver, { answered }] = await Promise.all([this.#isOver(id), court.demandOf(id, part)]);
+    return !isOver && !answered;
+  }
+
+  #postTrace({ id, facts, traceBy }: CourtCase, { model, trace }: CourtRun, roots: string[]): void {
     const { contracts, journal, submitter, metrics, log } = this.context;
     const { court } = contracts;
-    const stillWanted = async () => !(await this.#isOver(id)) && BigInt((await court.courtCaseOf(id)).traceRoot) === 0n;
-    if (!(await stillWanted())) return;
-    journal.bindTrace(facts.jobId, trace.traceRoot);
-    const outcome = await submitter.send({
-      purpose: `trace ${id}`,
-      to: await court.getAddress(),
-      data: court.interface.encodeFunctionData("postTrace", [id, facts, model.graph as never, [...roots]]),
-      stillWanted,
+    const purpose = tracePurpose(id);
+    this.#start([purpose], async () => {
+      journal.bindTrace(facts.jobId, trace.traceRoot);
+      const outcome = await submitter.send({
+        purpose,
+        to: await court.getAddress(),
+        data: court.interface.encodeFunctionData("postTrace", [id, facts, model.graph as never, roots]),
+        // One call saves the stake of a job, where an answer saves it together with all others of its case.
+        urgency: { rank: Rank.First, due: traceBy },
+        stillWanted: () => this.#wantsTrace(id),
+      });
+      if (outcome === "mined") metrics.courtMoves.inc({ move: "trace" });
+      log.info({ case: id, job: facts.jobId, traceRoot: trace.traceRoot, outcome }, "trace posted");
     });
-    if (outcome === "mined") metrics.courtMoves.inc({ move: "trace" });
-    log.info({ case: id, job: facts.jobId, traceRoot: trace.traceRoot, outcome }, "trace posted");
   }
 
   /** Also after the deadline: an answer counts until somebody proves the silence. Nothing where another was first. */
-  async #answer(
+  async #answerTo(
     { id }: CourtCase,
     { trace }: CourtRun,
     tree: MerkleTree,
-    { part }: Demanded,
+    { part, replyBy }: Demanded,
   ): Promise<Answer | undefined> {
     const { interface: calls } = this.context.contracts.court;
     const committed = trace.tensors[part.tensor];
-    if (!committed || !(await this.#isOpen(id, part))) return undefined;
+    if (!committed || !(await this.#wantsPart(id, part))) return undefined;
     const shown = answerDemand(committed, part);
     const proofs: [string[], string, string[]] = [
       [...shown.proof],
@@ -94,35 +141,56 @@ export class Defend implements Role {
       shown.kind === "leaf"
         ? calls.encodeFunctionData("revealLeaf", [id, part, shown.leaf, ...proofs])
         : calls.encodeFunctionData("revealChildren", [id, part, [...shown.children], ...proofs]);
-    return { part, data };
+    return { part, due: replyBy, data };
   }
 
-  /** One transaction; each answer by itself where they do not go together. */
-  async #show(found: CourtCase, answers: readonly Answer[]): Promise<void> {
-    const { id } = found;
+  /** In one transaction; each answer by itself where they do not go together. */
+  #show(found: CourtCase, answers: readonly Answer[]): void {
+    const purposes = answers.map(({ part }) => showPurpose(found.id, part));
+    this.#start(purposes, async () => {
+      if ((await this.#send(found, answers)) || answers.length === 1) return;
+      await Promise.all(answers.map((each) => this.#send(found, [each])));
+    });
+  }
+
+  /** Whether it is done with. */
+  async #send({ id, facts }: CourtCase, answers: readonly Answer[]): Promise<boolean> {
     const { contracts, submitter, metrics, log } = this.context;
     const { court } = contracts;
     const [first, ...more] = answers;
-    if (!first) return;
-    const isAnyOpen = async () => {
-      const open = await Promise.all(answers.map(({ part }) => this.#isOpen(id, part)));
-      return open.includes(true);
-    };
+    if (!first) return true;
     const all = answers.map(({ data }) => data);
+    const purpose = `${showPurpose(id, first.part)}${more.length > 0 ? ` and ${more.length} more` : ""}`;
     const outcome = await submitter.send({
-      purpose: `show ${id} ${partKey(first.part)}${more.length > 0 ? ` and ${more.length} more` : ""}`,
+      purpose,
       to: await court.getAddress(),
       data: more.length > 0 ? court.interface.encodeFunctionData("multicall", [all]) : first.data,
-      stillWanted: async () => !(await this.#isOver(id)) && (await isAnyOpen()),
+      urgency: { rank: Rank.InTime, due: Math.min(...answers.map(({ due }) => due)) },
+      stillWanted: async () => {
+        const wanted = await Promise.all(answers.map(({ part }) => this.#wantsPart(id, part)));
+        return wanted.includes(true);
+      },
     });
     if (outcome === "mined") metrics.courtMoves.inc({ move: "answer" }, answers.length);
-    log.info({ case: id, ...first.part, answers: answers.length, outcome }, "demands answered");
-    if (more.length === 0 || outcome === "mined" || outcome === "superseded") return;
-    await Promise.all(answers.map((each) => this.#show(found, [each])));
+    log.info({ case: id, job: facts.jobId, purpose, outcome }, "demands answered");
+    return outcome === "mined" || outcome === "superseded";
   }
 
-  async #isOpen(id: string, part: Part): Promise<boolean> {
-    return !(await this.context.contracts.court.demandOf(id, part)).answered;
+  /** An act that several things wait for: each goes on, or is tried again, by itself. */
+  #start(purposes: readonly string[], act: () => Promise<void>): void {
+    const [name = ""] = purposes;
+    for (const each of purposes) this.#moving.add(each);
+    this.#moves.start(name, async () => {
+      try {
+        await act();
+        for (const each of purposes) this.#backoff.succeeded(each);
+      } catch (error) {
+        for (const each of purposes) this.#backoff.failed(each);
+        throw error;
+      } finally {
+        for (const each of purposes) this.#moving.delete(each);
+      }
+    });
   }
 
   async #isOver(caseId: string): Promise<boolean> {
@@ -143,6 +211,9 @@ export class Defend implements Role {
 function noteOf({ id, facts, posted }: CourtCase): string {
   return `defence of ${id}, job ${facts.jobId}, ${facts.outputCommitment}, trace in ${posted?.blockHash ?? "none"}`;
 }
+
+const tracePurpose = (id: string): string => `trace ${id}`;
+const showPurpose = (id: string, part: Part): string => `show ${id} ${partKey(part)}`;
 
 function rootsOf({ trace }: CourtRun): string[] {
   return trace.tensors.map(({ header }) => header.merkleRoot);

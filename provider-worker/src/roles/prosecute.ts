@@ -1,27 +1,20 @@
-import {
-  GasLimitError,
-  inPartsThatFit,
-  metaHeader,
-  nextStep,
-  nodesTree,
-  partKey,
-  proofCalls,
-  Ruling,
-  shownIn,
-} from "@assay/sdk";
+import { GasLimitError, inPartsThatFit, metaHeader, nodesTree, partKey, proofCalls, Ruling } from "@assay/sdk";
 import type { Accusation, Part, Step, Tensor } from "@assay/sdk";
 
+import { statementOf } from "../audits/statement.js";
 import type { Outcome } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
 import { Searches } from "../court/searches.js";
 import { Backoff } from "../jobs/backoff.js";
+import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import { deliveredOutput } from "./difference.js";
 import type { Role, RoleContext } from "./role.js";
 import { requestOf, runsOf, sameAddress } from "./role.js";
+import { verdictOn } from "./spotCheck.js";
 
 const NOTHING_WRONG = "nothing that was shown contradicts what it was computed from";
 
@@ -63,7 +56,8 @@ export class Prosecute implements Role {
       if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;
       if (this.#waits(found, now) || !this.#backoff.isDue(found.id)) continue;
       const { posted } = found;
-      this.#tasks.start(found.id, (place) => this.#prosecute(found, posted, now, place));
+      const urgency = this.#urgencyOf(found);
+      this.#tasks.start(found.id, (place) => this.#prosecute(found, posted, now, place), urgency);
     }
     return Promise.resolve();
   }
@@ -72,6 +66,21 @@ export class Prosecute implements Role {
     this.#searches.keepOnly(traces);
     for (const each of this.#wrong) if (!traces.includes(each)) this.#wrong.delete(each);
     for (const each of this.#outputs.keys()) if (!traces.includes(each)) this.#outputs.delete(each);
+  }
+
+  /**
+   * Its own bonds first, then what it knows to be wrong. Of all others each provider has its turn: whoever challenges its own
+   * right results by the hundred delays its own cases only.
+   */
+  #urgencyOf({ facts }: CourtCase): Urgency {
+    const { journal, operator } = this.context;
+    const [delivery] = journal.events("ResultSubmitted", facts.jobId);
+    const statement = statementOf(journal, facts.jobId);
+    const isWrong = statement
+      ? statement.output !== facts.outputCommitment
+      : delivery !== undefined && verdictOn(journal, delivery) === "wrong";
+    const rank = sameAddress(facts.challenger, operator) ? 0 : isWrong ? 1 : 2;
+    return { rank, group: facts.provider.toLowerCase(), due: Number(facts.challengeableUntil) };
   }
 
   #waits({ id, demands }: CourtCase, now: number): boolean {
@@ -86,7 +95,7 @@ export class Prosecute implements Role {
     const isRight = await attempt(() => this.#isRight(found, posted, place));
     if (isRight === true) this.#giveUp(found, posted, "the result is right");
     if (isRight !== false) return;
-    const run = await attempt(() => this.#runs.get(found.facts.jobId, place));
+    const run = await attempt(() => this.#runs.get(found.facts.jobId, place, this.#urgencyOf(found)));
     const step = run && (await attempt(() => this.#nextStep(found, posted, run, place)));
     if (!run || !step) return;
     if (step.kind === "nothing") return this.#giveUp(found, posted, NOTHING_WRONG);

@@ -3,7 +3,7 @@ import { parseTerms } from "@assay/sdk";
 import type { Logger } from "pino";
 
 import type { Submitter } from "../chain/submitter.js";
-import type { Tracer } from "../court/courtRuns.js";
+import type { RunMaker, Tracer } from "../court/courtRuns.js";
 import { CourtRuns } from "../court/courtRuns.js";
 import type { Judge } from "../court/judge.js";
 import { WorkerError } from "../errors.js";
@@ -19,6 +19,8 @@ export interface RoleContext {
   executor: Executor;
   tracer: Tracer;
   judge: Judge;
+  /** Most bytes of runs for the court that each role keeps. */
+  keptRunBytes: number;
   /** The provider this worker works for, and the key it signs with. */
   provider: string;
   operator: string;
@@ -63,13 +65,14 @@ export function requestOf(journal: Journal, job: string): JobOrder {
 }
 
 /** Runs again the jobs of cases before the court. */
-export function runsOf({ journal, tracer }: RoleContext): CourtRuns {
+export function runsOf({ journal, tracer, keptRunBytes }: RoleContext): CourtRuns {
   const orderOf = (job: string) => requestOf(journal, job);
-  return new CourtRuns({
+  const maker: RunMaker = {
     hold: (job, act) => tracer.hold(orderOf(job).terms, act),
     fetch: (job, place) => tracer.fetch(orderOf(job).terms, orderOf(job).inputUri, place),
-    make: (job) => tracer.trace(orderOf(job).terms, orderOf(job).inputUri),
-  });
+    make: (job, urgency) => tracer.trace(orderOf(job).terms, orderOf(job).inputUri, urgency),
+  };
+  return new CourtRuns(maker, keptRunBytes);
 }
 
 /** Delivered jobs whose window is over and that nobody settled. */

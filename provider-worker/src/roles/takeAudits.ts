@@ -110,7 +110,7 @@ export class TakeAudits implements Role {
     const { job, event, commitBy } = due;
     if (!(await this.#isFree(due))) return;
     try {
-      const { trace } = await this.#runs.get(job, place);
+      const { trace } = await this.#runs.get(job, place, { rank: 2, due: commitBy });
       bindStatement(journal, job, { output: trace.outputRoot, traceRoot: trace.traceRoot });
       this.#backoff.succeeded(job);
     } catch (error) {

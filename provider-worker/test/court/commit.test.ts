@@ -4,7 +4,7 @@ import { before, describe, it } from "node:test";
 import type { Tensor, TraceOutline } from "@assay/sdk";
 import { AssayError, commitTrace, fromFloat32Array, initHash, Layout, runTrace, TensorError } from "@assay/sdk";
 
-import { commitInThread } from "../../src/court/commit.js";
+import { Committer } from "../../src/court/commit.js";
 import { digitsCnn } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 import { samples } from "../support/models.js";
@@ -22,6 +22,7 @@ function large(channels: number, layout: Layout = Layout.Pixels): [TraceOutline,
 
 describe("Committing to a trace in a thread", () => {
   before(initHash);
+  const committer = new Committer(AT_ALL_TIMES);
 
   it("gives what committing here gives: roots, proofs, leaves and tensors", async () => {
     const model = await digitsCnn();
@@ -29,7 +30,7 @@ describe("Committing to a trace in a thread", () => {
     assert.ok(x);
     const trace = await runTrace(model, new Map([[model.inputNames[0] ?? "", x]]), inProcess);
     const here = commitTrace(model, trace);
-    const there = await commitInThread(model, trace, AT_ALL_TIMES);
+    const there = await committer.commit(model, trace);
     assert.equal(there.traceRoot, here.traceRoot);
     assert.equal(there.inputRoot, here.inputRoot);
     assert.equal(there.outputRoot, here.outputRoot);
@@ -45,6 +46,16 @@ describe("Committing to a trace in a thread", () => {
     assert.ok(trace.every(({ data, dims }) => data.length > 0 || dims.includes(0)));
   });
 
+  it("gives each of many traces at once what is its own", async () => {
+    const sizes = [1, 2, 3];
+    const all = sizes.map((channels) => committer.commit(...large(channels)));
+    const roots = (await Promise.all(all)).map(({ traceRoot }) => traceRoot);
+    assert.deepEqual(
+      roots,
+      sizes.map((channels) => commitTrace(...large(channels)).traceRoot),
+    );
+  });
+
   it("leaves the thread it is called from free to do other things", async () => {
     const [outline, trace] = large(64);
     let turns = 0;
@@ -54,7 +65,7 @@ describe("Committing to a trace in a thread", () => {
       if (!done) setImmediate(turn);
     };
     setImmediate(turn);
-    const { tensors } = await commitInThread(outline, trace, AT_ALL_TIMES);
+    const { tensors } = await committer.commit(outline, trace);
     done = true;
     assert.equal(tensors[0]?.header.nLeaves, 56 * 56);
     // On the same thread nothing would have its turn between the call and its end.
@@ -65,10 +76,11 @@ describe("Committing to a trace in a thread", () => {
     const [outline, trace] = large(64);
     const stop = new AbortController();
     const reason = new Error("told to stop");
-    const ended = commitInThread(outline, trace, stop.signal);
+    const stopped = new Committer(stop.signal);
+    const ended = [stopped.commit(outline, trace), stopped.commit(outline, trace)];
     stop.abort(reason);
-    await assert.rejects(ended, (error) => error === reason);
-    await assert.rejects(commitInThread(outline, trace, stop.signal), (error) => error === reason);
+    for (const each of ended) await assert.rejects(each, (error) => error === reason);
+    await assert.rejects(stopped.commit(outline, trace), (error) => error === reason);
   });
 
   it("throws what committing here throws", async () => {
@@ -80,14 +92,14 @@ describe("Committing to a trace in a thread", () => {
       [[wrong], AssayError, /a tensor is float32\[1, 1, 56, 55\], the graph says/],
     ] as const) {
       assert.throws(() => commitTrace(outline, trace), message);
-      await assert.rejects(commitInThread(outline, trace, AT_ALL_TIMES), (error) => {
+      await assert.rejects(committer.commit(outline, trace), (error) => {
         assert.ok(error instanceof type);
         assert.match(error.message, message);
         return true;
       });
     }
     const [reversed, floats] = large(1, Layout.ColumnsReversed);
-    await assert.rejects(commitInThread(reversed, floats, AT_ALL_TIMES), (error) => {
+    await assert.rejects(committer.commit(reversed, floats), (error) => {
       return error instanceof TensorError && error.code === "BAD_LAYOUT";
     });
   });

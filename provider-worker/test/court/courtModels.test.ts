@@ -13,11 +13,13 @@ import { judgeHere } from "../support/judgeHere.js";
 import { modelFile } from "../support/models.js";
 import { hash } from "../support/scene.js";
 
+const KEPT_BYTES = 1_000_000;
+
 describe("Models as the proof court sees them", () => {
   const reading = (registered: string, runtime: GraphRuntime = inProcess, profile = ModelProfile.Exact as bigint) => {
     const models = { graphOf: () => Promise.resolve(registered), factsOf: () => Promise.resolve({ profile }) };
     const readGraph: ReadGraph = (file, sums) => readModel(file, runtime, sums);
-    return new CourtModels({ models } as unknown as AssayContracts, readGraph, () => runtime, judgeHere);
+    return new CourtModels({ models } as unknown as AssayContracts, readGraph, () => runtime, judgeHere, KEPT_BYTES);
   };
   const readBy = async (models: CourtModels, file?: Uint8Array): Promise<CourtModel> =>
     models.read(1n, file ?? (await digitsCnn()).file, new AbortController().signal);
@@ -60,6 +62,45 @@ describe("Models as the proof court sees them", () => {
     await assert.rejects(readBy(reading(commitment), new Uint8Array([1, 2, 3])), {
       name: "WorkerError",
       retryable: false,
+    });
+  });
+
+  describe("are computed once", () => {
+    const counting = async (bytes: number) => {
+      const model = await digitsCnn();
+      const read: string[] = [];
+      const models = {
+        graphOf: () => Promise.resolve(model.commitment),
+        factsOf: () => Promise.resolve({ profile: ModelProfile.Exact }),
+      };
+      const readGraph: ReadGraph = () => {
+        read.push("graph");
+        return Promise.resolve(model);
+      };
+      const contracts = { models } as unknown as AssayContracts;
+      const courtModels = new CourtModels(contracts, readGraph, () => inProcess, judgeHere, bytes);
+      const get = (id: bigint) => courtModels.read(id, model.file, new AbortController().signal);
+      return { courtModels, read, get };
+    };
+
+    it("for all who ask, at once or later", async () => {
+      const { courtModels, read, get } = await counting(KEPT_BYTES);
+      assert.equal(courtModels.find(1n), undefined);
+      const [first, second] = await Promise.all([get(1n), get(1n)]);
+      assert.equal(first, second);
+      assert.equal(await get(1n), first);
+      assert.equal(courtModels.find(1n), first);
+      assert.equal(read.length, 1);
+    });
+
+    it("and again where many others came in between, however large the last one is", async () => {
+      const { courtModels, read, get } = await counting(1);
+      await get(1n);
+      await get(2n);
+      assert.equal(courtModels.find(1n), undefined);
+      assert.ok(courtModels.find(2n));
+      await get(1n);
+      assert.equal(read.length, 3);
     });
   });
 });

@@ -4,14 +4,15 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
 
-import type { GraphRuntime, JobTerms } from "@assay/sdk";
+import type { BundleFile, CourtModel, JobTerms, TraceCommitment } from "@assay/sdk";
 import { packBundle } from "@assay/sdk";
 
 import { LEAST_BYTES } from "../../src/content/shelf.js";
-import type { CourtModels } from "../../src/court/courtModels.js";
-import type { CourtRun } from "../../src/court/courtRuns.js";
+import type { CourtRun, TracerParts } from "../../src/court/courtRuns.js";
 import { CourtRuns, Tracer } from "../../src/court/courtRuns.js";
+import type { TraceSessions } from "../../src/court/traceSessions.js";
 import { Executor } from "../../src/jobs/executor.js";
+import { Gate } from "../../src/jobs/gate.js";
 import type { Place } from "../../src/jobs/taskPool.js";
 import { STAYS } from "../../src/jobs/taskPool.js";
 import type { ModelCache } from "../../src/models/modelCache.js";
@@ -23,12 +24,17 @@ import { newStore, NOTHING } from "../support/shelves.js";
 const fetch = () => Promise.resolve();
 const hold = <T>(_job: string, act: () => Promise<T>) => act();
 
+const tensor = (bytes: number) => ({ tensor: { data: new Uint8Array(bytes) }, leaves: [], tree: { leafCount: 0 } });
 /** Runs that are told apart by who made them. */
-function makes() {
+const runOf = (job: string, bytes = 0) => ({ job, trace: { tensors: [tensor(bytes)] } }) as unknown as CourtRun;
+/** A run takes a thousand bytes besides its tensors. */
+const ROOM_FOR_TWO = 2 * 1000 + 2 * 100;
+
+function makes(bytes = 100) {
   const made: string[] = [];
   const make = (job: string) => {
     made.push(job);
-    return Promise.resolve({ job } as unknown as CourtRun);
+    return Promise.resolve(runOf(job, bytes));
   };
   return { made, maker: { hold, fetch, make } };
 }
@@ -36,7 +42,7 @@ function makes() {
 describe("Runs for the court", () => {
   it("are made once, for whoever asks", async () => {
     const { made, maker } = makes();
-    const runs = new CourtRuns(maker);
+    const runs = new CourtRuns(maker, ROOM_FOR_TWO);
     const [first, second] = await Promise.all([runs.get("1", STAYS), runs.get("1", STAYS)]);
     assert.equal(first, second);
     assert.deepEqual(made, ["1"]);
@@ -44,22 +50,34 @@ describe("Runs for the court", () => {
 
   it("are kept for the jobs used last, and made again for others", async () => {
     const { made, maker } = makes();
-    const runs = new CourtRuns(maker, 2);
+    const runs = new CourtRuns(maker, ROOM_FOR_TWO);
     for (const job of ["1", "2", "1", "3", "1", "2"]) await runs.get(job, STAYS);
     assert.deepEqual(made, ["1", "2", "3", "2"]);
+  });
+
+  it("are all kept while they are small, so that a demand in each case makes none of them again", async () => {
+    const { made, maker } = makes(0);
+    const runs = new CourtRuns(maker, 1_000_000);
+    for (let round = 0; round < 3; round++) for (let job = 0; job < 500; job++) await runs.get(String(job), STAYS);
+    assert.equal(made.length, 500);
+  });
+
+  it("are kept one at least, however large it is", async () => {
+    const { made, maker } = makes(10_000);
+    const runs = new CourtRuns(maker, ROOM_FOR_TWO);
+    for (const job of ["1", "1", "2", "2", "1"]) await runs.get(job, STAYS);
+    assert.deepEqual(made, ["1", "2", "1"]);
   });
 
   it("keep no other one waiting while what they need is fetched, and are made once it is there", async () => {
     const input = gate<void>();
     const begun: string[] = [];
-    const runs = new CourtRuns({
-      hold,
-      fetch: (job) => (job === "slow" ? input.promise : Promise.resolve()),
-      make: (job) => {
-        begun.push(job);
-        return Promise.resolve({ job } as unknown as CourtRun);
-      },
-    });
+    const make = (job: string) => {
+      begun.push(job);
+      return Promise.resolve(runOf(job));
+    };
+    const slowly = (job: string) => (job === "slow" ? input.promise : Promise.resolve());
+    const runs = new CourtRuns({ hold, fetch: slowly, make }, ROOM_FOR_TWO);
     const slow = runs.get("slow", STAYS);
     await runs.get("quick", STAYS);
     assert.deepEqual(begun, ["quick"]);
@@ -68,41 +86,24 @@ describe("Runs for the court", () => {
     assert.deepEqual(begun, ["quick", "slow"]);
   });
 
-  it("are made one at a time", async () => {
-    const gates = new Map(["1", "2"].map((job) => [job, gate<CourtRun>()]));
-    const begun: string[] = [];
-    const runs = new CourtRuns({
-      hold,
-      fetch,
-      make: (job) => {
-        begun.push(job);
-        return gates.get(job)?.promise ?? Promise.reject(new Error(job));
-      },
-    });
-    const both = [runs.get("1", STAYS), runs.get("2", STAYS)];
-    await calm();
-    assert.deepEqual(begun, ["1"]);
-    gates.get("1")?.fail(new Error("no input"));
-    await assert.rejects(both[0] ?? Promise.resolve());
-    await calm();
-    assert.deepEqual(begun, ["1", "2"]);
-  });
-
   it("are held what was fetched for, until they are made", async () => {
     const held = new Set<string>();
     const made = gate<CourtRun>();
-    const runs = new CourtRuns({
-      hold: async (job, act) => {
-        held.add(job);
-        try {
-          return await act();
-        } finally {
-          held.delete(job);
-        }
+    const runs = new CourtRuns(
+      {
+        hold: async (job, act) => {
+          held.add(job);
+          try {
+            return await act();
+          } finally {
+            held.delete(job);
+          }
+        },
+        fetch: (job) => Promise.resolve(assert.ok(held.has(job))),
+        make: () => made.promise,
       },
-      fetch: (job) => Promise.resolve(assert.ok(held.has(job))),
-      make: () => made.promise,
-    });
+      ROOM_FOR_TWO,
+    );
     const both = [runs.get("1", STAYS), runs.get("2", STAYS)];
     await calm();
     assert.deepEqual([...held], ["1", "2"]);
@@ -113,25 +114,82 @@ describe("Runs for the court", () => {
 
   it("that failed are made again when they are asked for again", async () => {
     let fails = true;
-    const runs = new CourtRuns({
-      hold,
-      fetch,
-      make: (job) => (fails ? Promise.reject(new Error("no input")) : Promise.resolve({ job } as unknown as CourtRun)),
-    });
+    const make = (job: string) => (fails ? Promise.reject(new Error("no input")) : Promise.resolve(runOf(job)));
+    const runs = new CourtRuns({ hold, fetch, make }, ROOM_FOR_TWO);
     await assert.rejects(runs.get("1", STAYS), /no input/);
     fails = false;
     assert.ok(await runs.get("1", STAYS));
   });
 
-  it("of jobs that are not wanted any more are forgotten", async () => {
+  it("that fail before they begin are made again too", async () => {
+    let fails = true;
+    const make = (job: string) => {
+      if (fails) throw new Error("not in the journal");
+      return Promise.resolve(runOf(job));
+    };
+    const runs = new CourtRuns({ hold, fetch, make }, ROOM_FOR_TWO);
+    await assert.rejects(runs.get("1", STAYS), /not in the journal/);
+    fails = false;
+    assert.ok(await runs.get("1", STAYS));
+  });
+
+  it("of jobs that are not wanted any more are forgotten, also those that were under way", async () => {
     const { made, maker } = makes();
-    const runs = new CourtRuns(maker);
+    const runs = new CourtRuns(maker, ROOM_FOR_TWO);
+    await runs.get("1", STAYS);
+    const second = runs.get("2", STAYS);
+    runs.keepOnly(["1"]);
+    await second;
     await runs.get("1", STAYS);
     await runs.get("2", STAYS);
-    runs.keepOnly(["2"]);
-    await runs.get("2", STAYS);
-    await runs.get("1", STAYS);
-    assert.deepEqual(made, ["1", "2", "1"]);
+    assert.deepEqual(made, ["1", "2", "2"]);
+  });
+});
+
+describe("The tracer", () => {
+  const model = { commitment: "0x01" } as unknown as CourtModel;
+  const tracing = (atOnce: number, sessions: Pick<TraceSessions, "use">) => {
+    const parts = {
+      models: { isHere: () => Promise.resolve(true), fileOf: () => Promise.resolve(new Uint8Array()) },
+      courtModels: { find: () => undefined, read: () => Promise.resolve(model) },
+      executor: {
+        hold: <T>(_terms: JobTerms, act: () => Promise<T>) => act(),
+        input: () => Promise.resolve({ tensors: new Map() } as unknown as BundleFile),
+      },
+      sessions,
+      committer: { commit: () => Promise.resolve({} as TraceCommitment) },
+      gate: new Gate(atOnce),
+      signal: new AbortController().signal,
+    };
+    return new Tracer(parts);
+  };
+
+  it("makes so many runs at once, whoever they are for, and then the most urgent", async () => {
+    const begun: (() => void)[] = [];
+    const sessions = {
+      use: <T>() =>
+        new Promise<T>((resolve) =>
+          begun.push(() => {
+            resolve([] as T);
+          }),
+        ),
+    };
+    const tracer = tracing(2, sessions);
+    const ended: string[] = [];
+    const trace = (name: string, rank: number) =>
+      tracer.trace(new Scene().terms(7), "", { rank }).then(() => ended.push(name));
+    const all = [trace("a", 1), trace("b", 1), trace("c", 1), trace("urgent", 0)];
+    await calm();
+    assert.equal(begun.length, 2);
+    begun[0]?.();
+    await calm();
+    begun[2]?.();
+    await calm();
+    assert.deepEqual(ended, ["a", "urgent"]);
+    begun[1]?.();
+    await calm();
+    begun[3]?.();
+    await Promise.all(all);
   });
 });
 
@@ -151,13 +209,13 @@ describe("What a run for the court needs", () => {
       override fetch = () => store.putBundle(input);
       override async trace(): Promise<CourtRun> {
         for (const each of flood) await store.putBundle(each);
-        return { wasHere: await isHere() } as unknown as CourtRun;
+        return { wasHere: await isHere(), trace: { tensors: [] } } as unknown as CourtRun;
       }
     }
-    const tracer = new OneTracer({} as ModelCache, {} as CourtModels, executor, () => ({}) as GraphRuntime, signal);
+    const tracer = new OneTracer({ ...({} as TracerParts), executor, signal });
     try {
       const run = await runsOf({ ...scene.context, tracer }).get(scene.id(1), STAYS);
-      assert.deepEqual(run, { wasHere: true });
+      assert.equal((run as unknown as { wasHere: boolean }).wasHere, true);
       for (const each of flood) await store.putBundle(each);
       assert.equal(await isHere(), false);
     } finally {
@@ -191,7 +249,9 @@ describe("What a run for the court needs", () => {
         input: (_terms: JobTerms, uri: string, given: Place) => given.leaveFor("client", () => Promise.resolve(uri)),
       } as unknown as Executor;
       const { signal } = new AbortController();
-      const tracer = new Tracer(models, {} as CourtModels, executor, () => ({}) as GraphRuntime, signal);
+      const courtModels = { find: () => undefined, read: () => Promise.reject(new Error("not asked for")) };
+      const unused = {} as TracerParts;
+      const tracer = new Tracer({ ...unused, models, executor, courtModels, signal });
       await tracer.fetch(new Scene().terms(7), "https://input", place);
       assert.deepEqual(away, leaves);
       assert.deepEqual(files, isHere ? [] : [1n]);

@@ -87,6 +87,7 @@ describe("Judging in a thread", () => {
       () => Promise.reject(new Error("unused")),
       () => inProcess,
       new ThreadJudge(),
+      1_000_000,
     );
     let turns = 0;
     const timer = setInterval(() => turns++, 1);

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
-import type { Accusation, CourtModel, DemandedPart, Part, Shown, Tensor, TensorCommitment, TraceCommitment } from "@assay/sdk";
+import type {
+  Accusation,
+  CourtModel,
+  DemandedPart,
+  Part,
+  Shown,
+  Tensor,
+  TensorCommitment,
+  TraceCommitment,
+} from "@assay/sdk";
 import {
   answerDemand,
   commitTrace,

@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { Part } from "@assay/sdk";
 import { MerkleTree, Ruling, toHex } from "@assay/sdk";
 
+import type { Outcome } from "../../src/chain/submitter.js";
+import { Rank } from "../../src/chain/submitter.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { Defend } from "../../src/roles/defend.js";
 import { courtRun, rootsOf } from "../support/courtRuns.js";
@@ -223,19 +225,86 @@ describe("Defending", () => {
     assert.deepEqual(scene.sent, []);
   });
 
-  it("serves many cases at once with few runs in memory", async () => {
+  it("serves many cases at once with few runs under way", async () => {
     const made = gate<CourtRun>();
-    let atOnce = 0;
-    scene.trace = () => {
-      atOnce++;
-      return made.promise;
-    };
-    for (let id = 1; id <= 5; id++) challenged(id, id);
+    scene.trace = () => made.promise;
+    for (let id = 1; id <= 20; id++) challenged(id, id);
     await tick();
-    assert.equal(atOnce, 1);
+    assert.equal(scene.traced, 8);
     made.open(run);
     await calm();
     await tick();
-    assert.deepEqual(new Set(scene.calls("postTrace").map(({ args }) => args[0])), new Set([1n, 2n, 3n, 4n, 5n]));
+    const posted = scene.calls("postTrace").map(({ args }) => Number(args[0]));
+    assert.deepEqual(new Set(posted), new Set(Array.from({ length: 20 }, (_, i) => i + 1)));
+  });
+
+  it("traces what is due first, but what is nearly too late only after what can still be in time", async () => {
+    const runs = new Map<string, ReturnType<typeof gate<CourtRun>>>();
+    const order: string[] = [];
+    scene.trace = (job) => {
+      order.push(job);
+      const made = gate<CourtRun>();
+      runs.set(job, made);
+      return made.promise;
+    };
+    const due = (job: number, replyBy: number) => {
+      scene.requested(job);
+      scene.courtCase(job, job, run.trace.outputRoot, undefined, undefined, replyBy);
+    };
+    for (let job = 1; job <= 8; job++) due(job, NOW + 900);
+    await tick();
+    due(10, NOW + 800);
+    due(11, NOW + 30);
+    due(12, NOW + 600);
+    await tick();
+    for (const made of runs.values()) made.open(run);
+    await calm();
+    assert.deepEqual(order.slice(8), ["12", "10", "11"]);
+    for (const made of runs.values()) made.open(run);
+    await calm();
+  });
+
+  it("runs nothing for a case whose trace or answer somebody sees on chain before it is read", async () => {
+    challenged();
+    scene.traceRoots.set("3", hash(1));
+    await tick();
+    posted();
+    scene.demanded(3, LEAF);
+    scene.demands.set("3 2 0 7", { deadline: 1n, answered: true });
+    await tick();
+    assert.deepEqual([scene.traced, scene.sent], [0, []]);
+  });
+
+  it("shows what is newly demanded while earlier answers wait to be mined", async () => {
+    const mined = gate<Outcome>();
+    scene.outcome = () => mined.promise;
+    challenged();
+    posted();
+    scene.demanded(3, LEAF);
+    await tick();
+    scene.demanded(3, CHILDREN);
+    await tick();
+    assert.deepEqual(names(), ["revealLeaf", "revealChildren"]);
+    // Nothing is sent a second time meanwhile.
+    await tick();
+    assert.equal(scene.sent.length, 2);
+    mined.open("mined");
+    await calm();
+  });
+
+  it("posts the traces of other cases while earlier ones wait to be mined, before any answer", async () => {
+    const mined = gate<Outcome>();
+    scene.outcome = () => mined.promise;
+    for (let id = 1; id <= 20; id++) challenged(id, id);
+    for (let i = 0; i < 3; i++) await tick();
+    assert.equal(scene.calls("postTrace").length, 20);
+    posted(1);
+    scene.demanded(1, LEAF);
+    await tick();
+    const [trace, answer] = [scene.sent[0]?.urgency, scene.sent.at(-1)?.urgency];
+    assert.deepEqual(trace, { rank: Rank.First, due: NOW + 3600 });
+    assert.deepEqual(answer, { rank: Rank.InTime, due: NOW + 50 });
+    mined.open("mined");
+    await calm();
   });
 });

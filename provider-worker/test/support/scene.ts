@@ -8,6 +8,7 @@ import type { CourtRun, Tracer } from "../../src/court/courtRuns.js";
 import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
 import type { Executor } from "../../src/jobs/executor.js";
 import { Journal } from "../../src/jobs/journal.js";
+import type { Urgency } from "../../src/jobs/line.js";
 import type { Place } from "../../src/jobs/taskPool.js";
 import { Metrics } from "../../src/metrics.js";
 import type { RoleContext } from "../../src/roles/role.js";
@@ -33,6 +34,7 @@ export interface SentCall {
   purpose: string;
   name: string;
   args: readonly unknown[];
+  urgency: Urgency | undefined;
 }
 
 export interface Seat {
@@ -142,6 +144,7 @@ export class Scene {
         trace: (terms: JobTerms) => this.#trace(terms),
       } as unknown as Tracer,
       judge: judgeHere,
+      keptRunBytes: 1_000_000,
       provider: PROVIDER,
       operator: OPERATOR,
       metrics: this.metrics,
@@ -233,10 +236,17 @@ export class Scene {
   }
 
   /** A case about a delivered job before the proof court. */
-  courtCase(id: number, job: number, output: string, provider = PROVIDER, challenger = STRANGER): void {
+  courtCase(
+    id: number,
+    job: number,
+    output: string,
+    provider = PROVIDER,
+    challenger = STRANGER,
+    replyBy = NOW + 3600,
+  ): void {
     const facts = { jobId: this.id(job), modelId: "1", provider, client: address(0xc11e), challenger };
     const commitments = { inputCommitment: hash(job), outputCommitment: output, challengeableUntil: String(NOW + 100) };
-    this.happened("CourtCaseOpened", id, { facts: { ...facts, ...commitments }, replyBy: String(NOW + 50) });
+    this.happened("CourtCaseOpened", id, { facts: { ...facts, ...commitments }, replyBy: String(replyBy) });
   }
 
   /** Somebody asks for a part in that case. */
@@ -250,11 +260,11 @@ export class Scene {
     return this.trace(String(nonce));
   }
 
-  async #send({ purpose, to, data, stillWanted }: Call): Promise<Outcome> {
+  async #send({ purpose, to, data, stillWanted, urgency }: Call): Promise<Outcome> {
     this.meanwhile();
     if (!(await stillWanted())) return "superseded";
     const contract = Object.entries(DEPLOYMENT).find(([, deployed]) => deployed === to)?.[0] as keyof AssayContracts;
-    const calls = callsIn(contract, data).map((call) => ({ purpose, ...call }));
+    const calls = callsIn(contract, data).map((call) => ({ purpose, ...call, urgency }));
     this.sent.push(...calls);
     this.transactions++;
     let outcome: Outcome = "mined";
@@ -357,7 +367,7 @@ export class Scene {
 }
 
 /** A call, or those that a `multicall` makes. */
-function callsIn(contract: keyof AssayContracts, data: string): Omit<SentCall, "purpose">[] {
+function callsIn(contract: keyof AssayContracts, data: string): Omit<SentCall, "purpose" | "urgency">[] {
   const parsed = REAL[contract].interface.parseTransaction({ data });
   if (!parsed) throw new Error(`no function of ${contract} is called with ${data}`);
   if (parsed.name === "multicall") return [...(parsed.args[0] as string[])].flatMap((each) => callsIn(contract, each));

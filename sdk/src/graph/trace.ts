@@ -8,7 +8,7 @@ import type { TraceTensor } from "./assemble.js";
 import { evaluate } from "./evaluate.js";
 import { expose } from "./expose.js";
 import type { CourtModel } from "./prepare.js";
-import type { GraphRuntime } from "./runtime.js";
+import type { GraphRuntime, LoadedModel } from "./runtime.js";
 import { Source } from "./types.js";
 
 /** All tensors of one run, in the order of the trace. */
@@ -17,14 +17,26 @@ export async function runTrace(
   inputs: ReadonlyMap<string, Tensor>,
   runtime: GraphRuntime,
 ): Promise<Tensor[]> {
-  const exposed = await (runtime.expose?.(model.file) ?? expose(model.file));
-  const loaded = await runtime.load(exposed);
+  const loaded = await loadForTraces(model, runtime);
   try {
-    const results = await loaded.run(inputs);
-    return collect(model, new Map([...inputs, ...results]));
+    return await traceOn(loaded, model, inputs);
   } finally {
     loaded.stop();
   }
+}
+
+/** Loads a model so that every run gives all its tensors; for as many traces as are wanted. */
+export async function loadForTraces({ file }: CourtModel, runtime: GraphRuntime): Promise<LoadedModel> {
+  return runtime.load(await (runtime.expose?.(file) ?? expose(file)));
+}
+
+/** As `runTrace`, on what `loadForTraces` gave for the model. */
+export async function traceOn(
+  loaded: LoadedModel,
+  model: CourtModel,
+  inputs: ReadonlyMap<string, Tensor>,
+): Promise<Tensor[]> {
+  return collect(model, new Map([...inputs, ...(await loaded.run(inputs))]));
 }
 
 /** Tensors that onnxruntime gave; what stands between them is evaluated here. */

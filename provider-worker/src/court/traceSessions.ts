@@ -1,0 +1,82 @@
+import { availableParallelism, totalmem } from "node:os";
+
+import type { CourtModel, LoadedModel } from "@assay/sdk";
+import { loadForTraces } from "@assay/sdk";
+
+import type { StartRuntime } from "./runtime.js";
+
+/** More than this many runs at once gain little, whatever the machine. */
+const MOST_AT_ONCE = 8;
+
+/** How many runs for the court a machine makes at once: one a core, as far as half of its memory holds their limits. */
+export function tracesAtOnce(
+  memoryMb: number,
+  machine: { cores: number; memory: number } = { cores: availableParallelism(), memory: memoryHere() },
+): number {
+  const fit = Math.floor(machine.memory / 2 / (memoryMb * 2 ** 20));
+  return Math.max(1, Math.min(machine.cores, fit, MOST_AT_ONCE));
+}
+
+/** What the system has, or what it gives this process if that is less. */
+function memoryHere(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+interface Session {
+  readonly key: string;
+  readonly loaded: LoadedModel;
+}
+
+/**
+ * Models loaded to be run tensor by tensor, in processes that stay: to start one takes a hundred times as long as to run a
+ * small model. At most `most` stay while nobody uses them, those used last.
+ */
+export class TraceSessions {
+  /** Nobody uses these at the moment; the least recently used first. */
+  #idle: Session[] = [];
+
+  constructor(
+    private readonly startRuntime: StartRuntime,
+    private readonly most: number,
+    private readonly signal: AbortSignal,
+  ) {
+    // Their processes end with the signal; what is still loaded in this one has to be let go.
+    signal.addEventListener("abort", () => {
+      this.#keep(0);
+    });
+  }
+
+  /** Acts on a loaded model that nobody else uses meanwhile. One that fails is not used again. */
+  async use<T>(model: CourtModel, act: (loaded: LoadedModel) => Promise<T>): Promise<T> {
+    this.signal.throwIfAborted();
+    const session = this.#takeIdle(model.commitment) ?? (await this.#open(model));
+    try {
+      const result = await act(session.loaded);
+      this.#idle.push(session);
+      return result;
+    } catch (error) {
+      session.loaded.stop();
+      throw error;
+    } finally {
+      this.#keep(this.signal.aborted ? 0 : this.most);
+    }
+  }
+
+  #takeIdle(key: string): Session | undefined {
+    const found = this.#idle.find((session) => session.key === key);
+    this.#idle = this.#idle.filter((session) => session !== found);
+    return found;
+  }
+
+  async #open(model: CourtModel): Promise<Session> {
+    // Room for it before it comes: each may take a whole limit of memory.
+    this.#keep(this.most - 1);
+    return { key: model.commitment, loaded: await loadForTraces(model, this.startRuntime(this.signal)) };
+  }
+
+  #keep(most: number): void {
+    const over = this.#idle.splice(0, Math.max(0, this.#idle.length - most));
+    for (const { loaded } of over) loaded.stop();
+  }
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { before, beforeEach, describe, it } from "node:test";
+
+import type { CourtModel, GraphRuntime, LoadedModel } from "@assay/sdk";
+import { initHash } from "@assay/sdk";
+
+import { TraceSessions, tracesAtOnce } from "../../src/court/traceSessions.js";
+import { digitsCnn } from "../support/courtRuns.js";
+import { inProcess } from "../support/inProcessRuntime.js";
+
+const GB = 2 ** 30;
+
+describe("Models loaded for runs before the court", () => {
+  let loads: number;
+  let running: number;
+  let stop: AbortController;
+  let one: CourtModel;
+  let other: CourtModel;
+  before(initHash);
+  beforeEach(async () => {
+    [loads, running] = [0, 0];
+    stop = new AbortController();
+    one = await digitsCnn();
+    other = { ...one, commitment: "0x02" };
+  });
+  const sessions = (most: number) => {
+    const load = (): Promise<LoadedModel> => {
+      loads++;
+      running++;
+      const stopIt = () => {
+        running--;
+      };
+      return Promise.resolve({ run: () => Promise.resolve(new Map()), stop: stopIt });
+    };
+    const runtime: GraphRuntime = { ...inProcess, load };
+    return new TraceSessions(() => runtime, most, stop.signal);
+  };
+  const nothing = () => Promise.resolve();
+
+  it("stay for the next run", async () => {
+    const kept = sessions(2);
+    for (let i = 0; i < 5; i++) await kept.use(one, nothing);
+    assert.deepEqual([loads, running], [1, 1]);
+  });
+
+  it("are one for each run under way", async () => {
+    const kept = sessions(2);
+    await kept.use(one, () => kept.use(one, nothing));
+    assert.deepEqual([loads, running], [2, 2]);
+  });
+
+  it("make room for others, the least recently used first", async () => {
+    const kept = sessions(1);
+    await kept.use(one, nothing);
+    await kept.use(other, () => {
+      assert.equal(running, 1);
+      return Promise.resolve();
+    });
+    await kept.use(other, nothing);
+    assert.deepEqual([loads, running], [2, 1]);
+  });
+
+  it("are not used again after a run that failed", async () => {
+    const kept = sessions(2);
+    await assert.rejects(
+      kept.use(one, () => Promise.reject(new Error("killed"))),
+      /killed/,
+    );
+    assert.equal(running, 0);
+    await kept.use(one, nothing);
+    assert.equal(loads, 2);
+  });
+
+  it("go with the worker, also those that are in use then", async () => {
+    const kept = sessions(2);
+    await kept.use(one, nothing);
+    await kept.use(other, () => {
+      stop.abort(new Error("told to stop"));
+      return Promise.resolve();
+    });
+    assert.equal(running, 0);
+    await assert.rejects(kept.use(one, nothing), /told to stop/);
+  });
+});
+
+describe("Runs for the court at once", () => {
+  for (const [cores, memory, most] of [
+    [2, 16 * GB, 2],
+    [16, 16 * GB, 4],
+    [64, 256 * GB, 8],
+    [8, 1 * GB, 1],
+  ] as const) {
+    it(`are ${most} with ${cores} cores and ${memory / GB} GB`, () => {
+      assert.equal(tracesAtOnce(2048, { cores, memory }), most);
+    });
+  }
+});
