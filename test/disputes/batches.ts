@@ -102,7 +102,7 @@ describe("Several calls of the proof court as one", function () {
     const given = await run(3);
     const { caseId } = await tracedCase(market, given);
     for (const part of [LEAF, OTHER]) await demand(market, given, caseId, part);
-    await answer({ ...market, operator: market.stranger as never }, given, caseId, LEAF);
+    await answer({ ...market, operator: market.stranger }, given, caseId, LEAF);
     const both = [LEAF, OTHER].map((part) => answerData(market, given, caseId, part));
     await market.court.connect(market.operator).multicall(both);
     expect((await market.court.courtCaseOf(caseId)).pending).to.equal(0n);

@@ -31,6 +31,9 @@ const AUDITS = {
 type Arguments = Record<string, string | number | bigint | boolean>;
 export type Json = Record<string, unknown>;
 
+/** A bond that test accounts can afford, and a value of gas that it covers. */
+const BOND = { challengeBond: 10n ** 18n, gasValue: 5n * 10n ** 10n };
+
 /** A chain behind JSON-RPC with the system deployed by Ignition, and a folder for files. */
 export async function startChain() {
   const server = await network.createServer({ network: "default", override: { chainId: CHAIN_ID } }, "127.0.0.1", 0);
@@ -41,7 +44,7 @@ export async function startChain() {
   rmSync(records, { recursive: true, force: true });
   await connection.ignition.deploy(LocalModule, {
     deploymentId: `chain-${CHAIN_ID}`,
-    parameters: { Assay: { challengeWindow: WINDOW, parameterDelay: DELAY, challengeBond: 10n ** 18n, ...AUDITS } },
+    parameters: { Assay: { challengeWindow: WINDOW, parameterDelay: DELAY, ...BOND, ...AUDITS } },
   });
   useConnection(connection);
   const deployment = loadDeployment(path.join(records, "deployed_addresses.json"));
