@@ -36,6 +36,12 @@ export const providerTasks = [
     .addOption(token)
     .setAction(lazy(actions, "removeOffer"))
     .build(),
+  marketTask("provider:close-offer", "closes anybody's offer whose price is above the cap as it is now")
+    .addPositionalArgument(text("provider", "whose offer"))
+    .addPositionalArgument(model)
+    .addOption(token)
+    .setAction(lazy(actions, "closeOffer"))
+    .build(),
   marketTask("provider:operator", "replaces the worker's key")
     .addPositionalArgument(text("operator", "address of the new key"))
     .setAction(lazy(actions, "setOperator"))

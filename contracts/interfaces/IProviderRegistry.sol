@@ -27,7 +27,7 @@ interface IProviderRegistry {
         uint128 price;
         /// Stake the provider locks behind each job.
         uint96 stake;
-        /// Seconds the provider may take; zero if there is no offer.
+        /// Seconds the provider may take; zero if there is no offer, or one that was closed.
         uint32 maxDuration;
     }
 
@@ -59,6 +59,14 @@ interface IProviderRegistry {
     );
     /// @notice An offer was taken back; requested jobs keep their terms.
     event OfferRemoved(address indexed provider, uint256 indexed modelId, address indexed token);
+    /// @notice An offer above a cap that was lowered takes no jobs any more; requested jobs keep their terms.
+    event OfferClosed(
+        address indexed provider,
+        uint256 indexed modelId,
+        address indexed token,
+        uint128 price,
+        uint128 cap
+    );
 
     error ProviderRegistry_AlreadyRegistered(address provider);
     error ProviderRegistry_NotRegistered(address provider);
@@ -66,6 +74,7 @@ interface IProviderRegistry {
     error ProviderRegistry_NotAllowed(address provider, address caller);
     error ProviderRegistry_DurationOutOfBounds(uint32 maxDuration, uint32 cap);
     error ProviderRegistry_PriceAboveCap(uint256 modelId, address token, uint128 price, uint128 cap);
+    error ProviderRegistry_PriceWithinCap(uint256 modelId, address token, uint128 price, uint128 cap);
     error ProviderRegistry_NoOffer(address provider, uint256 modelId, address token);
     error ProviderRegistry_Draining(address provider);
     error ProviderRegistry_ModelClosed(uint256 modelId);
@@ -93,11 +102,15 @@ interface IProviderRegistry {
     function setDraining(address provider, bool draining) external;
 
     /// @notice Makes or changes the caller's offer for a model in a token, at a price up to the cap of the model's
-    /// profile in that token (`IValueCaps`). A cap that is lowered later leaves the offer as it is.
+    /// profile in that token (`IValueCaps`). Where a cap is lowered later, anyone may close the offer (`closeOffer`).
     function setOffer(uint256 modelId, address token, uint128 price, uint96 stake, uint32 maxDuration) external;
 
     /// @notice Takes the caller's offer back.
     function removeOffer(uint256 modelId, address token) external;
+
+    /// @notice Closes an offer whose price is above the cap of its model's profile as it is now. Anyone may. Its provider
+    /// still counts as one that offers the model, and may set the offer anew.
+    function closeOffer(address provider, uint256 modelId, address token) external;
 
     /// @notice Ends the offers for a model that is deprecated, kept here so that a request asks one registry. Only the
     /// model registry. No event: its `ModelDeprecated` tells.

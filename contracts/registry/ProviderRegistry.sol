@@ -118,7 +118,7 @@ contract ProviderRegistry is IProviderRegistry {
         if (price > cap) revert ProviderRegistry_PriceAboveCap(modelId, token, price, cap);
 
         Offer storage offer = _offers[msg.sender][modelId][token];
-        if (offer.maxDuration == 0) ++_offerCounts[msg.sender][modelId];
+        if (_isEmpty(offer)) ++_offerCounts[msg.sender][modelId];
         (offer.price, offer.stake, offer.maxDuration) = (price, stake, maxDuration);
 
         emit OfferSet(msg.sender, modelId, token, price, stake, maxDuration);
@@ -126,14 +126,25 @@ contract ProviderRegistry is IProviderRegistry {
 
     /// @inheritdoc IProviderRegistry
     function removeOffer(uint256 modelId, address token) external {
-        if (_offers[msg.sender][modelId][token].maxDuration == 0) {
-            revert ProviderRegistry_NoOffer(msg.sender, modelId, token);
-        }
+        if (_isEmpty(_offers[msg.sender][modelId][token])) revert ProviderRegistry_NoOffer(msg.sender, modelId, token);
 
         delete _offers[msg.sender][modelId][token];
         --_offerCounts[msg.sender][modelId];
 
         emit OfferRemoved(msg.sender, modelId, token);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    /// @dev Its price stays, and with it its place in the count: whoever sets caps must not thin juries.
+    function closeOffer(address provider, uint256 modelId, address token) external {
+        Offer storage offer = _offers[provider][modelId][token];
+        if (offer.maxDuration == 0) revert ProviderRegistry_NoOffer(provider, modelId, token);
+        uint128 cap = VALUE_CAPS.capOf(MODELS.factsOf(modelId).profile, token);
+        if (offer.price <= cap) revert ProviderRegistry_PriceWithinCap(modelId, token, offer.price, cap);
+
+        offer.maxDuration = 0;
+
+        emit OfferClosed(provider, modelId, token, offer.price, cap);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -180,5 +191,10 @@ contract ProviderRegistry is IProviderRegistry {
         if (modelClosed[modelId]) revert ProviderRegistry_ModelClosed(modelId);
         if (record.draining) revert ProviderRegistry_Draining(provider);
         operator = record.operator;
+    }
+
+    /// @dev An offer that was closed has a price above a cap, and so above zero.
+    function _isEmpty(Offer storage offer) private view returns (bool) {
+        return offer.maxDuration == 0 && offer.price == 0;
     }
 }

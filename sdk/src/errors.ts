@@ -46,6 +46,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ProviderRegistry_Draining: "the provider takes no new jobs",
   ProviderRegistry_PriceAboveCap:
     "results of such a model are not proven exactly, so its jobs have a cap: lower the price",
+  ProviderRegistry_PriceWithinCap: "the offer costs no more than the cap: only its provider takes it back",
   ProviderRegistry_NotRegistered: "register the provider first",
   ModelRegistry_Deprecated: "the model takes no new jobs: use the version that replaces it",
   ModelRegistry_NoGraph: "results of such a model are judged by its graph: register its commitment, or profile Jury",

@@ -97,6 +97,15 @@ export const offer = action(async (session, given: OfferArguments) => {
   };
 });
 
+export const closeOffer = action(async (session, given: { provider: string; model: bigint; token?: string }) => {
+  const provider = address("provider", given.provider);
+  const token = await session.token(given.token);
+  const receipt = await session.send(() =>
+    session.contracts.providers.closeOffer(provider, given.model, token.address),
+  );
+  return { provider, model: given.model, token: token.address, closed: true, transaction: receipt.hash };
+});
+
 export const removeOffer = action(async (session, given: { model: bigint; token?: string }) => {
   const token = await session.token(given.token);
   const receipt = await session.send(() => session.contracts.providers.removeOffer(given.model, token.address));

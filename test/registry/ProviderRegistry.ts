@@ -13,6 +13,7 @@ import {
   openMarket,
   refused,
   requestJob,
+  setCap,
   STATUS,
   submitJob,
 } from "../support/fixture.js";
@@ -21,6 +22,8 @@ const MAX_DURATION = 3n * 86_400n;
 const MAX_PRICE = 2n ** 128n - 1n;
 const MAX_STAKE = 2n ** 96n - 1n;
 const KEY = "0x1234";
+/** Profile of the models in these tests. */
+const JURY = 4n;
 
 describe("ProviderRegistry", () => {
   const load = () => networkHelpers.loadFixture(openMarket);
@@ -161,6 +164,60 @@ describe("ProviderRegistry", () => {
     await providers.connect(provider).removeOffer(modelId, payToken);
     const again = providers.connect(provider).removeOffer(modelId, payToken);
     await refused(again, providers, "ProviderRegistry_NoOffer", provider, modelId, payToken);
+  });
+
+  describe("closes an offer above a cap that was lowered, whoever calls", () => {
+    const capped = async () => {
+      const market = await load();
+      const { payToken } = market;
+      await setCap(market, JURY, payToken, OFFER.price - 1n);
+      return { ...market, close: () => market.providers.closeOffer(market.provider, market.modelId, payToken) };
+    };
+
+    it("which takes no jobs from then on, and leaves those that it had", async () => {
+      const market = await load();
+      const { providers, provider, modelId, payToken } = market;
+      const open = await requestJob(market);
+      await setCap(market, JURY, payToken, OFFER.price - 1n);
+      await requestJob(market);
+      await expect(providers.closeOffer(provider, modelId, payToken))
+        .to.emit(providers, "OfferClosed")
+        .withArgs(provider, modelId, payToken, OFFER.price, OFFER.price - 1n);
+      await refused(requestJob(market), providers, "ProviderRegistry_NoOffer", provider, modelId, payToken);
+      expect(open.price).to.equal(OFFER.price);
+    });
+
+    it("once, and not while its price is within the cap", async () => {
+      const { providers, provider, modelId, payToken, close } = await capped();
+      await close();
+      await refused(close(), providers, "ProviderRegistry_NoOffer", provider, modelId, payToken);
+      const market = await load();
+      await setCap(market, JURY, payToken, OFFER.price);
+      const early = market.providers.closeOffer(provider, modelId, payToken);
+      const prices = [OFFER.price, OFFER.price];
+      await refused(early, providers, "ProviderRegistry_PriceWithinCap", modelId, payToken, ...prices);
+    });
+
+    it("and keeps its provider among those that serve the model, until it takes the offer back", async () => {
+      const { providers, provider, modelId, payToken, close } = await capped();
+      await close();
+      const own = providers.connect(provider);
+      expect(await providers.offerCountOf(provider, modelId)).to.equal(1n);
+      await own.setOffer(modelId, payToken, OFFER.price - 1n, OFFER.stake, OFFER.maxDuration);
+      expect(await providers.offerCountOf(provider, modelId)).to.equal(1n);
+      expect((await providers.activeOfferOf(provider, modelId, payToken)).offer.price).to.equal(OFFER.price - 1n);
+      await own.removeOffer(modelId, payToken);
+      expect(await providers.offerCountOf(provider, modelId)).to.equal(0n);
+    });
+
+    it("and lets its provider take it back then", async () => {
+      const { providers, provider, modelId, payToken, close } = await capped();
+      await close();
+      await providers.connect(provider).removeOffer(modelId, payToken);
+      expect(await providers.offerCountOf(provider, modelId)).to.equal(0n);
+      const again = providers.connect(provider).removeOffer(modelId, payToken);
+      await refused(again, providers, "ProviderRegistry_NoOffer", provider, modelId, payToken);
+    });
   });
 
   for (const duration of [0n, MAX_DURATION + 1n]) {

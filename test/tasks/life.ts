@@ -536,6 +536,18 @@ describe("The tasks over the life of a market", function () {
       );
     });
 
+    it("closes no offer within the cap", async () => {
+      const { offers } = await json("provider:list", { model: String(MODEL) });
+      const [first] = offers as { provider: string; token: string }[];
+      if (!first) throw new Error("nobody offers the model");
+      const refused = await refusal("provider:close-offer", {
+        provider: first.provider,
+        token: first.token,
+        model: MODEL,
+      });
+      expect(refused).to.match(/^ProviderRegistry_PriceWithinCap\(.*only its provider takes it back$/);
+    });
+
     it("takes a scheduled change back", async () => {
       await json("market:set-fee", { percent: "5" });
       expect(await json("market:set-fee", { percent: "5", cancel: true })).to.include({ state: "cancelled" });
