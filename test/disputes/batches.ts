@@ -80,7 +80,7 @@ describe("Several calls of the proof court as one", function () {
     );
     expect((await court.courtCaseOf(caseId)).pending).to.equal(0n);
     expect(await court.queryFilter(court.filters.LeafRevealed(caseId))).to.have.lengthOf(PLACES);
-    // What some blocks had room to ask for, fewer have room to show.
+    // What some blocks had room to ask for, fewer have room to show, of leaves as short as these.
     const total = (used: readonly bigint[]) => used.reduce((sum, each) => sum + each, 0n);
     expect(shown.length).to.be.at.most(asked.length);
     expect(total(shown)).to.be.below(total(asked));

@@ -22,8 +22,8 @@ import {CourtLedger} from "./CourtLedger.sol";
 import {TraceDemands} from "./TraceDemands.sol";
 
 /// @title Conviction by one element that contradicts its operands
-/// @notice Several calls may be made as one (`multicall`), each with the same caller: what could be demanded in some blocks
-/// can be answered in as many.
+/// @notice Several calls may be made as one (`multicall`), each with the same caller, so that a provider has room for as many
+/// answers as others have for demands.
 contract ProofCourt is TraceDemands, Multicall {
     using SafeCast for uint256;
 
