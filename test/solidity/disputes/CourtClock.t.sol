@@ -90,6 +90,10 @@ contract CourtClockTest is TestBase, OneNodeTrace {
         return 0;
     }
 
+    function CHALLENGE_BOND() external pure returns (uint128) {
+        return type(uint128).max;
+    }
+
     function hold(address, address, uint128) external pure returns (uint64) {
         return 1;
     }
@@ -153,7 +157,8 @@ contract CourtClockTest is TestBase, OneNodeTrace {
             bool inTime = clock.time + REPLY + CLAIM <= clock.windowEnd + LONGEST;
             return clock.postedAt != 0 && clock.replyBy[leaf] == 0 && inTime;
         }
-        if (kind == 1) return _isOpen(clock, leaf);
+        // What was shown may be shown again: that changes nothing.
+        if (kind == 1) return clock.replyBy[leaf] != 0;
         return _isOpen(clock, leaf) && clock.time > clock.replyBy[leaf];
     }
 
@@ -164,7 +169,7 @@ contract CourtClockTest is TestBase, OneNodeTrace {
         }
         (uint256 kind, uint256 leaf) = ((move - 1) % 3, (move - 1) / 3);
         if (kind == 0) clock.replyBy[leaf] = clock.time + REPLY;
-        if (kind == 1) (clock.shown[leaf], clock.latestShownAt) = (true, clock.time);
+        if (kind == 1 && !clock.shown[leaf]) (clock.shown[leaf], clock.latestShownAt) = (true, clock.time);
         if (kind == 2) clock.silenceProven = true;
     }
 
