@@ -14,6 +14,7 @@ import {
   prepareModel,
   RUNTIMES,
   runTrace,
+  toFloat32Array,
   toHex,
 } from "@assay/sdk";
 
@@ -103,6 +104,18 @@ for (const runtime of RUNTIMES) {
       const honest = await runOf(model, sample);
       const trace = await runTrace(model, new Map([["x", sample]]), inProcessBy(other));
       const { ruling, challenger } = await convict({ ...honest, posted: commitTrace(model, trace) });
+      expect(ruling).to.deep.equal([RULING.upheld, challenger.address]);
+    });
+
+    it("convicts of the sign of a zero that a Relu makes of a negative number", async () => {
+      const node = model.instructions.findIndex(({ operator }) => operator === "Relu");
+      const tensor = model.inputNames.length + node;
+      const { honest } = await runOf(model, sample);
+      const zero = toFloat32Array(honest.tensors[tensor]?.tensor as Tensor).indexOf(0);
+      const turned = await runOf(model, sample, { tensor, byte: 4 * zero + 3, by: 0x80 });
+      const roots = turned.posted.tensors.map(({ header }) => header.merkleRoot);
+      expect(nextStep(model, turned.honest, roots, shownBy(turned.posted)).kind).to.equal("accuse");
+      const { ruling, challenger } = await convict(turned);
       expect(ruling).to.deep.equal([RULING.upheld, challenger.address]);
     });
 
