@@ -136,14 +136,17 @@ describe("The worker before the proof court on a real node", function () {
   });
 
   it("convicts through the death of the auditor's worker, before the demand and before the proof", async () => {
-    const auditor = scene.worker("auditor");
+    const [auditor, cheat] = [scene.worker("auditor"), scene.worker("cheat")];
     const terms = await buy("cheat", 9);
     const caseId = await opened(terms);
     await auditor.stop("SIGKILL");
     await traced(caseId);
+    // A result that can be fetched is not demanded.
+    await cheat.stop("SIGKILL");
     await auditor.start();
     await asked(caseId);
     await auditor.stop("SIGKILL");
+    await cheat.start();
     await shown(caseId);
     await auditor.start();
     await settled(scene, terms);
