@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { Submitter } from "./chain/submitter.js";
 import { Sweep } from "./content/sweep.js";
 import { unlessAborted } from "./deadline.js";
 import { JournalError, WorkerError } from "./errors.js";
@@ -46,7 +47,7 @@ export class Worker {
       log.info({ roles: roles.map(({ name }) => name), contentPort: port }, "started");
       onReady?.(port);
       while (!signal.aborted) {
-        await unlessAborted(signal, this.#step(roles)).catch((error: unknown) => {
+        await unlessAborted(signal, this.#step(roles, submitter)).catch((error: unknown) => {
           if (error instanceof JournalError) throw error;
           if (!signal.aborted) log.warn({ err: error }, "step failed: trying again");
         });
@@ -59,12 +60,13 @@ export class Worker {
     }
   }
 
-  async #step(roles: readonly Role[]): Promise<void> {
+  async #step(roles: readonly Role[], submitter: Submitter): Promise<void> {
     await this.#wiring.reader.poll();
     await this.#readOlder();
     const block = await this.#wiring.provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
     this.#sweep?.tick(block.timestamp);
+    submitter.atBlock(block.number);
     for (const role of roles) await role.tick(block.timestamp);
     // After the roles: each has seen what is forgotten.
     // The chain's clock, or this machine's where that is behind: a node may say that it is later than it is.

@@ -3,8 +3,9 @@ import type { JsonRpcProvider, TransactionReceipt, Wallet } from "ethers";
 import { keccak256, Transaction } from "ethers";
 
 import { WorkerError } from "../errors.js";
-import type { Urgency } from "../jobs/line.js";
 import type { Journal, SentTransaction } from "../jobs/journal.js";
+import type { Urgency } from "../jobs/line.js";
+import { Line } from "../jobs/line.js";
 
 /** How a transaction ended. */
 export type Outcome = "mined" | "reverted" | "refused" | "superseded";
@@ -50,13 +51,47 @@ const MOST_GAS = 1n << 24n;
 const REPLACEMENT_PERCENT = 125n;
 const LEAST_REPLACEMENT_PERCENT = 110n;
 
+/** Calls that are looked at ahead of their turn to be signed: what the node has to be asked of them takes longest. */
+const AHEAD = 8;
 /**
- * The only place that sends. One transaction is signed at a time, in nonce order, written to the journal and only then
- * broadcast; receipts are awaited side by side. After a restart `recover` takes the open ones up again.
+ * Transactions on their way at once. Nodes promise to keep about as many of one account, and whatever is sent waits for all
+ * that were sent before it: what is urgent must not stand behind hundreds.
+ */
+const ON_THEIR_WAY = 64;
+
+interface Fees {
+  readonly maxFeePerGas: bigint;
+  readonly maxPriorityFeePerGas: bigint;
+}
+
+interface Waiting {
+  readonly call: Call;
+  readonly resolve: (outcome: Promise<Outcome>) => void;
+}
+
+/** A transaction in the journal, and the end of telling the node of it. */
+interface Signed {
+  readonly sent: SentTransaction;
+  readonly broadcast: Promise<void>;
+}
+
+/**
+ * The only place that sends. Calls wait in one line, the most urgent first. One transaction is signed at a time, in nonce
+ * order, written to the journal and only then broadcast; what comes before and after goes on side by side. After a restart
+ * `recover` takes the open ones up again.
  */
 export class Submitter {
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #line = new Line<Waiting>();
+  /** Taken out of the line and not signed yet. */
+  #ahead = 0;
+  /** Taken out of the line, or up from an earlier run, and not over yet. */
+  #open = 0;
+  #lastSigned: Promise<unknown> = Promise.resolve();
+  #lastBroadcast: Promise<void> = Promise.resolve();
   readonly #underWay = new Map<string, Promise<Outcome>>();
+  /** As of one block: every call of a flood needs them. */
+  #feeData: Promise<Fees> | undefined;
+  #block: number | undefined;
 
   constructor(
     private readonly wallet: Wallet,
@@ -70,10 +105,17 @@ export class Submitter {
   send(call: Call): Promise<Outcome> {
     const running = this.#underWay.get(call.purpose);
     if (running) return running;
-    const signed = this.#tail.then(() => this.#signAndSend(call));
-    this.#tail = signed.catch(() => undefined);
-    const outcome = signed.then((sent) => (typeof sent === "string" ? sent : this.#settle([sent])));
+    const outcome = new Promise<Outcome>((resolve) => {
+      this.#line.put(call.purpose, { call, resolve }, { rank: Rank.AnyTime, ...call.urgency });
+    });
+    this.#fill();
     return this.#track(call.purpose, outcome);
+  }
+
+  /** Tells the newest block: fees are asked for anew. */
+  atBlock(block: number): void {
+    if (block !== this.#block) this.#feeData = undefined;
+    this.#block = block;
   }
 
   /** Takes up what an earlier run sent. */
@@ -81,7 +123,11 @@ export class Submitter {
     const open = this.journal.openTransactions();
     for (const nonce of new Set(open.map((sent) => sent.nonce))) {
       const [first, ...replacements] = open.filter((sent) => sent.nonce === nonce);
-      if (first) void this.#track(first.purpose, this.#settle([first, ...replacements])).catch(() => undefined);
+      if (first)
+        void this.#track(
+          first.purpose,
+          this.#counted(() => this.#settle([first, ...replacements])),
+        ).catch(() => undefined);
     }
   }
 
@@ -96,11 +142,59 @@ export class Submitter {
     return tracked;
   }
 
-  async #signAndSend(call: Call): Promise<SentTransaction | Outcome> {
+  #fill(): void {
+    while (this.#ahead < AHEAD && this.#open < ON_THEIR_WAY) {
+      const next = this.#line.next();
+      if (!next) return;
+      this.#ahead++;
+      next.resolve(this.#counted(() => this.#submit(next.call)));
+    }
+  }
+
+  async #submit(call: Call): Promise<Outcome> {
+    let signed: Signed | Outcome;
+    try {
+      signed = await this.#inTurn(call, this.#gasOf(call));
+    } finally {
+      this.#ahead--;
+      this.#fill();
+    }
+    if (typeof signed === "string") return signed;
+    await signed.broadcast;
+    return this.#settle([signed.sent]);
+  }
+
+  async #counted(act: () => Promise<Outcome>): Promise<Outcome> {
+    this.#open++;
+    try {
+      return await act();
+    } finally {
+      this.#open--;
+      this.#fill();
+    }
+  }
+
+  /** Signs once all that were taken out of the line before are signed. */
+  #inTurn(call: Call, gas: Promise<bigint | Outcome>): Promise<Signed | Outcome> {
+    // Whoever fails before its turn is told of it in its turn.
+    gas.catch(() => undefined);
+    const signed = this.#lastSigned.then(async () => {
+      const ready = await gas;
+      return typeof ready === "bigint" ? this.#signAndSend(call, ready) : ready;
+    });
+    this.#lastSigned = signed.catch(() => undefined);
+    return signed;
+  }
+
+  /** What a call may take; how it ended if it is not to be sent. */
+  async #gasOf(call: Call): Promise<bigint | Outcome> {
     this.options.signal.throwIfAborted();
     if (!(await call.stillWanted())) return "superseded";
-    const gasLimit = await this.#gasLimitOf(call);
-    if (gasLimit === undefined) return "refused";
+    return (await this.#gasLimitOf(call)) ?? "refused";
+  }
+
+  async #signAndSend(call: Call, gasLimit: bigint): Promise<Signed> {
+    this.options.signal.throwIfAborted();
     const sent = await this.#sign({
       purpose: call.purpose,
       to: call.to,
@@ -109,8 +203,9 @@ export class Submitter {
       nonce: await this.#nextNonce(),
       ...(await this.#fees()),
     });
-    await this.#broadcast(sent);
-    return sent;
+    const broadcast = this.#lastBroadcast.then(() => this.#broadcast(sent));
+    this.#lastBroadcast = broadcast;
+    return { sent, broadcast };
   }
 
   /** With a margin, as far as a block has room for it; undefined if a contract refuses the call. */
@@ -153,7 +248,17 @@ export class Submitter {
     return nonce;
   }
 
-  async #fees(): Promise<{ maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }> {
+  async #fees(): Promise<Fees> {
+    const fees = (this.#feeData ??= this.#readFees());
+    try {
+      return await fees;
+    } catch (error) {
+      if (this.#feeData === fees) this.#feeData = undefined;
+      throw error;
+    }
+  }
+
+  async #readFees(): Promise<Fees> {
     const { maxFeePerGas, maxPriorityFeePerGas } = await this.provider.getFeeData();
     const cap = this.options.maxFeePerGas;
     const max = maxFeePerGas ?? 10n ** 9n;
@@ -199,18 +304,20 @@ export class Submitter {
   }
 
   async #look(hashes: readonly string[], nonce: number): Promise<Outcome | undefined> {
-    for (const hash of new Set(hashes)) {
-      const receipt: TransactionReceipt | null = await this.provider.getTransactionReceipt(hash);
-      if (receipt) return receipt.status === 1 ? "mined" : "reverted";
-    }
-    const mined = await this.provider.getTransactionCount(this.wallet.address, "latest");
+    // Of a nonce that is not used there is no receipt to ask for.
+    if ((await this.provider.getTransactionCount(this.wallet.address, "latest")) <= nonce) return undefined;
+    const found = await this.#receiptOf(hashes);
+    if (found) return found.status === 1 ? "mined" : "reverted";
     // The nonce is used, and by none of ours: another process signs with this key.
-    return mined > nonce && !(await this.#anyReceipt(hashes)) ? "superseded" : undefined;
+    return (await this.#receiptOf(hashes)) ? undefined : "superseded";
   }
 
-  async #anyReceipt(hashes: readonly string[]): Promise<boolean> {
-    const receipts = await Promise.all(hashes.map((hash) => this.provider.getTransactionReceipt(hash)));
-    return receipts.some((receipt) => receipt !== null);
+  async #receiptOf(hashes: readonly string[]): Promise<TransactionReceipt | undefined> {
+    for (const hash of new Set(hashes)) {
+      const receipt: TransactionReceipt | null = await this.provider.getTransactionReceipt(hash);
+      if (receipt) return receipt;
+    }
+    return undefined;
   }
 
   async #replacement(sent: SentTransaction): Promise<SentTransaction> {

@@ -1,5 +1,6 @@
 import { JobStatus } from "@assay/sdk";
 
+import { Rank } from "../chain/submitter.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { RoleContext } from "./role.js";
 import { requestOf } from "./role.js";
@@ -23,6 +24,7 @@ export async function challenge(context: RoleContext, { key: job, args }: ChainE
     purpose: `challenge ${job}`,
     to: await disputes.getAddress(),
     data: disputes.interface.encodeFunctionData("challenge", [terms, String(args.outputCommitment)]),
+    urgency: { rank: Rank.InTime, due: Number(args.challengeableUntil) },
     stillWanted,
   });
   if (outcome === "mined") metrics.challenges.inc();

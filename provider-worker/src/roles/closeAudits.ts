@@ -2,6 +2,7 @@ import { AuditFinding, AuditPhase } from "@assay/sdk";
 
 import { Stagger } from "../audits/stagger.js";
 import { statementOf } from "../audits/statement.js";
+import { Rank } from "../chain/submitter.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
@@ -58,6 +59,7 @@ export class CloseAudits implements Role {
       purpose: `open audit ${job}`,
       to: await audits.getAddress(),
       data: audits.interface.encodeFunctionData("reveal", [job, output, traceRoot, salt]),
+      urgency: { rank: Rank.InTime, due: Number(event.args.revealBy) },
       stillWanted,
     });
     if (outcome === "mined") metrics.drawnAudits.inc({ step: "reveal" });

@@ -4,6 +4,7 @@ import { ContractRevertError, decodeRevert } from "@assay/sdk";
 import { hexlify, ZeroHash } from "ethers";
 
 import type { Outcome } from "../chain/submitter.js";
+import { Rank } from "../chain/submitter.js";
 import { isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
@@ -206,7 +207,7 @@ export class Juror implements Role {
   async #send(purpose: string, data: string, stillWanted: () => Promise<boolean>): Promise<Outcome> {
     const { contracts, submitter, log } = this.context;
     const to = await contracts.jury.getAddress();
-    const outcome = await submitter.send({ purpose, to, data, stillWanted });
+    const outcome = await submitter.send({ purpose, to, data, urgency: { rank: Rank.InTime }, stillWanted });
     log.info({ purpose, outcome }, "jury duty");
     return outcome;
   }

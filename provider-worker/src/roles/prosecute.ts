@@ -3,6 +3,7 @@ import type { Accusation, Part, Step, Tensor } from "@assay/sdk";
 
 import { statementOf } from "../audits/statement.js";
 import type { Outcome } from "../chain/submitter.js";
+import { Rank } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
@@ -250,7 +251,13 @@ export class Prosecute implements Role {
     stillWanted: () => Promise<boolean>,
   ): Promise<Outcome> {
     const { contracts, submitter, metrics, log } = this.context;
-    const outcome = await submitter.send({ purpose, to: await contracts.court.getAddress(), data, stillWanted });
+    const outcome = await submitter.send({
+      purpose,
+      to: await contracts.court.getAddress(),
+      data,
+      urgency: { rank: Rank.InTime },
+      stillWanted,
+    });
     if (outcome === "mined") metrics.courtMoves.inc({ move });
     log.info({ case: id, purpose, outcome }, "prosecuted");
     return outcome;

@@ -1,6 +1,7 @@
 import type { JobTerms } from "@assay/sdk";
 import { jobIdText, JobStatus } from "@assay/sdk";
 
+import { Rank } from "../chain/submitter.js";
 import { isDeclinable, isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
@@ -91,6 +92,7 @@ export class Serve implements Role {
 
     const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place));
     const to = await contracts.market.getAddress();
+    const urgency = { rank: Rank.InTime, due: Number(terms.executionDeadline) };
     if (output === undefined) {
       if (terms.stake === 0n) {
         journal.setNote(noteOf(terms), "yes", job);
@@ -107,7 +109,7 @@ export class Serve implements Role {
       due.length > 0
         ? contracts.market.interface.encodeFunctionData("submitAndFinaliseDue", [terms, output, "", due])
         : contracts.market.interface.encodeFunctionData("submit", [terms, output, ""]);
-    const outcome = await submitter.send({ purpose: `submit ${job}`, to, data, stillWanted: wanted });
+    const outcome = await submitter.send({ purpose: `submit ${job}`, to, data, urgency, stillWanted: wanted });
     if (outcome === "mined") metrics.jobs.inc({ outcome: "delivered" });
     log.info({ job, output, inputUri, outcome }, "delivered");
   }

@@ -7,6 +7,7 @@ import type { AuditDesk } from "../audits/office.js";
 import { roundOf } from "../audits/office.js";
 import type { Statement } from "../audits/statement.js";
 import { bindStatement, statementOf } from "../audits/statement.js";
+import { Rank } from "../chain/submitter.js";
 import type { CourtRuns } from "../court/courtRuns.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
@@ -136,6 +137,7 @@ export class TakeAudits implements Role {
       purpose: `take audit ${job}`,
       to: office,
       data: audits.interface.encodeFunctionData("commit", [...words]),
+      urgency: { rank: Rank.InTime, due: commitBy },
       stillWanted,
     });
     if (outcome === "mined") metrics.drawnAudits.inc({ step: "commit" });

@@ -6,10 +6,11 @@ import { JsonRpcProvider, toQuantity, Transaction, Wallet } from "ethers";
 
 import { Anvil, anvilPath } from "../../../test/support/anvil.js";
 import type { Call, Outcome, SubmitterOptions } from "../../src/chain/submitter.js";
-import { Submitter } from "../../src/chain/submitter.js";
+import { Rank, Submitter } from "../../src/chain/submitter.js";
 import type { SentTransaction } from "../../src/jobs/journal.js";
 import { Journal } from "../../src/jobs/journal.js";
 import { eventually } from "../support/eventually.js";
+import { gate } from "../support/scene.js";
 import { Ticker } from "../support/ticker.js";
 
 const CHAIN_ID = 31337;
@@ -115,6 +116,61 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     assert.equal(await minedCount(), 20);
     assert.deepEqual(open(), []);
     assert.equal(outcomes.length, 20);
+  });
+
+  it("sends the most urgent of those that wait first", async () => {
+    const node = gate<void>();
+    const first = submitter.send(call("first", { stillWanted: () => node.promise.then(() => true) }));
+    // Eight are looked at ahead of their turn.
+    const ahead = Array.from({ length: 7 }, (_, i) => submitter.send(call(`ahead ${i}`)));
+    const waiting = [
+      submitter.send(call("finalise")),
+      submitter.send(call("show far", { urgency: { rank: Rank.InTime, due: 900 } })),
+      submitter.send(call("show near", { urgency: { rank: Rank.InTime, due: 800 } })),
+      submitter.send(call("trace", { urgency: { rank: Rank.First, due: 999 } })),
+    ];
+    node.open();
+    await ticker.until(12);
+    const purposes = open().map(({ purpose }) => purpose);
+    assert.deepEqual(purposes.slice(8), ["trace", "show near", "show far", "finalise"]);
+    await mine();
+    await Promise.all([first, ...ahead, ...waiting]);
+  });
+
+  it("has so many on their way that what is urgent never stands behind hundreds", async () => {
+    const answers = Array.from({ length: 100 }, (_, i) => submitter.send(call(`show ${i}`)));
+    await ticker.until(64);
+    const trace = submitter.send(call("trace", { urgency: { rank: Rank.First } }));
+    assert.equal(open().length, 64);
+    await mine();
+    await ticker.until(37);
+    assert.equal(open()[0]?.purpose, "trace");
+    await mine();
+    assert.equal(await trace, "mined");
+    assert.deepEqual(new Set(await Promise.all(answers)), new Set(["mined"]));
+  });
+
+  it("asks for the fees once in a block, and again where the node failed", async () => {
+    let asked = 0;
+    let fails = true;
+    line.lie = (method) => {
+      if (method !== "eth_getBlockByNumber") return undefined;
+      asked++;
+      if (fails) throw new Error("no block");
+      return undefined;
+    };
+    await assert.rejects(submitter.send(call("submit 1")));
+    fails = false;
+    asked = 0;
+    const sent = [1, 2, 3].map((i) => submitter.send(call(`submit ${i}`)));
+    await ticker.until(3);
+    submitter.atBlock(7);
+    submitter.atBlock(7);
+    sent.push(submitter.send(call("submit 4")));
+    await ticker.until(4);
+    assert.equal(asked, 2);
+    await mine();
+    await Promise.all(sent);
   });
 
   it("leaves room for what the state may change, but never asks for more gas than a transaction may have", async () => {
