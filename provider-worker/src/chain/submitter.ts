@@ -64,6 +64,12 @@ interface Fees {
   readonly maxPriorityFeePerGas: bigint;
 }
 
+/** Of the newest block: what it asks for gas, and how much it has. */
+interface Terms {
+  readonly fees: Fees;
+  readonly gas: bigint;
+}
+
 interface Waiting {
   readonly call: Call;
   readonly resolve: (outcome: Promise<Outcome>) => void;
@@ -90,7 +96,7 @@ export class Submitter {
   #lastBroadcast: Promise<void> = Promise.resolve();
   readonly #underWay = new Map<string, Promise<Outcome>>();
   /** As of one block: every call of a flood needs them. */
-  #feeData: Promise<Fees> | undefined;
+  #newest: Promise<Terms> | undefined;
   #block: number | undefined;
 
   constructor(
@@ -112,9 +118,9 @@ export class Submitter {
     return this.#track(call.purpose, outcome);
   }
 
-  /** Tells the newest block: fees are asked for anew. */
+  /** Tells the newest block: its fees and gas are asked for anew. */
   atBlock(block: number): void {
-    if (block !== this.#block) this.#feeData = undefined;
+    if (block !== this.#block) this.#newest = undefined;
     this.#block = block;
   }
 
@@ -219,7 +225,7 @@ export class Submitter {
       if (!lacksGas(decoded)) throw decoded;
       throw new GasLimitError(`the node has not the gas for ${purpose}: ${String(decoded)}`, { cause: decoded });
     }
-    const most = (await this.provider.getBlock("latest"))?.gasLimit ?? MOST_GAS;
+    const most = await this.#gasOfBlock();
     if (gas > most) throw new GasLimitError(`${purpose} takes ${gas} gas, more than the ${most} of a block`);
     return withMargin(gas, most);
   }
@@ -249,21 +255,31 @@ export class Submitter {
   }
 
   async #fees(): Promise<Fees> {
-    const fees = (this.#feeData ??= this.#readFees());
+    return (await this.#terms()).fees;
+  }
+
+  async #gasOfBlock(): Promise<bigint> {
+    return (await this.#terms()).gas;
+  }
+
+  /** What the newest block asks and allows. */
+  async #terms(): Promise<Terms> {
+    const terms = (this.#newest ??= this.#readTerms());
     try {
-      return await fees;
+      return await terms;
     } catch (error) {
-      if (this.#feeData === fees) this.#feeData = undefined;
+      if (this.#newest === terms) this.#newest = undefined;
       throw error;
     }
   }
 
-  async #readFees(): Promise<Fees> {
-    const { maxFeePerGas, maxPriorityFeePerGas } = await this.provider.getFeeData();
+  async #readTerms(): Promise<Terms> {
+    const [feeData, block] = await Promise.all([this.provider.getFeeData(), this.provider.getBlock("latest")]);
     const cap = this.options.maxFeePerGas;
-    const max = maxFeePerGas ?? 10n ** 9n;
-    const tip = maxPriorityFeePerGas ?? 0n;
-    return { maxFeePerGas: max < cap ? max : cap, maxPriorityFeePerGas: tip < cap ? tip : cap };
+    const max = feeData.maxFeePerGas ?? 10n ** 9n;
+    const tip = feeData.maxPriorityFeePerGas ?? 0n;
+    const fees = { maxFeePerGas: max < cap ? max : cap, maxPriorityFeePerGas: tip < cap ? tip : cap };
+    return { fees, gas: block?.gasLimit ?? MOST_GAS };
   }
 
   async #broadcast({ raw }: SentTransaction): Promise<void> {

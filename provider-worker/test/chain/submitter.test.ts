@@ -150,7 +150,7 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     assert.deepEqual(new Set(await Promise.all(answers)), new Set(["mined"]));
   });
 
-  it("asks for the fees once in a block, and again where the node failed", async () => {
+  it("asks for fees and gas once in a block, and again where the node failed", async () => {
     let asked = 0;
     let fails = true;
     line.lie = (method) => {
@@ -168,7 +168,8 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     submitter.atBlock(7);
     sent.push(submitter.send(call("submit 4")));
     await ticker.until(4);
-    assert.equal(asked, 2);
+    // For each block once for the fees and once for the gas.
+    assert.equal(asked, 4);
     await mine();
     await Promise.all(sent);
   });
