@@ -15,6 +15,7 @@ import type { ModelCache } from "../../src/models/modelCache.js";
 import { SpotCheck } from "../../src/roles/spotCheck.js";
 import { Juror } from "../../src/roles/juror.js";
 import type { Role, RoleContext } from "../../src/roles/role.js";
+import { courtRun } from "../support/courtRuns.js";
 import { eventually } from "../support/eventually.js";
 import { FakeRunner, floats } from "../support/fakeRunner.js";
 import { hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
@@ -46,6 +47,7 @@ describe("A provider that withholds the input for a moment", () => {
   beforeEach(async () => {
     scene = new Scene();
     scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, scene.bond);
+    scene.trace = () => courtRun(0);
     folder = mkdtempSync(path.join(tmpdir(), "assay-withheld-"));
     server = createServer((_request, response) => {
       response.writeHead(answer[0]).end(answer[1]);
