@@ -95,6 +95,8 @@ export const settingsSchema = z.strictObject({
       inferenceMb: whole(1, 1_048_576).default(2048),
       /** Runs for the court at once; left out, as many as the machine's cores and memory allow. */
       traces: whole(1, 256).optional(),
+      /** Delivered results that may be challenged at once; left out, what this machine can answer for. */
+      openResults: whole(1, 10_000_000).optional(),
       courtBytes: whole(1, MAX_DISK_BYTES).default(256_000_000),
     })
     .superRefine((limits, context) => {

@@ -213,6 +213,8 @@ export class Wiring {
       sessions: new TraceSessions(this.#startRuntime, atOnce, signal),
       committer: new Committer(signal),
       gate: new Gate(atOnce),
+      atOnce,
+      mostSeconds: limits.inferenceMs / 1000,
       signal,
     });
   }

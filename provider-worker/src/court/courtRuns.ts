@@ -1,5 +1,5 @@
-import type { CourtModel, JobTerms, TraceCommitment } from "@assay/sdk";
-import { initHash, traceOn } from "@assay/sdk";
+import type { CourtModel, JobTerms, Tensor, TraceCommitment } from "@assay/sdk";
+import { initHash, sampleInputs, traceOn } from "@assay/sdk";
 
 import type { Executor } from "../jobs/executor.js";
 import type { Gate } from "../jobs/gate.js";
@@ -26,17 +26,40 @@ export interface TracerParts {
   readonly committer: Pick<Committer, "commit">;
   /** Lets so many runs happen at once, whoever's role they are for. */
   readonly gate: Gate;
+  readonly atOnce: number;
+  /** What a run is taken to need before one was made. */
+  readonly mostSeconds: number;
+  /** Milliseconds since some moment. */
+  readonly now?: () => number;
   /** Ends every run. */
   readonly signal: AbortSignal;
 }
 
 /** Runs jobs again for the court. */
 export class Tracer {
+  /** Milliseconds of the last runs of each model, the newer ones counting more. */
+  readonly #took = new Map<bigint, number>();
+
   constructor(private readonly parts: TracerParts) {}
 
   /** Keeps the input here, once it is, until `act` ended. */
   hold<T>(terms: JobTerms, act: () => Promise<T>): Promise<T> {
     return this.parts.executor.hold(terms, act);
+  }
+
+  /** Seconds in which this machine makes one more run of a model, where it makes as many at once as it can. */
+  secondsOf(modelId: bigint): number {
+    const { atOnce, mostSeconds } = this.parts;
+    return (this.#took.get(modelId) ?? 1000 * mostSeconds) / 1000 / atOnce;
+  }
+
+  /** Runs a model on a sample, to know how long that takes. Twice: the first run loads it. */
+  async measure(modelId: bigint): Promise<void> {
+    const { gate } = this.parts;
+    const model = await this.#modelOf(modelId);
+    await gate.pass(() => this.#run(modelId, model, sampleInputs(model, 0)));
+    this.#took.delete(modelId);
+    await gate.pass(() => this.#run(modelId, model, sampleInputs(model, 1)));
   }
 
   /** Brings here what a run needs, which may be slow: others have the place meanwhile. */
@@ -55,12 +78,22 @@ export class Tracer {
   }
 
   async #trace(terms: JobTerms, inputUri: string): Promise<CourtRun> {
-    const { executor, sessions, committer, signal } = this.parts;
-    await initHash();
+    const { executor, signal } = this.parts;
     const model = await this.#modelOf(terms.modelId);
     const { tensors } = await executor.input(terms, inputUri, STAYS, signal);
-    const trace = await sessions.use(model, (loaded) => traceOn(loaded, model, tensors));
-    return { model, trace: await committer.commit(model, trace) };
+    return this.#run(terms.modelId, model, tensors);
+  }
+
+  async #run(modelId: bigint, model: CourtModel, inputs: ReadonlyMap<string, Tensor>): Promise<CourtRun> {
+    const { sessions, committer, now = () => performance.now() } = this.parts;
+    await initHash();
+    const began = now();
+    const trace = await sessions.use(model, (loaded) => traceOn(loaded, model, inputs));
+    const run = { model, trace: await committer.commit(model, trace) };
+    const before = this.#took.get(modelId);
+    const took = now() - began;
+    this.#took.set(modelId, before === undefined ? took : (before + took) / 2);
+    return run;
   }
 
   async #modelOf(modelId: bigint): Promise<CourtModel> {

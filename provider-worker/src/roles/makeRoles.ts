@@ -22,7 +22,11 @@ export function makeRoles(context: RoleContext, settings: WorkerSettings, wallet
   const roles: Role[] = [];
   if (settings.roles.includes("serve")) {
     // What has to be shown in time comes first.
-    roles.push(new Defend(context), new AnswerAudits(context), new Serve(context, concurrency));
+    roles.push(
+      new Defend(context),
+      new AnswerAudits(context),
+      new Serve(context, concurrency, settings.limits.openResults),
+    );
     roles.push(new Settle(context, settings.collectEverySeconds));
   }
   if (settings.roles.includes("juror")) roles.push(new Juror(context, settings.models));

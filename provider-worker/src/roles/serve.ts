@@ -2,17 +2,22 @@ import type { JobTerms } from "@assay/sdk";
 import { jobIdText, JobStatus } from "@assay/sdk";
 
 import { Rank } from "../chain/submitter.js";
+import { isProven } from "../court/courtModels.js";
 import { isDeclinable, isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { Journal } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
+import { Answerable } from "./answerable.js";
 import type { Role, RoleContext } from "./role.js";
 import { dueSettlements, isOurs, orderIn, requestOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
 const SETTLED_ALONG = 5;
+
+/** Seconds before its deadline in which a job that still waits for others is declined. */
+const LAST_CALL = 60;
 
 /** How the names of notes about offers begin. */
 const OFFER = "offer ";
@@ -26,6 +31,9 @@ export class Serve implements Role {
   readonly #tasks: TaskPool;
   readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
+  readonly #answerable: Answerable;
+  /** Whether the log says already that jobs are held. */
+  #holds = false;
   /** Apart from the jobs, one model after another, except for what they download. */
   readonly #preparations: TaskPool;
   /** The offer by which a model was made ready in this run, by the model's id. */
@@ -34,7 +42,9 @@ export class Serve implements Role {
   constructor(
     private readonly context: RoleContext,
     concurrency: number,
+    mostOpenResults?: number,
   ) {
+    this.#answerable = new Answerable(context, mostOpenResults);
     this.#tasks = new TaskPool(concurrency, context.signal, (job, error) => {
       context.log.warn({ job, err: error }, "job not delivered yet");
     });
@@ -44,11 +54,13 @@ export class Serve implements Role {
     });
   }
 
-  tick(now: number): Promise<void> {
+  async tick(now: number): Promise<void> {
     this.#deadlines.tick(now);
     this.#backoff.tick(now);
     const { journal, provider } = this.context;
-    for (const event of journal.openEventsOf(provider, "JobRequested", ["ResultSubmitted"])) {
+    const requested = journal.openEventsOf(provider, "JobRequested", ["ResultSubmitted"]);
+    if (requested.length > 0) await this.#answerable.look(now, new Set(requested.map(({ key }) => key)));
+    for (const event of requested) {
       const { terms } = orderIn(event);
       const done = terms.executionDeadline < now || journal.note(noteOf(terms)) !== undefined;
       if (!done && this.#backoff.isDue(event.key))
@@ -59,7 +71,6 @@ export class Serve implements Role {
       if (this.#prepared.get(model) === offer || !this.#backoff.isDue(key)) continue;
       this.#preparations.start(model, (place) => this.#backoff.attempt(key, () => this.#prepare(model, offer, place)));
     }
-    return Promise.resolve();
   }
 
   /** The last offer that the provider set for each model, by the model's id. */
@@ -77,6 +88,7 @@ export class Serve implements Role {
     try {
       const offers = await contracts.providers.offerCountOf(provider, model);
       if (offers > 0n) await executor.prepare(BigInt(model), place, signal);
+      if (offers > 0n) await this.#measure(BigInt(model));
     } catch (error) {
       if (signal.aborted || !isHopeless(error)) throw error;
       log.error({ model, err: error }, "model cannot be served: remove the offer");
@@ -84,13 +96,39 @@ export class Serve implements Role {
     this.#prepared.set(model, offer);
   }
 
+  /** How long a run for the court takes. Where it fails the worst is taken for granted. */
+  async #measure(modelId: bigint): Promise<void> {
+    const { contracts, tracer, signal, log } = this.context;
+    const { profile } = await contracts.models.factsOf(modelId);
+    if (!isProven(profile)) return;
+    try {
+      await tracer.measure(modelId);
+      log.info({ model: String(modelId), seconds: tracer.secondsOf(modelId) }, "traced a sample");
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn({ model: String(modelId), err: error }, "no sample traced: fewer jobs are taken at once");
+    }
+  }
+
+  /** Whether a job waits: with its result there would be more to answer for than can be answered in time. */
+  async #isHeld(job: string, terms: JobTerms): Promise<boolean> {
+    const { journal, log } = this.context;
+    if (journal.resultOf(jobIdText(terms.id)) !== undefined) return false;
+    const held = !(await this.#answerable.takes(job, terms));
+    if (held && !this.#holds) log.warn(this.#answerable.numbers(), "jobs wait: more results than can be answered for");
+    this.#holds = held;
+    return held;
+  }
+
   async #deliver(job: string, now: number, place: Place): Promise<void> {
     const { contracts, journal, submitter, metrics, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
     const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
+    const isHeld = await this.#isHeld(job, terms);
+    if (isHeld && Number(terms.executionDeadline) - now > LAST_CALL) return;
     if (!(await wanted())) return;
 
-    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place));
+    const output = isHeld ? undefined : (journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place)));
     const to = await contracts.market.getAddress();
     const urgency = { rank: Rank.InTime, due: Number(terms.executionDeadline) };
     if (output === undefined) {

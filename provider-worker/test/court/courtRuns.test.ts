@@ -148,6 +148,7 @@ describe("Runs for the court", () => {
 
 describe("The tracer", () => {
   const model = { commitment: "0x01" } as unknown as CourtModel;
+  let clock = 0;
   const tracing = (atOnce: number, sessions: Pick<TraceSessions, "use">) => {
     const parts = {
       models: { isHere: () => Promise.resolve(true), fileOf: () => Promise.resolve(new Uint8Array()) },
@@ -159,6 +160,9 @@ describe("The tracer", () => {
       sessions,
       committer: { commit: () => Promise.resolve({} as TraceCommitment) },
       gate: new Gate(atOnce),
+      atOnce,
+      mostSeconds: 60,
+      now: () => clock,
       signal: new AbortController().signal,
     };
     return new Tracer(parts);
@@ -190,6 +194,18 @@ describe("The tracer", () => {
     await calm();
     begun[3]?.();
     await Promise.all(all);
+  });
+
+  it("knows how long its last runs of a model took, and takes the worst for granted before", async () => {
+    const sessions = { use: <T>() => Promise.resolve([] as T).finally(() => (clock += took)) };
+    const tracer = tracing(2, sessions);
+    let took = 4000;
+    assert.equal(tracer.secondsOf(1n), 30);
+    await tracer.trace(new Scene().terms(7), "");
+    assert.equal(tracer.secondsOf(1n), 2);
+    took = 2000;
+    await tracer.trace(new Scene().terms(7), "");
+    assert.equal(tracer.secondsOf(1n), 1.5);
   });
 });
 

@@ -95,6 +95,10 @@ export class Scene {
   /** A run of a job on this machine, and how often one was made. */
   trace: (job: string) => Promise<CourtRun> = () => Promise.reject(new Error("no run"));
   traced = 0;
+  /** Models of which a sample was traced, what comes of it, and how long a trace takes. */
+  readonly measured: string[] = [];
+  measure: () => Promise<void> = () => Promise.resolve();
+  traceSeconds = 1;
   /** How results of the jobs' model are judged. */
   profile: bigint = ModelProfile.Exact;
   /** The tensors of a delivered output, as its provider's store gives them: throws if it does not. */
@@ -141,6 +145,11 @@ export class Scene {
       tracer: {
         hold: (terms: JobTerms, act: () => Promise<unknown>) => this.#hold(terms, act),
         fetch: () => Promise.resolve(),
+        measure: (modelId: bigint) => {
+          this.measured.push(String(modelId));
+          return this.measure();
+        },
+        secondsOf: () => this.traceSeconds,
         trace: (terms: JobTerms) => this.#trace(terms),
       } as unknown as Tracer,
       judge: judgeHere,
@@ -344,6 +353,7 @@ export class Scene {
       },
       court: {
         ...basics(court),
+        REPLY_PERIOD: () => answer(3600n),
         demandFeeOf: () => answer(10n),
         STAKE_TOKEN: () => answer(STAKE_TOKEN),
         rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),

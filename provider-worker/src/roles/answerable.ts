@@ -1,0 +1,85 @@
+import type { JobTerms } from "@assay/sdk";
+
+import { isProven } from "../court/courtModels.js";
+import type { RoleContext } from "./role.js";
+import { findRequest } from "./role.js";
+
+/** Seconds that a trace takes to be sent and mined: 64 at once are on their way, and a block may take 12. */
+const SENDING_SECONDS = 0.2;
+
+/** Of what can be traced within a reply period. The other half is for what the machine does besides. */
+const SHARE = 0.5;
+
+/**
+ * How many results of its own a worker can answer for. All that are open may be challenged within a moment, and whatever
+ * is not traced within the court's reply period is slashed, however right it is.
+ */
+export class Answerable {
+  /** Whether the proof court judges a model, by its id. */
+  readonly #proven = new Map<bigint, boolean>();
+  /** Models of results that may be challenged, by job. */
+  #delivered = new Map<string, bigint>();
+  /** Models of jobs that were taken on and are not delivered yet, as far as that was read. */
+  readonly #taken = new Map<string, bigint>();
+  #replyPeriod = 0;
+
+  constructor(
+    private readonly context: RoleContext,
+    /** Results open at once, whatever the machine can do. */
+    private readonly most: number | undefined,
+  ) {}
+
+  /** Looks at what may be challenged from now on; `requested` are the jobs not delivered yet. */
+  async look(now: number, requested: ReadonlySet<string>): Promise<void> {
+    const { journal, provider, contracts } = this.context;
+    if (this.#replyPeriod === 0) this.#replyPeriod = Number(await contracts.court.REPLY_PERIOD());
+    for (const job of this.#taken.keys()) if (!requested.has(job)) this.#taken.delete(job);
+    const delivered = new Map<string, bigint>();
+    for (const { key, args } of journal.openEventsOf(provider, "ResultSubmitted")) {
+      const isOpen = Number(args.challengeableUntil) >= now || journal.events("JobDisputed", key).length > 0;
+      const modelId = this.#delivered.get(key) ?? findRequest(journal, key)?.terms.modelId;
+      if (!isOpen || modelId === undefined) continue;
+      await this.#learn(modelId);
+      delivered.set(key, modelId);
+    }
+    this.#delivered = delivered;
+  }
+
+  /** Whether one more job can be answered for; if so, it is counted from now on. */
+  async takes(job: string, { modelId }: JobTerms): Promise<boolean> {
+    if (this.#taken.has(job) || !(await this.#learn(modelId))) return true;
+    if (!this.#hasRoomFor(modelId)) return false;
+    this.#taken.set(job, modelId);
+    return true;
+  }
+
+  /** What the log says of it. */
+  numbers(): { open: number; seconds: number; replyPeriod: number } {
+    return { open: this.#open().length, seconds: Math.ceil(this.#seconds()), replyPeriod: this.#replyPeriod };
+  }
+
+  #hasRoomFor(modelId: bigint): boolean {
+    if (this.most !== undefined) return this.#open().length < this.most;
+    return this.#seconds() + this.#secondsOf(modelId) <= SHARE * this.#replyPeriod;
+  }
+
+  #open(): bigint[] {
+    return [...this.#delivered.values(), ...this.#taken.values()].filter((modelId) => this.#proven.get(modelId));
+  }
+
+  #seconds(): number {
+    return this.#open().reduce((sum, modelId) => sum + this.#secondsOf(modelId), 0);
+  }
+
+  #secondsOf(modelId: bigint): number {
+    return this.context.tracer.secondsOf(modelId) + SENDING_SECONDS;
+  }
+
+  async #learn(modelId: bigint): Promise<boolean> {
+    const known = this.#proven.get(modelId);
+    if (known !== undefined) return known;
+    const { profile } = await this.context.contracts.models.factsOf(modelId);
+    this.#proven.set(modelId, isProven(profile));
+    return isProven(profile);
+  }
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+
+import { ModelProfile } from "@assay/sdk";
+
+import { Serve } from "../../src/roles/serve.js";
+import { calm, hash, NOW, Scene } from "../support/scene.js";
+
+/** With a minute for each trace and 0.2 s to send it, half of a reply period of an hour is enough for so many. */
+const ROOM = 29;
+
+describe("A provider whose results may all be challenged at once", () => {
+  let scene: Scene;
+  let serve: Serve;
+  beforeEach(() => {
+    scene = new Scene();
+    scene.traceSeconds = 60;
+    serve = new Serve(scene.context, 100);
+  });
+  afterEach(() => {
+    scene.journal.close();
+  });
+  const tick = async (now = NOW) => {
+    await serve.tick(now);
+    await calm();
+  };
+  const names = () => scene.sent.map(({ name }) => name);
+  const delivered = (count: number, until = NOW + 5000) => {
+    for (let job = 1; job <= count; job++) {
+      scene.requested(job);
+      scene.submitted(job, hash(job), { until });
+    }
+  };
+
+  it("delivers as many as it could trace in half of a reply period, and lets the others wait", async () => {
+    for (let job = 1; job <= 50; job++) scene.requested(job);
+    await tick();
+    assert.equal(scene.executed.length, ROOM);
+    await tick();
+    assert.equal(scene.executed.length, ROOM);
+    assert.equal(scene.warnings.filter((line) => line.includes("jobs wait")).length, 1);
+  });
+
+  it("counts what was delivered before, also after a restart", async () => {
+    delivered(ROOM - 1);
+    scene.requested(60);
+    scene.requested(61);
+    await tick();
+    assert.deepEqual(scene.executed, ["60"]);
+  });
+
+  it("goes on once windows end", async () => {
+    delivered(ROOM, NOW + 10);
+    scene.requested(60);
+    await tick();
+    assert.deepEqual(scene.executed, []);
+    await tick(NOW + 11);
+    assert.deepEqual(scene.executed, ["60"]);
+  });
+
+  it("still counts what is in a case after its window", async () => {
+    delivered(ROOM, NOW + 10);
+    scene.happened("JobDisputed", 1);
+    scene.requested(60);
+    scene.requested(61);
+    for (let job = 2; job <= 3; job++) scene.happened("JobDisputed", job);
+    await tick(NOW + 11);
+    assert.deepEqual(scene.executed, ["60", "61"]);
+    for (let job = 4; job <= ROOM; job++) scene.happened("JobDisputed", job);
+    scene.requested(62);
+    await tick(NOW + 12);
+    assert.deepEqual(scene.executed, ["60", "61"]);
+  });
+
+  it("declines what still waits a minute before its deadline, which frees the stake and refunds the client", async () => {
+    delivered(ROOM);
+    scene.requested(60, { executionDeadline: BigInt(NOW + 100) });
+    await tick();
+    assert.deepEqual(names(), []);
+    await tick(NOW + 40);
+    assert.deepEqual([names(), scene.executed], [["decline"], []]);
+  });
+
+  it("does not count jobs that no proof court judges", async () => {
+    scene.profile = ModelProfile.Jury;
+    for (let job = 1; job <= 50; job++) scene.requested(job);
+    await tick();
+    assert.equal(scene.executed.length, 50);
+  });
+
+  it("goes by the number in its settings, if there is one", async () => {
+    serve = new Serve(scene.context, 100, 3);
+    for (let job = 1; job <= 50; job++) scene.requested(job);
+    await tick();
+    assert.equal(scene.executed.length, 3);
+  });
+
+  it("sends what it has run before, whatever else is open", async () => {
+    delivered(ROOM);
+    scene.requested(60);
+    scene.journal.bindResult(scene.id(60), hash(7));
+    await tick();
+    assert.deepEqual(names(), ["submit"]);
+  });
+
+  it("traces a sample of each model it makes ready, and says so where that fails", async () => {
+    scene.measure = () => Promise.reject(new Error("no such input"));
+    scene.happened("OfferSet", 1, { provider: scene.context.provider });
+    await tick();
+    assert.deepEqual([scene.prepared, scene.measured], [["1"], ["1"]]);
+    assert.match(scene.warnings.join(""), /no sample traced/);
+    await tick();
+    assert.deepEqual(scene.measured, ["1"]);
+  });
+});
