@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
+import { ModelProfile } from "@assay/sdk";
+
 import { bindStatement } from "../../src/audits/statement.js";
 import { MARGIN_SECONDS, modelsOf, neededJobs, tensorsOf } from "../../src/jobs/needed.js";
 import { SpotCheck } from "../../src/roles/spotCheck.js";
@@ -112,6 +114,7 @@ describe("The tensors that stay in the store", () => {
 
   it("are those of a result that it found wrong, before the challenge is read", async () => {
     delivered(STRANGER);
+    scene.profile = ModelProfile.Jury;
     scene.execute = () => hash(0xbad);
     const audit = new SpotCheck(scene.context, { sampleRate: 1, concurrency: 1, secret: "secret" });
     await audit.tick(NOW);
