@@ -12,6 +12,7 @@ import { Journal } from "../../provider-worker/src/jobs/journal.js";
 import { Metrics } from "../../provider-worker/src/metrics.js";
 import { Prosecute } from "../../provider-worker/src/roles/prosecute.js";
 import type { RoleContext } from "../../provider-worker/src/roles/role.js";
+import { judgeHere } from "../../provider-worker/test/support/judgeHere.js";
 import { RULING } from "../support/assemble.js";
 import { connection, ethers, networkHelpers } from "../support/fixture.js";
 import type { LongSum } from "../support/longSums.js";
@@ -22,6 +23,7 @@ type LongCase = Awaited<ReturnType<typeof longCase>>;
 
 /** A worker's prosecutor on the test chain, with a key of its own, and what it needs to start anew. */
 async function prosecutor({ market, model, honest }: LongCase) {
+  const trace = commitTrace(model, honest);
   const provider = new BrowserProvider(connection.provider, undefined, { cacheTimeout: -1 });
   const wallet = new Wallet(Wallet.createRandom().privateKey, provider);
   await networkHelpers.setBalance(wallet.address, parseEther("10"));
@@ -55,11 +57,17 @@ async function prosecutor({ market, model, honest }: LongCase) {
       };
       const context = {
         ...{ journal, submitter: { send }, provider: wallet.address, operator: wallet.address, metrics: new Metrics() },
-        contracts: { court: market.court.connect(wallet), escrow: market.escrow.connect(wallet) },
-        tracer: {
-          fetch: () => Promise.resolve(),
-          trace: () => Promise.resolve({ model, trace: commitTrace(model, honest) }),
+        contracts: {
+          ...{ court: market.court.connect(wallet), escrow: market.escrow.connect(wallet) },
+          disputes: market.disputes.connect(wallet),
         },
+        executor: { execute: () => Promise.resolve({ root: trace.outputRoot }) },
+        tracer: {
+          hold: <T>(_terms: unknown, act: () => Promise<T>) => act(),
+          fetch: () => Promise.resolve(),
+          trace: () => Promise.resolve({ model, trace }),
+        },
+        ...{ judge: judgeHere, keptRunBytes: 0 },
         signal: new AbortController().signal,
         log: pino({ level: "warn" }, { write: (line: string) => warnings.push(line) }),
       } as unknown as RoleContext;
