@@ -69,7 +69,10 @@ export interface Judge {
   search(run: CourtRun, roots: readonly string[]): TraceSearch;
 }
 
-/** A comparison or a step of a search took too long: the model is larger than this machine judges. */
+/**
+ * A comparison or a step of a search took too long. Others may have had the time, so that it may do better next time; a few
+ * times on end it is the model that is larger than this machine judges.
+ */
 export class JudgeError extends WorkerError {
   override name = "JudgeError";
 }
@@ -85,6 +88,8 @@ const THREAD = fileURLToPath(
 );
 /** Two minutes are some 400 million products. */
 const DEADLINE_MS = 120_000;
+/** Times on end that a model may take too long. */
+const TRIES = 3;
 
 /** Of a thread's heap; the tensors that it compares are not in it. */
 const MEMORY = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64 } as const;
@@ -92,6 +97,8 @@ const MEMORY = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64 } as
 /** A thread for each comparison and each search, ended at a deadline and by the signal; two compute at a time. */
 export class ThreadJudge implements Judge {
   readonly #turns = new Turns({ limit: 2, limitOfGroup: 1 });
+  /** How often on end a model took too long, by its commitment. */
+  readonly #late = new Map<string, number>();
   readonly #thread: string;
   readonly #deadlineMs: number;
 
@@ -111,7 +118,7 @@ export class ThreadJudge implements Judge {
       const task: JudgeTask = { kind: "difference", model: withoutFile(model), own, ...(claimed && { claimed }) };
       const thread = this.#start(task);
       try {
-        return await this.#answerOf(thread, signal);
+        return await this.#answerOf(thread, model, signal);
       } finally {
         await thread.terminate();
       }
@@ -126,14 +133,21 @@ export class ThreadJudge implements Judge {
       void thread?.terminate();
       thread = undefined;
     };
+    const begin = (): Thread => {
+      const begun = this.#start({ kind: "search", model: withoutFile(model), run: plain(trace), roots });
+      // One that ended between two questions hears no more of them.
+      return begun.once("exit", () => {
+        if (thread === begun) thread = undefined;
+      });
+    };
     const ask = async (question: SearchQuestion, signal: AbortSignal): Promise<JudgeAnswer> => {
       signal.throwIfAborted();
-      const running = (thread ??= this.#start({ kind: "search", model: withoutFile(model), run: plain(trace), roots }));
+      const running = (thread ??= begin());
       // Only a question keeps the process alive.
       running.ref();
       try {
         running.postMessage(question);
-        return await this.#answerOf(running, signal);
+        return await this.#answerOf(running, model, signal);
       } catch (error) {
         stop();
         throw error;
@@ -158,9 +172,16 @@ export class ThreadJudge implements Judge {
     return thread;
   }
 
-  async #answerOf(thread: Thread, signal: AbortSignal): Promise<JudgeAnswer> {
-    const late = () => new JudgeError(`comparing with this machine's run took more than ${this.#deadlineMs} ms`);
-    return refusalThrown(await within(this.#deadlineMs, late, signal, (either) => nextAnswer(thread, either)));
+  async #answerOf(thread: Thread, { commitment }: CourtModel, signal: AbortSignal): Promise<JudgeAnswer> {
+    const late = () => {
+      const times = (this.#late.get(commitment) ?? 0) + 1;
+      this.#late.set(commitment, times);
+      const message = `comparing with this machine's run took more than ${this.#deadlineMs} ms`;
+      return new JudgeError(message, times < TRIES);
+    };
+    const answer = await within(this.#deadlineMs, late, signal, (either) => nextAnswer(thread, either));
+    this.#late.delete(commitment);
+    return refusalThrown(answer);
   }
 }
 

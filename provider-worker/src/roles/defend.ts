@@ -144,13 +144,21 @@ export class Defend implements Role {
     return { part, due: replyBy, data };
   }
 
-  /** In one transaction; each answer by itself where they do not go together. */
+  /** In one transaction, or in smaller ones where they do not go together. */
   #show(found: CourtCase, answers: readonly Answer[]): void {
     const purposes = answers.map(({ part }) => showPurpose(found.id, part));
-    this.#start(purposes, async () => {
-      if ((await this.#send(found, answers)) || answers.length === 1) return;
-      await Promise.all(answers.map((each) => this.#send(found, [each])));
+    this.#start(purposes, () => this.#sendAll(found, answers));
+  }
+
+  async #sendAll(found: CourtCase, answers: readonly Answer[]): Promise<void> {
+    const isDone = await this.#send(found, answers).catch((error: unknown) => {
+      // A node may have the gas or the time for each, but not for all of them.
+      if (this.context.signal.aborted || answers.length === 1) throw error;
+      return false;
     });
+    if (isDone || answers.length === 1) return;
+    const half = Math.ceil(answers.length / 2);
+    await Promise.all([answers.slice(0, half), answers.slice(half)].map((each) => this.#sendAll(found, each)));
   }
 
   /** Whether it is done with. */

@@ -35,6 +35,8 @@ export class Prosecute implements Role {
   /** Traces of which this machine's run ended otherwise, and results got outside of the court, undefined if they could not be. */
   readonly #wrong = new Set<string>();
   readonly #outputs = new Map<string, Tensors | undefined>();
+  /** Fees of demands on their way. */
+  #reserved = 0n;
   /** What a case waits for, so that nothing is computed before it is shown or overdue. */
   readonly #awaited = new Map<string, readonly string[]>();
 
@@ -168,25 +170,31 @@ export class Prosecute implements Role {
     const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
     if (!node || !meta) return;
     const header = metaHeader(meta) as never;
-    const stillWanted = async () =>
-      !(await this.#isOver(id)) &&
-      (await court.demandOf(id, part)).deadline === 0n &&
-      (await this.#affords(id, await court.demandFeeOf(part, header)));
+    const stillWanted = async () => !(await this.#isOver(id)) && (await court.demandOf(id, part)).deadline === 0n;
     if (!(await stillWanted())) return;
+    const fee = await court.demandFeeOf(part, header);
+    if (!(await this.#reserve(id, fee))) return;
     const proof = nodesTree(model.nodes).proof(nodeIndex);
     const words = [id, part, node as never, proof, header] as const;
     const data = court.interface.encodeFunctionData("demand", [...words]);
-    await this.#move("demand", id, `demand ${id} ${partKey(part)}`, data, stillWanted);
+    try {
+      await this.#move("demand", id, `demand ${id} ${partKey(part)}`, data, stillWanted);
+    } finally {
+      this.#reserved -= fee;
+    }
   }
 
-  /** Whether a fee leaves a bond: what is spent on one case must not keep the worker from challenging the next. */
-  async #affords(caseId: string, fee: bigint): Promise<boolean> {
+  /** Whether a fee leaves a bond: what is spent on cases must not keep the worker from challenging the next. */
+  async #reserve(caseId: string, fee: bigint): Promise<boolean> {
     const { contracts, operator, log } = this.context;
     const { court, disputes, escrow } = contracts;
     const [bond, token] = await Promise.all([disputes.CHALLENGE_BOND(), court.STAKE_TOKEN()]);
     const balance = await escrow.balanceOf(token, operator);
-    if (balance >= fee + bond) return true;
-    const needed = fee + bond;
+    const needed = this.#reserved + fee + bond;
+    if (balance >= needed) {
+      this.#reserved += fee;
+      return true;
+    }
     log.error({ case: caseId, needed, balance, operator }, "no fee: deposit stake tokens into the escrow for this key");
     return false;
   }

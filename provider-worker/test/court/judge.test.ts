@@ -105,13 +105,19 @@ describe("Judging in a thread", () => {
     await assert.rejects(stopped, /told to stop/);
   });
 
-  it("gives up a comparison and a search that take too long, for good", async () => {
+  it("gives up a model whose comparisons and searches take too long three times on end, for good", async () => {
     const judge = new ThreadJudge({ thread: FRAIL, deadlineMs: 300 });
     const run = await openRun();
-    const late = (error: unknown) =>
-      error instanceof JudgeError && !error.retryable && /more than 300 ms/.test(error.message);
-    await assert.rejects(judge.difference(run.model, [], undefined, AT_ALL_TIMES), late);
-    await assert.rejects(judge.search(run, rootsOf(run)).next([], undefined, AT_ALL_TIMES), late);
+    const late = (retryable: boolean) => (error: unknown) =>
+      error instanceof JudgeError && error.retryable === retryable && /more than 300 ms/.test(error.message);
+    const compared = () => judge.difference(run.model, [], undefined, AT_ALL_TIMES);
+    await assert.rejects(compared, late(true));
+    await assert.rejects(judge.search(run, rootsOf(run)).next([], undefined, AT_ALL_TIMES), late(true));
+    await assert.rejects(compared, late(false));
+    await assert.rejects(
+      judge.difference({ ...run.model, commitment: "0x01" }, [], undefined, AT_ALL_TIMES),
+      late(true),
+    );
   });
 
   for (const [what, reason] of [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { Part } from "@assay/sdk";
-import { MerkleTree, Ruling, toHex } from "@assay/sdk";
+import { GasLimitError, MerkleTree, Ruling, toHex } from "@assay/sdk";
 
 import type { Outcome } from "../../src/chain/submitter.js";
 import { Rank } from "../../src/chain/submitter.js";
@@ -151,6 +151,20 @@ describe("Defending", () => {
     scene.outcome = () => (scene.transactions === 1 ? "refused" : "mined");
     await tick();
     assert.deepEqual(names(), ["revealChildren", "revealLeaf", "revealChildren", "revealLeaf"]);
+    assert.equal(scene.transactions, 3);
+    assert.equal((await scene.metrics.courtMoves.get()).values[0]?.value, 2);
+  });
+
+  it("shows many parts in smaller transactions where the node has not the gas for all of them", async () => {
+    challenged();
+    posted();
+    scene.demanded(3, CHILDREN);
+    scene.demanded(3, LEAF);
+    scene.outcome = () => {
+      if (scene.transactions === 1) throw new GasLimitError("the node has not the gas");
+      return "mined";
+    };
+    await tick();
     assert.equal(scene.transactions, 3);
     assert.equal((await scene.metrics.courtMoves.get()).values[0]?.value, 2);
   });

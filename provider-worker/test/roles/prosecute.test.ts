@@ -7,10 +7,11 @@ import { AbiCoder, keccak256, toBeHex } from "ethers";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { InferenceError } from "../../src/errors.js";
+import type { Outcome } from "../../src/chain/submitter.js";
 import { Prosecute } from "../../src/roles/prosecute.js";
 import { courtRun, longRun, OPEN, openRun, productRun, rootsOf } from "../support/courtRuns.js";
 import { outputsOf } from "../support/otherOrder.js";
-import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
+import { calm, gate, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
 
 /** Its output has 64 leaves of 16 bytes: one for each pixel. */
 const CONVOLUTION = 2;
@@ -413,6 +414,27 @@ describe("Prosecuting", () => {
     await tick();
     assert.deepEqual(scene.sent, []);
     assert.match(scene.warnings.join(""), /"needed":"?110.*no fee: deposit stake tokens/);
+  });
+
+  it("keeps the bond in reserve also while other demands are on their way", async () => {
+    for (const [job, id] of [
+      [1, 3],
+      [2, 4],
+    ] as const) {
+      scene.requested(job, { provider: STRANGER });
+      scene.courtCase(id, job, WRONG, STRANGER);
+      scene.happened("TracePosted", id, { traceRoot: wrong.trace.traceRoot, roots: rootsOf(wrong) });
+    }
+    // A bond of 100, a fee of 10 and not another one.
+    scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 119n);
+    const mined = gate<Outcome>();
+    scene.outcome = () => mined.promise;
+    await tick();
+    await calm();
+    assert.deepEqual(names(), ["demand"]);
+    assert.match(scene.warnings.join(""), /"needed":"?120.*no fee/);
+    mined.open("mined");
+    await calm();
   });
 
   it("leaves a right result alone whatever its trace says, without a trace of its own", async () => {
