@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { Part, TensorCommitment } from "@assay/sdk";
-import { answerDemand, ContractRevertError, GasLimitError, Ruling, toHex, toTypedArray } from "@assay/sdk";
+import { answerDemand, ContractRevertError, GasLimitError, Ruling, toHex } from "@assay/sdk";
 import { AbiCoder, keccak256, toBeHex } from "ethers";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
