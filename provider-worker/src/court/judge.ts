@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { Worker as Thread } from "node:worker_threads";
 
 import type {
+  Accusation,
   CourtModel,
   DemandedPart,
   Difference,
@@ -46,9 +47,14 @@ export interface SearchQuestion {
   readonly outputs: Tensors | undefined;
 }
 
+/** A step as it passes between threads: an accusation with its ever shorter forms, in place of a function that cuts it. */
+export type PlainStep =
+  | Exclude<Step, { kind: "accuse" }>
+  | { readonly kind: "accuse"; readonly forms: readonly Omit<Accusation, "smaller">[] };
+
 export type JudgeAnswer =
   | { readonly kind: "difference"; readonly difference: Difference }
-  | { readonly kind: "step"; readonly step: Step }
+  | { readonly kind: "step"; readonly step: PlainStep }
   | { readonly kind: "refused"; readonly message: string; readonly code?: TensorErrorCode };
 
 /** A search in one posted trace, which remembers what it judged. */
@@ -159,7 +165,7 @@ export class ThreadJudge implements Judge {
       next: async (demands, outputs, signal) => {
         const answer = await this.#turns.take(model.commitment, () => ask({ demands, outputs }, signal));
         if (answer.kind !== "step") throw new WorkerError(`the thread that searches said ${answer.kind}`, true);
-        return answer.step;
+        return stepOf(answer.step);
       },
       stop,
     };
@@ -212,6 +218,16 @@ function refusalThrown(answer: JudgeAnswer): JudgeAnswer {
   if (answer.kind !== "refused") return answer;
   const { code, message } = answer;
   throw code === undefined ? new AssayError(message) : new TensorError(code, message);
+}
+
+function stepOf(step: PlainStep): Step {
+  if (step.kind !== "accuse") return step;
+  const accusation = step.forms.reduceRight<Accusation | undefined>(
+    (smaller, form) => ({ ...form, smaller: smaller && (() => smaller) }),
+    undefined,
+  );
+  if (!accusation) throw new WorkerError("the thread that searches accuses of nothing", true);
+  return { kind: "accuse", accusation };
 }
 
 /** Nothing that is judged is in the file. */

@@ -1,9 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 
-import type { TraceCommitment } from "@assay/sdk";
+import type { Accusation, Step, TraceCommitment } from "@assay/sdk";
 import { AssayError, differenceOf, initHash, MerkleTree, Search, shownIn, TensorError } from "@assay/sdk";
 
-import type { JudgeAnswer, JudgeTask, PlainTrace, SearchQuestion } from "./judge.js";
+import type { JudgeAnswer, JudgeTask, PlainStep, PlainTrace, SearchQuestion } from "./judge.js";
 
 // A thread of its own: of a stranger's model, comparing takes seconds or hours.
 
@@ -30,6 +30,17 @@ function revive({ tensors, ...roots }: PlainTrace): TraceCommitment {
   };
 }
 
+/** No function passes between threads. */
+function plain(step: Step): PlainStep {
+  if (step.kind !== "accuse") return step;
+  const forms: Omit<Accusation, "smaller">[] = [];
+  for (let form: Accusation | undefined = step.accusation; form; form = form.smaller?.()) {
+    const { kind, claim, provenance, parts } = form;
+    forms.push({ kind, claim, provenance, parts });
+  }
+  return { kind: "accuse", forms };
+}
+
 await initHash();
 if (task.kind === "difference") {
   const { model, own, claimed } = task;
@@ -37,6 +48,6 @@ if (task.kind === "difference") {
 } else {
   const search = new Search(task.model, revive(task.run), task.roots);
   parentPort?.on("message", ({ demands, outputs }: SearchQuestion) => {
-    answer(() => ({ kind: "step", step: search.next(shownIn(demands), outputs) }));
+    answer(() => ({ kind: "step", step: plain(search.next(shownIn(demands), outputs)) }));
   });
 }

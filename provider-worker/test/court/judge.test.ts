@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import type { CourtModel, DemandedPart, Tensor, TensorCommitment } from "@assay/sdk";
+import type { Accusation, CourtModel, DemandedPart, Tensor, TensorCommitment } from "@assay/sdk";
 import { answerDemand, fromFloat32Array, initHash, prepareModel, runTrace, Search, shownIn, toHex } from "@assay/sdk";
 
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { CourtModels } from "../../src/court/courtModels.js";
 import { JudgeError, ThreadJudge } from "../../src/court/judge.js";
-import { OPEN, openRun, rootsOf } from "../support/courtRuns.js";
+import { OPEN, openRun, productRun, rootsOf } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 import { outputsOf } from "../support/otherOrder.js";
 
@@ -74,6 +74,32 @@ describe("Judging in a thread", () => {
         demands.push({ part, answer: answer.kind === "leaf" ? { leaf: toHex(answer.leaf) } : answer });
       }
     }
+    there.stop();
+  });
+
+  it("hands on an accusation with all its shorter forms", async () => {
+    const own = await productRun();
+    const false_ = await productRun(1);
+    const last = own.trace.tensors.length - 1;
+    const shown = answerDemand(false_.trace.tensors[last] as TensorCommitment, { tensor: last, level: 0, index: 0 });
+    assert.ok(shown.kind === "leaf");
+    const demands = [{ part: { tensor: last, level: 0, index: 0 }, answer: { leaf: toHex(shown.leaf) } }];
+    const there = new ThreadJudge().search(own, rootsOf(false_));
+    const [step, here] = [
+      await there.next(demands, undefined, AT_ALL_TIMES),
+      new Search(own.model, own.trace, rootsOf(false_)).next(shownIn(demands)),
+    ];
+    assert.ok(step.kind === "accuse" && here.kind === "accuse");
+    let [form, expected]: (Accusation | undefined)[] = [step.accusation, here.accusation];
+    const parts: number[] = [];
+    for (; form && expected; [form, expected] = [form.smaller?.(), expected.smaller?.()]) {
+      assert.deepEqual(
+        [form.claim, form.provenance, form.parts],
+        [expected.claim, expected.provenance, expected.parts],
+      );
+      parts.push(form.parts.length);
+    }
+    assert.deepEqual([form, expected, parts], [undefined, undefined, [0, 1, 3, 7, 15, 31]]);
     there.stop();
   });
 

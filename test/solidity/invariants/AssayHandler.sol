@@ -71,6 +71,7 @@ contract AssayHandler is RegistryActions, Drain {
         _list(this.setDraining.selector, 1);
         _list(this.setOffer.selector, 2);
         _list(this.removeOffer.selector, 1);
+        _list(this.closeOffer.selector, 1);
         _list(this.deposit.selector, 2);
         _list(this.depositWithPermit.selector, 1);
         _list(this.withdraw.selector, 2);

@@ -243,6 +243,11 @@ abstract contract Books is Cast {
         return agreeing > differing ? Ruling.Rejected : Ruling.Upheld;
     }
 
+    /// Whether an offer makes its provider eligible for juries: also one that was closed above its cap.
+    function _isCounted(Offer storage offer) internal view returns (bool) {
+        return offer.maxDuration > 0 || offer.price > 0;
+    }
+
     function _tokenOf(uint256 token) internal view returns (address) {
         return address(tokens[token]);
     }

@@ -48,8 +48,8 @@ abstract contract JurorActions is JobActions {
     }
 
     function _offerCount(address provider, uint256 modelId) internal view returns (uint256 count) {
-        if (_offers[provider][modelId][STAKE].maxDuration > 0) ++count;
-        if (_offers[provider][modelId][PAY].maxDuration > 0) ++count;
+        if (_isCounted(_offers[provider][modelId][STAKE])) ++count;
+        if (_isCounted(_offers[provider][modelId][PAY])) ++count;
     }
 
     /// Somebody who is (or is not) in the pool of a model, if there is one.
