@@ -3,6 +3,7 @@ import type { JsonRpcProvider, TransactionReceipt, Wallet } from "ethers";
 import { keccak256, Transaction } from "ethers";
 
 import { WorkerError } from "../errors.js";
+import { Gate } from "../jobs/gate.js";
 import type { Journal, SentTransaction } from "../jobs/journal.js";
 import type { Urgency } from "../jobs/line.js";
 import { Line } from "../jobs/line.js";
@@ -51,7 +52,7 @@ const MOST_GAS = 1n << 24n;
 const REPLACEMENT_PERCENT = 125n;
 const LEAST_REPLACEMENT_PERCENT = 110n;
 
-/** Calls that are looked at ahead of their turn to be signed: what the node has to be asked of them takes longest. */
+/** Calls that are looked at before they are signed: what the node has to be asked of them takes longest. */
 const AHEAD = 8;
 /**
  * Transactions on their way at once. Nodes promise to keep about as many of one account, and whatever is sent waits for all
@@ -82,17 +83,17 @@ interface Signed {
 }
 
 /**
- * The only place that sends. Calls wait in one line, the most urgent first. One transaction is signed at a time, in nonce
- * order, written to the journal and only then broadcast; what comes before and after goes on side by side. After a restart
- * `recover` takes the open ones up again.
+ * The only place that sends. Calls wait in one line, the most urgent first. What is ready is signed, one transaction at a
+ * time in nonce order, written to the journal and only then broadcast; what comes before and after goes on side by side, so
+ * that nobody waits for a call that the node is slow about. After a restart `recover` takes the open ones up again.
  */
 export class Submitter {
   readonly #line = new Line<Waiting>();
+  readonly #signing = new Gate(1);
   /** Taken out of the line and not signed yet. */
   #ahead = 0;
   /** Taken out of the line, or up from an earlier run, and not over yet. */
   #open = 0;
-  #lastSigned: Promise<unknown> = Promise.resolve();
   #lastBroadcast: Promise<void> = Promise.resolve();
   readonly #underWay = new Map<string, Promise<Outcome>>();
   /** As of one block: every call of a flood needs them. */
@@ -160,7 +161,8 @@ export class Submitter {
   async #submit(call: Call): Promise<Outcome> {
     let signed: Signed | Outcome;
     try {
-      signed = await this.#inTurn(call, this.#gasOf(call));
+      const gas = await this.#gasOf(call);
+      signed = typeof gas === "bigint" ? await this.#signing.pass(() => this.#signAndSend(call, gas)) : gas;
     } finally {
       this.#ahead--;
       this.#fill();
@@ -178,18 +180,6 @@ export class Submitter {
       this.#open--;
       this.#fill();
     }
-  }
-
-  /** Signs once all that were taken out of the line before are signed. */
-  #inTurn(call: Call, gas: Promise<bigint | Outcome>): Promise<Signed | Outcome> {
-    // Whoever fails before its turn is told of it in its turn.
-    gas.catch(() => undefined);
-    const signed = this.#lastSigned.then(async () => {
-      const ready = await gas;
-      return typeof ready === "bigint" ? this.#signAndSend(call, ready) : ready;
-    });
-    this.#lastSigned = signed.catch(() => undefined);
-    return signed;
   }
 
   /** What a call may take; how it ended if it is not to be sent. */

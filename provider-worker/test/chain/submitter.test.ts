@@ -101,7 +101,13 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     ticker.tick();
   };
 
-  it("sends side by side, in the order asked, without a gap in the nonces", async () => {
+  /** Every call is ready as soon as it is still wanted: in the order in which they left the line. */
+  const estimateAtOnce = () => {
+    line.lie = (method) => (method === "eth_estimateGas" ? { answer: toQuantity(100_000) } : undefined);
+  };
+
+  it("sends side by side, in the order they are ready, without a gap in the nonces", async () => {
+    estimateAtOnce();
     const all = Array.from({ length: 20 }, (_, i) => submitter.send(call(`submit ${i}`)));
     await ticker.until(20);
     assert.deepEqual(
@@ -118,11 +124,14 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     assert.equal(outcomes.length, 20);
   });
 
+  /** As many calls as are looked at at once. */
+  const lookedAt = (stillWanted: Call["stillWanted"]) =>
+    Array.from({ length: 8 }, (_, i) => submitter.send(call(`ahead ${i}`, { stillWanted })));
+
   it("sends the most urgent of those that wait first", async () => {
+    estimateAtOnce();
     const node = gate<void>();
-    const first = submitter.send(call("first", { stillWanted: () => node.promise.then(() => true) }));
-    // Eight are looked at ahead of their turn.
-    const ahead = Array.from({ length: 7 }, (_, i) => submitter.send(call(`ahead ${i}`)));
+    const ahead = lookedAt(() => node.promise.then(() => true));
     const waiting = [
       submitter.send(call("finalise")),
       submitter.send(call("show far", { urgency: { rank: Rank.InTime, due: 900 } })),
@@ -134,10 +143,29 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     const purposes = open().map(({ purpose }) => purpose);
     assert.deepEqual(purposes.slice(8), ["trace", "show near", "show far", "finalise"]);
     await mine();
-    await Promise.all([first, ...ahead, ...waiting]);
+    await Promise.all([...ahead, ...waiting]);
+  });
+
+  it("signs what is ready while the node is slow about what came before, each with the next nonce", async () => {
+    const node = gate<void>();
+    const slow = submitter.send(call("pay 3", { stillWanted: () => node.promise.then(() => true) }));
+    const trace = submitter.send(call("trace", { urgency: { rank: Rank.First } }));
+    await ticker.until(1);
+    node.open();
+    await ticker.until(2);
+    assert.deepEqual(
+      open().map(({ nonce, purpose }) => [nonce, purpose]),
+      [
+        [0, "trace"],
+        [1, "pay 3"],
+      ],
+    );
+    await mine();
+    assert.deepEqual(await Promise.all([slow, trace]), ["mined", "mined"]);
   });
 
   it("has so many on their way that what is urgent never stands behind hundreds", async () => {
+    estimateAtOnce();
     const answers = Array.from({ length: 100 }, (_, i) => submitter.send(call(`show ${i}`)));
     await ticker.until(64);
     const trace = submitter.send(call("trace", { urgency: { rank: Rank.First } }));
