@@ -6,6 +6,12 @@ import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
 import { findRequest, Phase, requestOf, sameAddress } from "./role.js";
 
+/** A call that pays what the court holds, and whether it still does. */
+interface Payment {
+  readonly data: string;
+  readonly isOwed: () => Promise<boolean>;
+}
+
 /** How the names of notes about resolved cases begin whose payments are not all made. */
 const UNPAID = "unpaid ";
 
@@ -105,35 +111,62 @@ export class Resolve implements Role {
 
   /** Fees of demands and the court's reward, in one transaction as a rule. */
   async #payFromCourt(caseId: string): Promise<boolean> {
-    const { contracts, submitter } = this.context;
-    const to = await contracts.court.getAddress();
-    const owed = (await this.#owedByCourt(caseId)).map((data) => ({ data }));
-    for (const [i, batch] of courtBatches(owed).entries()) {
-      const all = batch.map(({ data }) => data);
-      // What somebody else paid in the meantime would make the others fail: they are looked up again.
-      const stillWanted = async () => {
-        const now = new Set(await this.#owedByCourt(caseId));
-        return all.every((data) => now.has(data));
-      };
-      const data = contracts.court.interface.encodeFunctionData("multicall", [all]);
-      await submitter.send({ purpose: `pay ${caseId} from the court, ${i + 1}`, to, data, stillWanted });
-    }
+    const batches = courtBatches(await this.#owedByCourt(caseId));
+    for (const [i, batch] of batches.entries())
+      await this.#payTogether(`pay ${caseId} from the court, ${i + 1}`, batch);
     return (await this.#owedByCourt(caseId)).length === 0;
   }
 
-  /** Calls that pay what the court still holds of a case. */
-  async #owedByCourt(caseId: string): Promise<string[]> {
+  /** In halves where one transaction fails: a node may not have the gas for so many. One that fails alone is tried again later. */
+  async #payTogether(purpose: string, batch: readonly Payment[]): Promise<void> {
+    const { signal, log } = this.context;
+    try {
+      await this.#sendTogether(purpose, batch);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (batch.length === 1) throw error;
+      log.warn({ purpose, payments: batch.length, err: error }, "payments not made together: trying halves");
+      const half = Math.ceil(batch.length / 2);
+      await this.#payTogether(purpose, batch.slice(0, half));
+      await this.#payTogether(purpose, batch.slice(half));
+    }
+  }
+
+  async #sendTogether(purpose: string, batch: readonly Payment[]): Promise<void> {
+    const { contracts, submitter } = this.context;
+    const { court } = contracts;
+    await submitter.send({
+      purpose,
+      to: await court.getAddress(),
+      data: court.interface.encodeFunctionData("multicall", [batch.map(({ data }) => data)]),
+      // What somebody else paid in the meantime would make the others fail: they are looked up again.
+      stillWanted: async () => !(await Promise.all(batch.map(({ isOwed }) => isOwed()))).includes(false),
+    });
+  }
+
+  /** What the court still holds of a case. */
+  async #owedByCourt(caseId: string): Promise<Payment[]> {
+    const owed: Payment[] = [];
+    for (const payment of this.#paymentsOf(caseId)) if (await payment.isOwed()) owed.push(payment);
+    return owed;
+  }
+
+  /** All that the court ever has to pay of a case. */
+  #paymentsOf(caseId: string): Payment[] {
     const { contracts, journal } = this.context;
     const { court } = contracts;
-    const calls: string[] = [];
-    for (const { args } of journal.events("PartDemanded", caseId)) {
+    const fees = journal.events("PartDemanded", caseId).map(({ args }) => {
       const part = partOf(args.part);
-      if ((await court.demandOf(caseId, part)).deadline === 0n) continue;
-      calls.push(court.interface.encodeFunctionData("payDemandFee", [caseId, part]));
-    }
-    const { forwarded } = await court.courtCaseOf(caseId);
-    if (!forwarded) calls.push(court.interface.encodeFunctionData("forwardReward", [caseId]));
-    return calls;
+      return {
+        data: court.interface.encodeFunctionData("payDemandFee", [caseId, part]),
+        isOwed: async () => (await court.demandOf(caseId, part)).deadline !== 0n,
+      };
+    });
+    const reward = {
+      data: court.interface.encodeFunctionData("forwardReward", [caseId]),
+      isOwed: async () => !(await court.courtCaseOf(caseId)).forwarded,
+    };
+    return [...fees, reward];
   }
 
   async #isOf(name: "jury" | "court", arbiter: unknown): Promise<boolean> {

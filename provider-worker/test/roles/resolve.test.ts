@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
-import { Ruling } from "@assay/sdk";
+import { GasLimitError, Ruling } from "@assay/sdk";
 
+import type { Call, Submitter } from "../../src/chain/submitter.js";
 import { Resolve } from "../../src/roles/resolve.js";
+import type { SentCall } from "../support/scene.js";
 import { address, calm, DEPLOYMENT, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
 describe("Resolving", () => {
@@ -197,17 +199,99 @@ describe("Resolving", () => {
     });
 
     it("leaves out what somebody else paid, also between two looks", async () => {
-      const { journal } = scene;
-      const events = journal.events.bind(journal);
-      let looks = 0;
-      journal.events = (name, key) => {
-        if (name === "PartDemanded" && ++looks === 2) scene.demands.clear();
-        return events(name, key);
+      scene.meanwhile = () => {
+        scene.demands.clear();
       };
       await tick();
       assert.deepEqual(names(), []);
       await tick();
       assert.deepEqual(names(), ["forwardReward"]);
+    });
+
+    /** So many demands of the case, answered and not paid for yet. */
+    const demanded = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        scene.happened("PartDemanded", 3, { part: { ...part, index: String(10 + i) }, replyBy: String(NOW) });
+        scene.demands.set(`3 5 0 ${10 + i}`, { deadline: BigInt(NOW), answered: true });
+      }
+    };
+    /** As the court does: a demand whose fee is paid is gone. */
+    const pay = ({ name, args }: SentCall) => {
+      if (name === "forwardReward") scene.forwarded.add("3");
+      else scene.demands.delete(`3 ${(args[1] as bigint[]).join(" ")}`);
+      return "mined" as const;
+    };
+
+    it("looks before each transaction only at what goes in it, at all of that at once", async () => {
+      demanded(300);
+      let looks = 0;
+      const get = scene.demands.get.bind(scene.demands);
+      scene.demands.get = (key) => {
+        looks++;
+        return get(key);
+      };
+      const atOnce: number[] = [];
+      scene.meanwhile = () => {
+        looks = 0;
+        queueMicrotask(() => atOnce.push(looks));
+      };
+      const inAll: number[] = [];
+      const fees: number[] = [];
+      scene.outcome = (call) => {
+        const at = scene.transactions - 1;
+        inAll[at] = looks;
+        if (call.name === "payDemandFee") fees[at] = (fees[at] ?? 0) + 1;
+        return pay(call);
+      };
+      await tick();
+      assert.ok(fees.length > 1);
+      assert.deepEqual(atOnce, fees);
+      assert.deepEqual(inAll, fees);
+      assert.deepEqual(waiting(), []);
+    });
+
+    /** A worker before a node that has the gas for so many payments in one transaction, and how many were tried. */
+    const nodeFor = (most: number, onRefusal: () => void = () => undefined) => {
+      const tried: number[] = [];
+      const { context } = scene;
+      const { contracts, submitter } = context;
+      const send = (call: Call) => {
+        const [all] = contracts.court.interface.decodeFunctionData("multicall", call.data) as unknown as [string[]];
+        tried.push(all.length);
+        if (all.length <= most) return submitter.send(call);
+        onRefusal();
+        return Promise.reject(new GasLimitError("the node has not the gas"));
+      };
+      resolve = new Resolve({ ...context, submitter: { send } as unknown as Submitter }, { everyCase: true });
+      return tried;
+    };
+
+    it("goes on in halves where the node has not the gas for a transaction", async () => {
+      demanded(100);
+      scene.outcome = pay;
+      const tried = nodeFor(40);
+      await tick();
+      assert.deepEqual(tried, [102, 51, 26, 25, 51, 26, 25]);
+      assert.equal(scene.calls("payDemandFee").length, 101);
+      assert.deepEqual(waiting(), []);
+    });
+
+    it("tries again later where not even one payment goes through, and does not try each of them", async () => {
+      demanded(100);
+      const tried = nodeFor(0);
+      await tick();
+      assert.deepEqual(tried, [102, 51, 26, 13, 7, 4, 2, 1]);
+      assert.match(scene.warnings.at(-1) ?? "", /case not resolved yet/);
+      assert.deepEqual(waiting(), ["3"]);
+    });
+
+    it("tries nothing more once it is told to stop", async () => {
+      demanded(100);
+      const tried = nodeFor(40, () => {
+        scene.stop.abort();
+      });
+      await tick();
+      assert.deepEqual(tried, [102]);
     });
 
     it("goes on with what is left after a restart", async () => {
