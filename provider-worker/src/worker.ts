@@ -66,7 +66,7 @@ export class Worker {
     const block = await this.#wiring.provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
     this.#sweep?.tick(block.timestamp);
-    submitter.atBlock(block.number);
+    submitter.atBlock(block.number, block.timestamp);
     for (const role of roles) await role.tick(block.timestamp);
     // After the roles: each has seen what is forgotten.
     // The chain's clock, or this machine's where that is behind: a node may say that it is later than it is.

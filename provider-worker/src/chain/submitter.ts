@@ -22,7 +22,7 @@ export interface Call {
   urgency?: Urgency;
 }
 
-/** What is sent before what. */
+/** What is sent before what, except that what is due soon goes by its deadline. */
 export const Rank = {
   /** Saves a stake by itself. */
   First: 0,
@@ -119,8 +119,9 @@ export class Submitter {
     return this.#track(call.purpose, outcome);
   }
 
-  /** Tells the newest block: its fees and gas are asked for anew. */
-  atBlock(block: number): void {
+  /** Tells the newest block, whose fees and gas are asked for anew, and its time. */
+  atBlock(block: number, now: number): void {
+    this.#line.tick(now);
     if (block !== this.#block) this.#newest = undefined;
     this.#block = block;
   }

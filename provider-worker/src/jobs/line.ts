@@ -16,12 +16,22 @@ interface Waiting<T> {
 /** Groups whose last turn is remembered. */
 const REMEMBERED = 1000;
 
-/** A waiting line, the most urgent first; where nothing tells two apart, in the order they came. */
+/**
+ * Seconds before its deadline from which on nothing of a lower rank, but due later, goes before it. As long as the answer
+ * to an audit has, so that the shortest periods are within it, and a sixth of what a trace has, which leads until then.
+ */
+const SOON = 600;
+
+/**
+ * A waiting line, the most urgent first; where nothing tells two apart, in the order they came. One that is told the clock
+ * lets what is due soon go by its deadline, whatever its rank and group.
+ */
 export class Line<T> {
   readonly #waiting = new Map<string, Waiting<T>>();
   /** When each group had its last turn, the one of longest ago first. */
   readonly #turns = new Map<string, number>();
   #turn = 0;
+  #now: number | undefined;
 
   get size(): number {
     return this.#waiting.size;
@@ -29,6 +39,11 @@ export class Line<T> {
 
   has(key: string): boolean {
     return this.#waiting.has(key);
+  }
+
+  /** Tells the clock by which deadlines are given, in seconds. */
+  tick(now: number): void {
+    this.#now = now;
   }
 
   /** What comes for a key that waits takes its place in the line. */
@@ -52,11 +67,19 @@ export class Line<T> {
   }
 
   #isBefore({ urgency: a }: Waiting<T>, { urgency: b }: Waiting<T>): boolean {
+    const [soonA, soonB] = [this.#isDueSoon(a), this.#isDueSoon(b)];
+    if (soonA !== soonB) return soonA;
+    if (soonA && a.due !== b.due) return isDueBefore(a, b);
     const byRank = (a.rank ?? 0) - (b.rank ?? 0);
     if (byRank !== 0) return byRank < 0;
     const byTurn = this.#lastTurnOf(a) - this.#lastTurnOf(b);
     if (byTurn !== 0) return byTurn < 0;
-    return (a.due ?? Infinity) < (b.due ?? Infinity);
+    return isDueBefore(a, b);
+  }
+
+  /** What is late already has nothing left to be in time for. */
+  #isDueSoon({ due }: Urgency): boolean {
+    return this.#now !== undefined && due !== undefined && due >= this.#now && due <= this.#now + SOON;
   }
 
   #lastTurnOf(urgency: Urgency): number {
@@ -69,6 +92,10 @@ export class Line<T> {
     const [oldest] = this.#turns.keys();
     if (this.#turns.size > REMEMBERED && oldest !== undefined) this.#turns.delete(oldest);
   }
+}
+
+function isDueBefore(a: Urgency, b: Urgency): boolean {
+  return (a.due ?? Infinity) < (b.due ?? Infinity);
 }
 
 function groupOf({ group = "" }: Urgency): string {

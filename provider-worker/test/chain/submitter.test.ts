@@ -10,7 +10,7 @@ import { Rank, Submitter } from "../../src/chain/submitter.js";
 import type { SentTransaction } from "../../src/jobs/journal.js";
 import { Journal } from "../../src/jobs/journal.js";
 import { eventually } from "../support/eventually.js";
-import { gate } from "../support/scene.js";
+import { gate, NOW } from "../support/scene.js";
 import { Ticker } from "../support/ticker.js";
 
 const CHAIN_ID = 31337;
@@ -146,6 +146,24 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     await Promise.all([...ahead, ...waiting]);
   });
 
+  it("sends what is due within ten minutes before traces that are due in an hour", async () => {
+    estimateAtOnce();
+    const node = gate<void>();
+    const ahead = lookedAt(() => node.promise.then(() => true));
+    submitter.atBlock(7, NOW);
+    const waiting = [
+      submitter.send(call("trace", { urgency: { rank: Rank.First, due: NOW + 3600 } })),
+      submitter.send(call("answer", { urgency: { rank: Rank.InTime, due: NOW + 600 } })),
+      submitter.send(call("open audit", { urgency: { rank: Rank.InTime, due: NOW + 300 } })),
+    ];
+    node.open();
+    await ticker.until(11);
+    const purposes = open().map(({ purpose }) => purpose);
+    assert.deepEqual(purposes.slice(8), ["open audit", "answer", "trace"]);
+    await mine();
+    await Promise.all([...ahead, ...waiting]);
+  });
+
   it("signs what is ready while the node is slow about what came before, each with the next nonce", async () => {
     const node = gate<void>();
     const slow = submitter.send(call("pay 3", { stillWanted: () => node.promise.then(() => true) }));
@@ -192,8 +210,8 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     asked = 0;
     const sent = [1, 2, 3].map((i) => submitter.send(call(`submit ${i}`)));
     await ticker.until(3);
-    submitter.atBlock(7);
-    submitter.atBlock(7);
+    submitter.atBlock(7, NOW);
+    submitter.atBlock(7, NOW);
     sent.push(submitter.send(call("submit 4")));
     await ticker.until(4);
     // For each block once for the fees and once for the gas.

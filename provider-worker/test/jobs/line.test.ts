@@ -24,6 +24,49 @@ describe("A waiting line", () => {
     assert.deepEqual(all(line), ["near", "far", "none", "last"]);
   });
 
+  it("lets what is due soon go by its deadline, whatever its rank and group, once it is told the clock", () => {
+    const waiting: readonly [string, Urgency][] = [
+      ["trace due in an hour", { rank: 0, due: 4600 }],
+      ["trace due in nine minutes", { rank: 0, due: 1540 }],
+      ["answer due in ten minutes", { rank: 1, due: 1600 }],
+      ["answer due in more", { rank: 1, due: 1601 }],
+      ["opening due in five minutes", { rank: 1, group: "other", due: 1300 }],
+      ["trace due then too", { rank: 0, due: 1300 }],
+      ["too late", { rank: 1, due: 999 }],
+      ["no deadline", { rank: 0 }],
+    ];
+    const line = lineOf(...waiting);
+    line.tick(1000);
+    assert.deepEqual(all(line), [
+      "trace due then too",
+      "opening due in five minutes",
+      "trace due in nine minutes",
+      "answer due in ten minutes",
+      "trace due in an hour",
+      "no deadline",
+      "too late",
+      "answer due in more",
+    ]);
+    assert.deepEqual(all(lineOf(...waiting)).slice(0, 3), [
+      "trace due then too",
+      "trace due in nine minutes",
+      "trace due in an hour",
+    ]);
+  });
+
+  it("lets what was not due soon go first once it is", () => {
+    const line = lineOf(
+      ["trace", { rank: 0, due: 5000 }],
+      ["a", { rank: 1, due: 1700 }],
+      ["b", { rank: 1, due: 1800 }],
+    );
+    line.tick(1000);
+    assert.equal(line.next(), "trace");
+    line.put("trace", "trace", { rank: 0, due: 5000 });
+    line.tick(1100);
+    assert.deepEqual(all(line), ["a", "trace", "b"]);
+  });
+
   it("gives groups turns, however much one of them has and however near its deadlines", () => {
     const shams = Array.from({ length: 4 }, (_, i): [string, Urgency] => [`sham ${i}`, { group: "cheat", due: i }]);
     const line = lineOf(...shams, ["one", { group: "other", due: 99 }], ["two", { group: "other", due: 98 }]);
