@@ -17,8 +17,8 @@ interface Waiting<T> {
 const REMEMBERED = 1000;
 
 /**
- * Seconds before its deadline from which on nothing of a lower rank, but due later, goes before it. As long as the answer
- * to an audit has, so that the shortest periods are within it, and a sixth of what a trace has, which leads until then.
+ * Seconds before its deadline from which on nothing that is due later goes before it. By default the answer to an audit has
+ * as long and its opening half of that, and a trace six times as long, which keeps its rank until then.
  */
 const SOON = 600;
 
