@@ -25,7 +25,8 @@ import { ThreadJudge } from "./court/judge.js";
 import { readGraph } from "./court/readGraph.js";
 import type { RuntimeLimits, StartRuntime } from "./court/runtime.js";
 import { ChildRuntime } from "./court/runtime.js";
-import { TraceSessions, tracesAtOnce } from "./court/traceSessions.js";
+import { TraceCosts } from "./court/traceCosts.js";
+import { sideBySide, TraceSessions, tracesAtOnce } from "./court/traceSessions.js";
 import type { RunnerLimits } from "./inference/runner.js";
 import { Executor } from "./jobs/executor.js";
 import { Gate } from "./jobs/gate.js";
@@ -213,8 +214,7 @@ export class Wiring {
       sessions: new TraceSessions(this.#startRuntime, atOnce, signal),
       committer: new Committer(signal),
       gate: new Gate(atOnce),
-      atOnce,
-      mostSeconds: limits.inferenceMs / 1000,
+      costs: new TraceCosts(sideBySide(atOnce), limits.inferenceMs / 1000),
       signal,
     });
   }

@@ -22,6 +22,9 @@ export type Committed =
     })
   | { readonly kind: "refused"; readonly message: string; readonly code?: TensorErrorCode };
 
+/** Around what one trace has the thread for: so that who measures it leaves out the waiting. */
+export type Turn = (act: () => Promise<TraceCommitment>) => Promise<TraceCommitment>;
+
 const THREAD = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "./commitThread.ts" : "./commitThread.js", import.meta.url),
 );
@@ -40,9 +43,10 @@ export class Committer {
   commit(
     { tensors, inputNames, outputNames, outputs }: TraceOutline,
     trace: readonly Tensor[],
+    turn: Turn = (act) => act(),
   ): Promise<TraceCommitment> {
     const task: CommitTask = { outline: { tensors, inputNames, outputNames, outputs }, trace };
-    return this.#gate.pass(async () => revive(await this.#ask(task)));
+    return this.#gate.pass(() => turn(async () => revive(await this.#ask(task))));
   }
 
   async #ask(task: CommitTask): Promise<Committed> {

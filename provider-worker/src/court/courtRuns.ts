@@ -1,4 +1,4 @@
-import type { CourtModel, JobTerms, Tensor, TraceCommitment } from "@assay/sdk";
+import type { CourtModel, JobTerms, LoadedModel, Tensor, TraceCommitment } from "@assay/sdk";
 import { initHash, sampleInputs, traceOn } from "@assay/sdk";
 
 import type { Executor } from "../jobs/executor.js";
@@ -10,6 +10,7 @@ import { Kept } from "../kept.js";
 import type { ModelCache } from "../models/modelCache.js";
 import type { Committer } from "./commit.js";
 import type { CourtModels } from "./courtModels.js";
+import type { TraceCosts } from "./traceCosts.js";
 import type { TraceSessions } from "./traceSessions.js";
 
 /** A job's run on this machine, tensor by tensor. */
@@ -26,9 +27,7 @@ export interface TracerParts {
   readonly committer: Pick<Committer, "commit">;
   /** Lets so many runs happen at once, whoever's role they are for. */
   readonly gate: Gate;
-  readonly atOnce: number;
-  /** What a run is taken to need before one was made. */
-  readonly mostSeconds: number;
+  readonly costs: TraceCosts;
   /** Milliseconds since some moment. */
   readonly now?: () => number;
   /** Ends every run. */
@@ -37,9 +36,6 @@ export interface TracerParts {
 
 /** Runs jobs again for the court. */
 export class Tracer {
-  /** Milliseconds of the last runs of each model, the newer ones counting more. */
-  readonly #took = new Map<bigint, number>();
-
   constructor(private readonly parts: TracerParts) {}
 
   /** Keeps the input here, once it is, until `act` ended. */
@@ -47,18 +43,16 @@ export class Tracer {
     return this.parts.executor.hold(terms, act);
   }
 
-  /** Seconds in which this machine makes one more run of a model, where it makes as many at once as it can. */
-  secondsOf(modelId: bigint): number {
-    const { atOnce, mostSeconds } = this.parts;
-    return (this.#took.get(modelId) ?? 1000 * mostSeconds) / 1000 / atOnce;
+  get costs(): Pick<TraceCosts, "secondsOf" | "gasOf"> {
+    return this.parts.costs;
   }
 
   /** Runs a model on a sample, to know how long that takes. Twice: the first run loads it. */
   async measure(modelId: bigint): Promise<void> {
-    const { gate } = this.parts;
+    const { gate, costs } = this.parts;
     const model = await this.#modelOf(modelId);
     await gate.pass(() => this.#run(modelId, model, sampleInputs(model, 0)));
-    this.#took.delete(modelId);
+    costs.forget(modelId);
     await gate.pass(() => this.#run(modelId, model, sampleInputs(model, 1)));
   }
 
@@ -85,15 +79,25 @@ export class Tracer {
   }
 
   async #run(modelId: bigint, model: CourtModel, inputs: ReadonlyMap<string, Tensor>): Promise<CourtRun> {
-    const { sessions, committer, now = () => performance.now() } = this.parts;
+    const { sessions, committer, costs, now = () => performance.now() } = this.parts;
     await initHash();
+    let serial = 0;
     const began = now();
-    const trace = await sessions.use(model, (loaded) => traceOn(loaded, model, inputs));
-    const run = { model, trace: await committer.commit(model, trace) };
-    const before = this.#took.get(modelId);
-    const took = now() - began;
-    this.#took.set(modelId, before === undefined ? took : (before + took) / 2);
-    return run;
+    const trace = await sessions.use(model, async (loaded) => {
+      let ran = began;
+      const run: LoadedModel["run"] = (given) => loaded.run(given).finally(() => (ran = now()));
+      const tensors = await traceOn({ ...loaded, run }, model, inputs);
+      // The thread of the worker itself computes what the run does not give.
+      serial = now() - ran;
+      return tensors;
+    });
+    const run = now() - began - serial;
+    const commitment = await committer.commit(model, trace, (commit) => {
+      const turn = now();
+      return commit().finally(() => (serial += now() - turn));
+    });
+    costs.note(modelId, model, { run, serial });
+    return { model, trace: commitment };
   }
 
   async #modelOf(modelId: bigint): Promise<CourtModel> {

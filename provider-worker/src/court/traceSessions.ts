@@ -6,7 +6,7 @@ import { loadForTraces } from "@assay/sdk";
 import type { StartRuntime } from "./runtime.js";
 
 /** More than this many runs at once gain little, whatever the machine. */
-const MOST_AT_ONCE = 8;
+export const MOST_AT_ONCE = 8;
 
 /** How many runs for the court a machine makes at once: one a core, as far as half of its memory holds their limits. */
 export function tracesAtOnce(
@@ -15,6 +15,11 @@ export function tracesAtOnce(
 ): number {
   const fit = Math.floor(machine.memory / 2 / (memoryMb * 2 ** 20));
   return Math.max(1, Math.min(machine.cores, fit, MOST_AT_ONCE));
+}
+
+/** How many of them save time, whatever the settings say. */
+export function sideBySide(atOnce: number, cores = availableParallelism()): number {
+  return Math.min(atOnce, cores, MOST_AT_ONCE);
 }
 
 /** What the system has, or what it gives this process if that is less. */

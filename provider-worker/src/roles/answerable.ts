@@ -4,8 +4,11 @@ import { isProven } from "../court/courtModels.js";
 import type { RoleContext } from "./role.js";
 import { findRequest } from "./role.js";
 
-/** Seconds that a trace takes to be sent and mined: 64 at once are on their way, and a block may take 12. */
+/** Seconds that a trace takes to be sent and mined, at least: 64 at once are on their way, and a block may take 12. */
 const SENDING_SECONDS = 0.2;
+
+/** What traces have of a chain: 30 million gas in a block of 12 seconds. */
+const GAS_PER_SECOND = 30_000_000 / 12;
 
 /** Of what can be traced within a reply period. The other half is for what the machine does besides. */
 const SHARE = 0.5;
@@ -53,6 +56,12 @@ export class Answerable {
     return true;
   }
 
+  /** Seconds that one more result of a model adds to what may have to be answered for. */
+  secondsOf(modelId: bigint): number {
+    const { costs } = this.context.tracer;
+    return costs.secondsOf(modelId) + Math.max(SENDING_SECONDS, costs.gasOf(modelId) / GAS_PER_SECOND);
+  }
+
   /** What the log says of it. */
   numbers(): { open: number; seconds: number; replyPeriod: number } {
     return { open: this.#open().length, seconds: Math.ceil(this.#seconds()), replyPeriod: this.#replyPeriod };
@@ -60,7 +69,7 @@ export class Answerable {
 
   #hasRoomFor(modelId: bigint): boolean {
     if (this.most !== undefined) return this.#open().length < this.most;
-    return this.#seconds() + this.#secondsOf(modelId) <= SHARE * this.#replyPeriod;
+    return this.#seconds() + this.secondsOf(modelId) <= SHARE * this.#replyPeriod;
   }
 
   #open(): bigint[] {
@@ -68,11 +77,7 @@ export class Answerable {
   }
 
   #seconds(): number {
-    return this.#open().reduce((sum, modelId) => sum + this.#secondsOf(modelId), 0);
-  }
-
-  #secondsOf(modelId: bigint): number {
-    return this.context.tracer.secondsOf(modelId) + SENDING_SECONDS;
+    return this.#open().reduce((sum, modelId) => sum + this.secondsOf(modelId), 0);
   }
 
   async #learn(modelId: bigint): Promise<boolean> {

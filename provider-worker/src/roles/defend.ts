@@ -5,6 +5,7 @@ import { Rank } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
+import { MOST_AT_ONCE } from "../court/traceSessions.js";
 import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
@@ -19,15 +20,13 @@ interface Answer {
   readonly data: string;
 }
 
-/** Runs under way, and such that wait for theirs with all that they need. */
-const RUNS = 8;
-
 /** Seconds from which on it may be too late: what still can be in time goes first. */
 const LAST_CALL = 60;
 
 /** Answers for its provider before the proof court: posts the trace of each job in dispute and shows what is demanded. */
 export class Defend implements Role {
   readonly name = "defend";
+  /** Runs under way, and such that wait for theirs with all that they need. */
   readonly #tasks: TaskPool;
   /** What is ready is sent at once: the submitter knows what goes first. */
   readonly #moves: TaskPool;
@@ -39,7 +38,7 @@ export class Defend implements Role {
     const onError = (key: string, error: unknown) => {
       context.log.error({ case: key, err: error }, "case not defended yet");
     };
-    this.#tasks = new TaskPool(RUNS, context.signal, onError);
+    this.#tasks = new TaskPool(MOST_AT_ONCE, context.signal, onError);
     this.#moves = new TaskPool(Infinity, context.signal, onError);
     this.#runs = runsOf(context);
   }

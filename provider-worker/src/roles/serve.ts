@@ -103,7 +103,7 @@ export class Serve implements Role {
     if (!isProven(profile)) return;
     try {
       await tracer.measure(modelId);
-      log.info({ model: String(modelId), seconds: tracer.secondsOf(modelId) }, "traced a sample");
+      log.info({ model: String(modelId), seconds: this.#answerable.secondsOf(modelId) }, "traced a sample");
     } catch (error) {
       if (signal.aborted) throw error;
       log.warn({ model: String(modelId), err: error }, "no sample traced: fewer jobs are taken at once");

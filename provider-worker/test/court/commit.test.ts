@@ -56,6 +56,17 @@ describe("Committing to a trace in a thread", () => {
     );
   });
 
+  it("gives each its turn when the one before has ended", async () => {
+    const turns: string[] = [];
+    const commit = (name: string) =>
+      committer.commit(...large(1), async (act) => {
+        turns.push(`${name} begins`);
+        return act().finally(() => turns.push(`${name} ends`));
+      });
+    await Promise.all([commit("a"), commit("b")]);
+    assert.deepEqual(turns, ["a begins", "a ends", "b begins", "b ends"]);
+  });
+
   it("leaves the thread it is called from free to do other things", async () => {
     const [outline, trace] = large(64);
     let turns = 0;

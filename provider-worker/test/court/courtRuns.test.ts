@@ -10,6 +10,7 @@ import { packBundle } from "@assay/sdk";
 import { LEAST_BYTES } from "../../src/content/shelf.js";
 import type { CourtRun, TracerParts } from "../../src/court/courtRuns.js";
 import { CourtRuns, Tracer } from "../../src/court/courtRuns.js";
+import { TraceCosts } from "../../src/court/traceCosts.js";
 import type { TraceSessions } from "../../src/court/traceSessions.js";
 import { Executor } from "../../src/jobs/executor.js";
 import { Gate } from "../../src/jobs/gate.js";
@@ -147,9 +148,36 @@ describe("Runs for the court", () => {
 });
 
 describe("The tracer", () => {
-  const model = { commitment: "0x01" } as unknown as CourtModel;
   let clock = 0;
-  const tracing = (atOnce: number, sessions: Pick<TraceSessions, "use">) => {
+  /** Seconds in a process, on the worker's own thread, and in the one that hashes. */
+  let took = { run: 0, own: 0, commit: 0 };
+  const tensors = {
+    length: 5,
+    entries: () => {
+      clock += 1000 * took.own;
+      return [];
+    },
+  };
+  const model = { commitment: "0x01", tensors, inputNames: ["x"], outputNames: ["y"] } as unknown as CourtModel;
+  const running: Pick<TraceSessions, "use"> = {
+    use: (_model, act) =>
+      act({
+        run: () => {
+          clock += 1000 * took.run;
+          return Promise.resolve(new Map());
+        },
+        stop: () => undefined,
+      }),
+  };
+  const committer: TracerParts["committer"] = {
+    commit: (_outline, _trace, turn = (act) => act()) =>
+      turn(() => {
+        clock += 1000 * took.commit;
+        return Promise.resolve({} as TraceCommitment);
+      }),
+  };
+  const tracing = (atOnce: number, sessions: Pick<TraceSessions, "use">, hashing = committer) => {
+    const costs = new TraceCosts(atOnce, 60);
     const parts = {
       models: { isHere: () => Promise.resolve(true), fileOf: () => Promise.resolve(new Uint8Array()) },
       courtModels: { find: () => undefined, read: () => Promise.resolve(model) },
@@ -158,10 +186,9 @@ describe("The tracer", () => {
         input: () => Promise.resolve({ tensors: new Map() } as unknown as BundleFile),
       },
       sessions,
-      committer: { commit: () => Promise.resolve({} as TraceCommitment) },
+      committer: hashing,
       gate: new Gate(atOnce),
-      atOnce,
-      mostSeconds: 60,
+      costs,
       now: () => clock,
       signal: new AbortController().signal,
     };
@@ -196,16 +223,69 @@ describe("The tracer", () => {
     await Promise.all(all);
   });
 
-  it("knows how long its last runs of a model took, and takes the worst for granted before", async () => {
-    const sessions = { use: <T>() => Promise.resolve([] as T).finally(() => (clock += took)) };
-    const tracer = tracing(2, sessions);
-    let took = 4000;
-    assert.equal(tracer.secondsOf(1n), 30);
-    await tracer.trace(new Scene().terms(7), "");
-    assert.equal(tracer.secondsOf(1n), 2);
-    took = 2000;
-    await tracer.trace(new Scene().terms(7), "");
-    assert.equal(tracer.secondsOf(1n), 1.5);
+  const trace = (tracer: Tracer) => tracer.trace(new Scene().terms(7), "");
+
+  it("knows how long its last traces of a model took, and takes the worst for granted before", async () => {
+    const tracer = tracing(2, running);
+    assert.deepEqual([tracer.costs.secondsOf(1n), tracer.costs.gasOf(1n)], [60, 5_600_000]);
+    took = { run: 4, own: 0, commit: 0 };
+    await trace(tracer);
+    assert.equal(tracer.costs.secondsOf(1n), 2);
+    took = { run: 2, own: 0, commit: 0 };
+    await trace(tracer);
+    assert.equal(tracer.costs.secondsOf(1n), 1.5);
+  });
+
+  for (const [what, more] of [
+    ["what its own thread computes", { own: 2, commit: 0 }],
+    ["hashing", { own: 0, commit: 2 }],
+  ] as const) {
+    it(`divides runs by how many are made at once, but not ${what}`, async () => {
+      const tracer = tracing(8, running);
+      took = { run: 4, ...more };
+      await trace(tracer);
+      assert.equal(tracer.costs.secondsOf(1n), 2);
+    });
+  }
+
+  it("counts everything where one core does everything", async () => {
+    const tracer = tracing(1, running);
+    took = { run: 4, own: 1, commit: 2 };
+    await trace(tracer);
+    assert.equal(tracer.costs.secondsOf(1n), 7);
+  });
+
+  it("does not count how long a trace waited to be hashed", async () => {
+    const turn = gate<void>();
+    const waiting = {
+      commit: (...args: Parameters<typeof committer.commit>) => turn.promise.then(() => committer.commit(...args)),
+    };
+    const tracer = tracing(8, running, waiting);
+    took = { run: 4, own: 0, commit: 1 };
+    const traced = trace(tracer);
+    await calm();
+    clock += 60_000;
+    turn.open();
+    await traced;
+    assert.equal(tracer.costs.secondsOf(1n), 1);
+  });
+});
+
+describe("Posting a trace", () => {
+  const gasOf = (tensors: number, inputs: number, outputs: number) => {
+    const costs = new TraceCosts(1, 60);
+    const names = (count: number) => Array<string>(count).fill("");
+    const model = { tensors: names(tensors), inputNames: names(inputs), outputNames: names(outputs) };
+    costs.note(1n, model as unknown as CourtModel, { run: 0, serial: 0 });
+    return costs.gasOf(1n);
+  };
+
+  it("takes more gas for each root, up to that of the longest trace", () => {
+    assert.deepEqual([gasOf(0, 1, 1), gasOf(1000, 1, 1), gasOf(3934, 1, 1)], [157_000, 1_557_000, 5_600_000]);
+  });
+
+  it("takes as much for 238 inputs or 237 outputs as for the roots in whose place they are", () => {
+    assert.deepEqual([gasOf(239, 238, 1), gasOf(238, 1, 237)], [5_600_000, 5_600_000]);
   });
 });
 

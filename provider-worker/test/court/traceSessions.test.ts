@@ -4,7 +4,7 @@ import { before, beforeEach, describe, it } from "node:test";
 import type { CourtModel, GraphRuntime, LoadedModel } from "@assay/sdk";
 import { initHash } from "@assay/sdk";
 
-import { TraceSessions, tracesAtOnce } from "../../src/court/traceSessions.js";
+import { sideBySide, TraceSessions, tracesAtOnce } from "../../src/court/traceSessions.js";
 import { digitsCnn } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 
@@ -92,6 +92,16 @@ describe("Runs for the court at once", () => {
   ] as const) {
     it(`are ${most} with ${cores} cores and ${memory / GB} GB`, () => {
       assert.equal(tracesAtOnce(2048, { cores, memory }), most);
+    });
+  }
+
+  for (const [traces, cores, most] of [
+    [4, 16, 4],
+    [256, 4, 4],
+    [256, 64, 8],
+  ] as const) {
+    it(`are counted as ${most} where the settings say ${traces}, with ${cores} cores`, () => {
+      assert.equal(sideBySide(traces, cores), most);
     });
   }
 });

@@ -81,6 +81,16 @@ describe("A provider whose results may all be challenged at once", () => {
     assert.deepEqual([names(), scene.executed], [["decline"], []]);
   });
 
+  it("takes fewer where a block holds few traces", async () => {
+    scene.traceSeconds = 0.1;
+    scene.traceGas = 5_600_000;
+    serve = new Serve(scene.context, 1000);
+    for (let job = 1; job <= 800; job++) scene.requested(job);
+    await tick();
+    // 30 million gas in a block of 12 seconds hold one in 2.24 s.
+    assert.equal(scene.executed.length, Math.floor(1800 / 2.34));
+  });
+
   it("does not count jobs that no proof court judges", async () => {
     scene.profile = ModelProfile.Jury;
     for (let job = 1; job <= 50; job++) scene.requested(job);

@@ -95,10 +95,12 @@ export class Scene {
   /** A run of a job on this machine, and how often one was made. */
   trace: (job: string) => Promise<CourtRun> = () => Promise.reject(new Error("no run"));
   traced = 0;
-  /** Models of which a sample was traced, what comes of it, and how long a trace takes. */
+  /** Models of which a sample was traced, what comes of it, and how long a trace takes this machine. */
   readonly measured: string[] = [];
   measure: () => Promise<void> = () => Promise.resolve();
   traceSeconds = 1;
+  /** Gas of posting one. */
+  traceGas = 160_000;
   /** How results of the jobs' model are judged. */
   profile: bigint = ModelProfile.Exact;
   /** The tensors of a delivered output, as its provider's store gives them: throws if it does not. */
@@ -149,7 +151,7 @@ export class Scene {
           this.measured.push(String(modelId));
           return this.measure();
         },
-        secondsOf: () => this.traceSeconds,
+        costs: { secondsOf: () => this.traceSeconds, gasOf: () => this.traceGas },
         trace: (terms: JobTerms) => this.#trace(terms),
       } as unknown as Tracer,
       judge: judgeHere,
