@@ -15,13 +15,14 @@ const SHARE = 0.5;
 
 /**
  * How many results of its own a worker can answer for. All that are open may be challenged within a moment, and whatever
- * is not traced within the court's reply period is slashed, however right it is.
+ * is not traced within the court's reply period is slashed, however right it is. Jobs without stake do not count: their
+ * cases are defended after all others.
  */
 export class Answerable {
   /** Whether the proof court judges a model, by its id. */
   readonly #proven = new Map<bigint, boolean>();
-  /** Models of results that may be challenged, by job. */
-  #delivered = new Map<string, bigint>();
+  /** Results that may be challenged, by job. */
+  #delivered = new Map<string, JobTerms>();
   /** Models of jobs that were taken on and are not delivered yet, as far as that was read. */
   readonly #taken = new Map<string, bigint>();
   #replyPeriod = 0;
@@ -32,25 +33,25 @@ export class Answerable {
     private readonly most: number | undefined,
   ) {}
 
-  /** Looks at what may be challenged from now on; `requested` are the jobs not delivered yet. */
+  /** Looks at what may be challenged from now on; `requested` are the jobs that are still to be delivered. */
   async look(now: number, requested: ReadonlySet<string>): Promise<void> {
     const { journal, provider, contracts } = this.context;
     if (this.#replyPeriod === 0) this.#replyPeriod = Number(await contracts.court.REPLY_PERIOD());
     for (const job of this.#taken.keys()) if (!requested.has(job)) this.#taken.delete(job);
-    const delivered = new Map<string, bigint>();
+    const delivered = new Map<string, JobTerms>();
     for (const { key, args } of journal.openEventsOf(provider, "ResultSubmitted")) {
       const isOpen = Number(args.challengeableUntil) >= now || journal.events("JobDisputed", key).length > 0;
-      const modelId = this.#delivered.get(key) ?? findRequest(journal, key)?.terms.modelId;
-      if (!isOpen || modelId === undefined) continue;
-      await this.#learn(modelId);
-      delivered.set(key, modelId);
+      const terms = this.#delivered.get(key) ?? findRequest(journal, key)?.terms;
+      if (!isOpen || !terms) continue;
+      await this.#learn(terms.modelId);
+      delivered.set(key, terms);
     }
     this.#delivered = delivered;
   }
 
   /** Whether one more job can be answered for; if so, it is counted from now on. */
-  async takes(job: string, { modelId }: JobTerms): Promise<boolean> {
-    if (this.#taken.has(job) || !(await this.#learn(modelId))) return true;
+  async takes(job: string, { modelId, stake }: JobTerms): Promise<boolean> {
+    if (stake === 0n || this.#taken.has(job) || !(await this.#learn(modelId))) return true;
     if (!this.#hasRoomFor(modelId)) return false;
     this.#taken.set(job, modelId);
     return true;
@@ -73,7 +74,8 @@ export class Answerable {
   }
 
   #open(): bigint[] {
-    return [...this.#delivered.values(), ...this.#taken.values()].filter((modelId) => this.#proven.get(modelId));
+    const delivered = [...this.#delivered.values()].filter(({ stake }) => stake > 0n).map(({ modelId }) => modelId);
+    return [...delivered, ...this.#taken.values()].filter((modelId) => this.#proven.get(modelId));
   }
 
   #seconds(): number {

@@ -11,7 +11,7 @@ import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { runsOf, sameAddress } from "./role.js";
+import { findRequest, runsOf, sameAddress } from "./role.js";
 
 /** What a demand obliges to show, as a call of the court. */
 interface Answer {
@@ -51,11 +51,21 @@ export class Defend implements Role {
     for (const found of ours) {
       const due = this.#dueOf(found);
       if (due === undefined || journal.note(noteOf(found)) !== undefined || !this.#backoff.isDue(found.id)) continue;
-      const urgency = { rank: due - now < LAST_CALL ? 1 : 0, due };
+      const urgency = { rank: this.#rankOf(found, due - now), due };
       const defend = (place: Place) => this.#defend(found, place, urgency);
       this.#tasks.start(found.id, (place) => this.#backoff.attempt(found.id, () => defend(place)), urgency);
     }
     return Promise.resolve();
+  }
+
+  /** What may save a stake in time, what hardly can, what has none to save: nobody counted how many of these there are. */
+  #rankOf(found: CourtCase, left: number): number {
+    if (!this.#hasStake(found)) return 2;
+    return left < LAST_CALL ? 1 : 0;
+  }
+
+  #hasStake({ facts }: CourtCase): boolean {
+    return findRequest(this.context.journal, facts.jobId)?.terms.stake !== 0n;
   }
 
   /** By when the next thing has to be shown that is not on its way; undefined if there is none. */
@@ -101,9 +111,10 @@ export class Defend implements Role {
     return !isOver && !answered;
   }
 
-  #postTrace({ id, facts, traceBy }: CourtCase, { model, trace }: CourtRun, roots: string[]): void {
+  #postTrace(found: CourtCase, { model, trace }: CourtRun, roots: string[]): void {
     const { contracts, journal, submitter, metrics, log } = this.context;
     const { court } = contracts;
+    const { id, facts, traceBy } = found;
     const purpose = tracePurpose(id);
     this.#start([purpose], async () => {
       journal.bindTrace(facts.jobId, trace.traceRoot);
@@ -112,7 +123,7 @@ export class Defend implements Role {
         to: await court.getAddress(),
         data: court.interface.encodeFunctionData("postTrace", [id, facts, model.graph as never, roots]),
         // One call saves the stake of a job, where an answer saves it together with all others of its case.
-        urgency: { rank: Rank.First, due: traceBy },
+        urgency: { rank: this.#hasStake(found) ? Rank.First : Rank.AnyTime, due: traceBy },
         stillWanted: () => this.#wantsTrace(id),
       });
       if (outcome === "mined") metrics.courtMoves.inc({ move: "trace" });
@@ -161,9 +172,10 @@ export class Defend implements Role {
   }
 
   /** Whether it is done with. */
-  async #send({ id, facts }: CourtCase, answers: readonly Answer[]): Promise<boolean> {
+  async #send(found: CourtCase, answers: readonly Answer[]): Promise<boolean> {
     const { contracts, submitter, metrics, log } = this.context;
     const { court } = contracts;
+    const { id, facts } = found;
     const [first, ...more] = answers;
     if (!first) return true;
     const all = answers.map(({ data }) => data);
@@ -172,7 +184,10 @@ export class Defend implements Role {
       purpose,
       to: await court.getAddress(),
       data: more.length > 0 ? court.interface.encodeFunctionData("multicall", [all]) : first.data,
-      urgency: { rank: Rank.InTime, due: Math.min(...answers.map(({ due }) => due)) },
+      urgency: {
+        rank: this.#hasStake(found) ? Rank.InTime : Rank.AnyTime,
+        due: Math.min(...answers.map(({ due }) => due)),
+      },
       stillWanted: async () => {
         const wanted = await Promise.all(answers.map(({ part }) => this.#wantsPart(id, part)));
         return wanted.includes(true);

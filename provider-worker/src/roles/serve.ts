@@ -59,18 +59,20 @@ export class Serve implements Role {
     this.#backoff.tick(now);
     const { journal, provider } = this.context;
     const requested = journal.openEventsOf(provider, "JobRequested", ["ResultSubmitted"]);
-    if (requested.length > 0) await this.#answerable.look(now, new Set(requested.map(({ key }) => key)));
-    for (const event of requested) {
-      const { terms } = orderIn(event);
-      const done = terms.executionDeadline < now || journal.note(noteOf(terms)) !== undefined;
-      if (!done && this.#backoff.isDue(event.key))
-        this.#tasks.start(event.key, (place) => this.#deliver(event.key, now, place));
+    const open = requested.filter((event) => this.#isOpen(orderIn(event).terms, now)).map(({ key }) => key);
+    if (open.length > 0) await this.#answerable.look(now, new Set(open));
+    for (const job of open) {
+      if (this.#backoff.isDue(job)) this.#tasks.start(job, (place) => this.#deliver(job, now, place));
     }
     for (const [model, offer] of this.#offers()) {
       const key = `model ${model}`;
       if (this.#prepared.get(model) === offer || !this.#backoff.isDue(key)) continue;
       this.#preparations.start(model, (place) => this.#backoff.attempt(key, () => this.#prepare(model, offer, place)));
     }
+  }
+
+  #isOpen(terms: JobTerms, now: number): boolean {
+    return terms.executionDeadline >= now && this.context.journal.note(noteOf(terms)) === undefined;
   }
 
   /** The last offer that the provider set for each model, by the model's id. */

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { ModelProfile } from "@assay/sdk";
 
+import { WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
 import { calm, hash, NOW, Scene } from "../support/scene.js";
 
@@ -96,6 +97,25 @@ describe("A provider whose results may all be challenged at once", () => {
     for (let job = 1; job <= 50; job++) scene.requested(job);
     await tick();
     assert.equal(scene.executed.length, 50);
+  });
+
+  it("does not count jobs without stake, delivered or not", async () => {
+    for (let job = 1; job <= 50; job++) {
+      scene.requested(job, { stake: 0n });
+      scene.submitted(job, hash(job), { until: NOW + 5000 });
+    }
+    for (let job = 51; job <= 150; job++) scene.requested(job, { stake: job <= 100 ? 0n : 5n });
+    await tick();
+    assert.equal(scene.executed.length, 50 + ROOM);
+  });
+
+  it("does not count jobs whose deadline is over, though nobody expired them yet", async () => {
+    scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
+    for (let job = 1; job <= ROOM; job++) scene.requested(job, { executionDeadline: BigInt(NOW + 10) });
+    await tick();
+    scene.requested(60);
+    await tick(NOW + 11);
+    assert.equal(scene.executed.at(-1), "60");
   });
 
   it("goes by the number in its settings, if there is one", async () => {

@@ -306,6 +306,26 @@ describe("Defending", () => {
     await calm();
   });
 
+  it("runs a job without stake after all others, and posts its trace after whatever saves one", async () => {
+    const traced: string[] = [];
+    const first = gate<CourtRun>();
+    scene.trace = (job) => {
+      traced.push(job);
+      return Number(job) <= 8 ? first.promise : Promise.resolve(run);
+    };
+    for (let job = 1; job <= 12; job++) {
+      scene.requested(job, job === 9 || job === 10 ? { stake: 0n } : {});
+      scene.courtCase(job, job, run.trace.outputRoot, undefined, undefined, NOW + 3600 + job);
+    }
+    await tick();
+    first.open(run);
+    await calm();
+    assert.deepEqual(traced.slice(8), ["11", "12", "9", "10"]);
+    const ranks = scene.calls("postTrace").map(({ urgency }) => urgency?.rank);
+    assert.deepEqual(ranks.slice(10), [Rank.AnyTime, Rank.AnyTime]);
+    assert.ok(ranks.slice(0, 10).every((rank) => rank === Rank.First));
+  });
+
   it("posts the traces of other cases while earlier ones wait to be mined, before any answer", async () => {
     const mined = gate<Outcome>();
     scene.outcome = () => mined.promise;
