@@ -1,6 +1,7 @@
 import type { JobTerms } from "@assay/sdk";
 import { jobIdText, JobStatus } from "@assay/sdk";
 
+import type { Outcome } from "../chain/submitter.js";
 import { Rank } from "../chain/submitter.js";
 import { isProven } from "../court/courtModels.js";
 import { isDeclinable, isHopeless } from "../errors.js";
@@ -10,7 +11,7 @@ import type { Journal } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import { Answerable } from "./answerable.js";
-import type { Role, RoleContext } from "./role.js";
+import type { JobOrder, Role, RoleContext } from "./role.js";
 import { dueSettlements, isOurs, orderIn, requestOf } from "./role.js";
 
 /** Due jobs finalised along with a delivery. */
@@ -29,6 +30,8 @@ const OFFER = "offer ";
 export class Serve implements Role {
   readonly name = "serve";
   readonly #tasks: TaskPool;
+  /** Held jobs that are declined: there is nothing to execute, and the submitter knows what goes first. */
+  readonly #declining: TaskPool;
   readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
   readonly #answerable: Answerable;
@@ -45,9 +48,11 @@ export class Serve implements Role {
     mostOpenResults?: number,
   ) {
     this.#answerable = new Answerable(context, mostOpenResults);
-    this.#tasks = new TaskPool(concurrency, context.signal, (job, error) => {
+    const onError = (job: string, error: unknown) => {
       context.log.warn({ job, err: error }, "job not delivered yet");
-    });
+    };
+    this.#tasks = new TaskPool(concurrency, context.signal, onError);
+    this.#declining = new TaskPool(Infinity, context.signal, onError);
     this.#deadlines = new Deadlines(context.signal);
     this.#preparations = new TaskPool(1, context.signal, (model, error) => {
       context.log.warn({ model, err: error }, "model not ready yet");
@@ -57,18 +62,33 @@ export class Serve implements Role {
   async tick(now: number): Promise<void> {
     this.#deadlines.tick(now);
     this.#backoff.tick(now);
-    const { journal, provider } = this.context;
+    const { journal, provider, log } = this.context;
     const requested = journal.openEventsOf(provider, "JobRequested", ["ResultSubmitted"]);
-    const open = requested.filter((event) => this.#isOpen(orderIn(event).terms, now)).map(({ key }) => key);
-    if (open.length > 0) await this.#answerable.look(now, new Set(open));
-    for (const job of open) {
-      if (this.#backoff.isDue(job)) this.#tasks.start(job, (place) => this.#deliver(job, now, place));
-    }
+    const open = requested.map(orderIn).filter(({ terms }) => this.#isOpen(terms, now));
+    if (open.length > 0) await this.#answerable.look(now, new Set(open.map(({ terms }) => jobIdText(terms.id))));
+    const held = await this.#start(open, now);
+    if (held && !this.#holds) log.warn(this.#answerable.numbers(), "jobs wait: more results than can be answered for");
+    this.#holds = held;
     for (const [model, offer] of this.#offers()) {
       const key = `model ${model}`;
       if (this.#prepared.get(model) === offer || !this.#backoff.isDue(key)) continue;
       this.#preparations.start(model, (place) => this.#backoff.attempt(key, () => this.#prepare(model, offer, place)));
     }
+  }
+
+  /** Starts what is due of these jobs; whether some of them wait. */
+  async #start(open: readonly JobOrder[], now: number): Promise<boolean> {
+    let holds = false;
+    for (const { terms } of open) {
+      const job = jobIdText(terms.id);
+      if (!this.#backoff.isDue(job)) continue;
+      const held = this.#declining.has(job) || (await this.#isHeld(job, terms));
+      holds ||= held;
+      if (!held) this.#tasks.start(job, (place) => this.#deliver(job, now, place));
+      else if (Number(terms.executionDeadline) - now <= LAST_CALL)
+        this.#declining.start(job, () => this.#decline(job, terms));
+    }
+    return holds;
   }
 
   #isOpen(terms: JobTerms, now: number): boolean {
@@ -114,44 +134,51 @@ export class Serve implements Role {
 
   /** Whether a job waits: with its result there would be more to answer for than can be answered in time. */
   async #isHeld(job: string, terms: JobTerms): Promise<boolean> {
-    const { journal, log } = this.context;
-    if (journal.resultOf(jobIdText(terms.id)) !== undefined) return false;
-    const held = !(await this.#answerable.takes(job, terms));
-    if (held && !this.#holds) log.warn(this.#answerable.numbers(), "jobs wait: more results than can be answered for");
-    this.#holds = held;
-    return held;
+    return this.context.journal.resultOf(job) === undefined && !(await this.#answerable.takes(job, terms));
   }
 
   async #deliver(job: string, now: number, place: Place): Promise<void> {
-    const { contracts, journal, submitter, metrics, log } = this.context;
+    const { contracts, journal, metrics, log } = this.context;
     const { terms, inputUri } = requestOf(journal, job);
-    const wanted = async () => (await contracts.market.statusOf(terms.id)) === JobStatus.Requested;
-    const isHeld = await this.#isHeld(job, terms);
-    if (isHeld && Number(terms.executionDeadline) - now > LAST_CALL) return;
-    if (!(await wanted())) return;
-
-    const output = isHeld ? undefined : (journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place)));
-    const to = await contracts.market.getAddress();
-    const urgency = { rank: Rank.InTime, due: Number(terms.executionDeadline) };
-    if (output === undefined) {
-      if (terms.stake === 0n) {
-        journal.setNote(noteOf(terms), "yes", job);
-        return;
-      }
-      const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
-      const outcome = await submitter.send({ purpose: `decline ${job}`, to, data, stillWanted: wanted });
-      if (outcome === "mined") metrics.jobs.inc({ outcome: "declined" });
-      log.info({ job, outcome }, "declined");
-      return;
-    }
+    if (!(await this.#isWanted(terms))) return;
+    const output = journal.resultOf(jobIdText(terms.id)) ?? (await this.#execute(job, place));
+    if (output === undefined) return this.#decline(job, terms);
     const due = dueSettlements(this.context, now, SETTLED_ALONG);
     const data =
       due.length > 0
         ? contracts.market.interface.encodeFunctionData("submitAndFinaliseDue", [terms, output, "", due])
         : contracts.market.interface.encodeFunctionData("submit", [terms, output, ""]);
-    const outcome = await submitter.send({ purpose: `submit ${job}`, to, data, urgency, stillWanted: wanted });
+    const outcome = await this.#send(`submit ${job}`, terms, data);
     if (outcome === "mined") metrics.jobs.inc({ outcome: "delivered" });
     log.info({ job, output, inputUri, outcome }, "delivered");
+  }
+
+  async #decline(job: string, terms: JobTerms): Promise<void> {
+    const { contracts, journal, metrics, log } = this.context;
+    if (terms.stake === 0n) {
+      journal.setNote(noteOf(terms), "yes", job);
+      return;
+    }
+    const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
+    const outcome = await this.#send(`decline ${job}`, terms, data);
+    if (outcome === "mined") metrics.jobs.inc({ outcome: "declined" });
+    log.info({ job, outcome }, "declined");
+  }
+
+  /** Either way it ends a job by its deadline, or the job expires. */
+  async #send(purpose: string, terms: JobTerms, data: string): Promise<Outcome> {
+    const { contracts, submitter } = this.context;
+    return submitter.send({
+      purpose,
+      to: await contracts.market.getAddress(),
+      data,
+      urgency: { rank: Rank.InTime, due: Number(terms.executionDeadline) },
+      stillWanted: () => this.#isWanted(terms),
+    });
+  }
+
+  async #isWanted({ id }: JobTerms): Promise<boolean> {
+    return (await this.context.contracts.market.statusOf(id)) === JobStatus.Requested;
   }
 
   /** The output commitment, bound in the journal before anything is sent; undefined if the job cannot be done. */

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { ModelProfile } from "@assay/sdk";
 
+import { Rank } from "../../src/chain/submitter.js";
 import { WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
 import { calm, hash, NOW, Scene } from "../support/scene.js";
@@ -80,6 +81,39 @@ describe("A provider whose results may all be challenged at once", () => {
     assert.deepEqual(names(), []);
     await tick(NOW + 40);
     assert.deepEqual([names(), scene.executed], [["decline"], []]);
+  });
+
+  it("declines all of them at once, each by its deadline, while others are executed and nothing is mined yet", async () => {
+    serve = new Serve(scene.context, 2);
+    scene.execute = () => new Promise(() => undefined);
+    scene.outcome = () => new Promise(() => undefined);
+    delivered(ROOM - 2);
+    for (let job = 60; job < 80; job++) scene.requested(job, { executionDeadline: BigInt(NOW + 160 - job) });
+    await tick();
+    await tick(NOW + 40);
+    assert.deepEqual(scene.executed, ["60", "61"]);
+    const declined = scene.calls("decline").map(({ purpose, urgency }) => [purpose, urgency]);
+    const wanted = Array.from({ length: 18 }, (_, i) => [
+      `decline ${scene.id(62 + i)}`,
+      { rank: Rank.InTime, due: NOW + 98 - i },
+    ]);
+    assert.deepEqual(declined, wanted);
+  });
+
+  it("does not execute what it is about to decline, though room comes meanwhile", async () => {
+    scene.outcome = () => new Promise(() => undefined);
+    delivered(ROOM, NOW + 45);
+    scene.requested(60, { executionDeadline: BigInt(NOW + 100) });
+    await tick(NOW + 40);
+    await tick(NOW + 46);
+    assert.deepEqual([names(), scene.executed], [["decline"], []]);
+  });
+
+  it("warns once while jobs are held, whatever else is executed meanwhile", async () => {
+    scene.execute = () => new Promise(() => undefined);
+    for (let job = 1; job <= 50; job++) scene.requested(job);
+    for (let i = 0; i < 3; i++) await tick(NOW + i);
+    assert.equal(scene.warnings.filter((line) => line.includes("jobs wait")).length, 1);
   });
 
   it("takes fewer where a block holds few traces", async () => {
