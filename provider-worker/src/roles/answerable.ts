@@ -25,6 +25,8 @@ export class Answerable {
   #delivered = new Map<string, JobTerms>();
   /** Models of jobs that were taken on and are not delivered yet, as far as that was read. */
   readonly #taken = new Map<string, bigint>();
+  /** What has to be answered for, and in how many seconds that could be. */
+  #open = { count: 0, seconds: 0 };
   #replyPeriod = 0;
 
   constructor(
@@ -47,6 +49,10 @@ export class Answerable {
       delivered.set(key, terms);
     }
     this.#delivered = delivered;
+    this.#open = { count: 0, seconds: 0 };
+    for (const { modelId, stake } of delivered.values())
+      if (stake > 0n && this.#proven.get(modelId)) this.#add(modelId);
+    for (const modelId of this.#taken.values()) this.#add(modelId);
   }
 
   /** Whether one more job can be answered for; if so, it is counted from now on. */
@@ -54,6 +60,7 @@ export class Answerable {
     if (stake === 0n || this.#taken.has(job) || !(await this.#learn(modelId))) return true;
     if (!this.#hasRoomFor(modelId)) return false;
     this.#taken.set(job, modelId);
+    this.#add(modelId);
     return true;
   }
 
@@ -65,21 +72,18 @@ export class Answerable {
 
   /** What the log says of it. */
   numbers(): { open: number; seconds: number; replyPeriod: number } {
-    return { open: this.#open().length, seconds: Math.ceil(this.#seconds()), replyPeriod: this.#replyPeriod };
+    const { count, seconds } = this.#open;
+    return { open: count, seconds: Math.ceil(seconds), replyPeriod: this.#replyPeriod };
   }
 
   #hasRoomFor(modelId: bigint): boolean {
-    if (this.most !== undefined) return this.#open().length < this.most;
-    return this.#seconds() + this.secondsOf(modelId) <= SHARE * this.#replyPeriod;
+    if (this.most !== undefined) return this.#open.count < this.most;
+    return this.#open.seconds + this.secondsOf(modelId) <= SHARE * this.#replyPeriod;
   }
 
-  #open(): bigint[] {
-    const delivered = [...this.#delivered.values()].filter(({ stake }) => stake > 0n).map(({ modelId }) => modelId);
-    return [...delivered, ...this.#taken.values()].filter((modelId) => this.#proven.get(modelId));
-  }
-
-  #seconds(): number {
-    return this.#open().reduce((sum, modelId) => sum + this.secondsOf(modelId), 0);
+  #add(modelId: bigint): void {
+    this.#open.count++;
+    this.#open.seconds += this.secondsOf(modelId);
   }
 
   async #learn(modelId: bigint): Promise<boolean> {
