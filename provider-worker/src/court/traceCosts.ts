@@ -10,7 +10,7 @@ export interface TraceTimes {
 /** Gas of a transaction that posts the trace of a small model, and of each root more. */
 const [BASE_GAS, ROOT_GAS] = [157_000, 1_400];
 
-/** An input or output more than one is as long as so many roots. */
+/** Each input beyond the first is as long as so many roots, and each output. */
 const ROOTS_OF_END = 17;
 
 /** Gas of the longest trace: `TRACE` of `DefenceGas`. */
@@ -48,7 +48,7 @@ export class TraceCosts {
     return Math.max(times.serial, (times.run + times.serial) / this.atOnce) / 1000;
   }
 
-  /** Gas of posting a trace, at most. */
+  /** About the gas of posting a trace; that of the longest before one was made. */
   gasOf(modelId: bigint): number {
     return this.#gas.get(modelId) ?? MOST_GAS;
   }
