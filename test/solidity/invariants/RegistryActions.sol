@@ -115,23 +115,6 @@ abstract contract RegistryActions is Observed {
         }
     }
 
-    /// By anybody, once the cap was lowered below its price. It goes on counting for juries.
-    function closeOffer(uint256 seed) external acts(seed) {
-        uint256 id = _oneIn(2) ? 1 : 1 + _roll(_models.length - 1);
-        uint256 token = _oneIn(2) ? PAY : _roll(2);
-        address provider = _pick(_provs);
-        for (uint256 i = 0; i < _provs.length && !_isAboveCap(provider, id, token); ++i) provider = _provs[i];
-        bytes memory data = abi.encodeCall(providers.closeOffer, (provider, id, _tokenOf(token)));
-        if (_call("providers.closeOffer", _anybody(), address(providers), data, _isAboveCap(provider, id, token))) {
-            _offers[provider][id][token].maxDuration = 0;
-        }
-    }
-
-    function _isAboveCap(address provider, uint256 id, uint256 token) private view returns (bool) {
-        Offer storage offer = _offers[provider][id][token];
-        return offer.maxDuration > 0 && offer.price > _capOf[token];
-    }
-
     function _modelAndCaller() private returns (uint256 id, address who) {
         id = 1 + _roll(_models.length - 1);
         who = _mostly(_models[id].owner);

@@ -68,6 +68,36 @@ abstract contract TimeAndRules is DisputeActions {
 
         proposal.executed = true;
         _apply(proposal.kind, proposal.value);
+        if (proposal.kind >= _CAPS) _closeOneAbove(proposal.kind - _CAPS);
+    }
+
+    function closeOffer(uint256 seed) external acts(seed) {
+        uint256 token = _oneIn(2) ? PAY : STAKE;
+        _closeOne(_pick(_provs), 1 + _roll(_models.length - 1), token);
+    }
+
+    /// One whose price is above the cap since that was lowered, if there is one.
+    function _closeOneAbove(uint256 token) private {
+        uint256 first = _roll(_provs.length - 1);
+        for (uint256 i = 0; i < _provs.length; ++i) {
+            address provider = _provs[(first + i) % _provs.length];
+            for (uint256 id = 1; id < _models.length; ++id) {
+                if (_isAboveCap(provider, id, token)) return _closeOne(provider, id, token);
+            }
+        }
+    }
+
+    /// By anybody. It goes on counting for juries.
+    function _closeOne(address provider, uint256 id, uint256 token) private {
+        bytes memory data = abi.encodeCall(providers.closeOffer, (provider, id, _tokenOf(token)));
+        if (_call("providers.closeOffer", _anybody(), address(providers), data, _isAboveCap(provider, id, token))) {
+            _offers[provider][id][token].maxDuration = 0;
+        }
+    }
+
+    function _isAboveCap(address provider, uint256 id, uint256 token) private view returns (bool) {
+        Offer storage offer = _offers[provider][id][token];
+        return offer.maxDuration > 0 && offer.price > _capOf[token];
     }
 
     function pause(uint256 seed) external acts(seed) {
@@ -125,7 +155,7 @@ abstract contract TimeAndRules is DisputeActions {
         if (kind == 2) value = _oneIn(8) ? _roll(8 days) : _roll(3 hours);
         if (kind == 3) value = _roll(4e18);
         if (kind == 4) value = _oneIn(8) ? 0 : uint160(_pick(_treasuries));
-        if (kind >= _CAPS) value = _roll(8e18);
+        if (kind >= _CAPS) value = _roll(4e18);
     }
 
     function _changeData(uint256 kind, uint256 value) private view returns (bytes memory) {
