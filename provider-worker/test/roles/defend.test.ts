@@ -143,31 +143,27 @@ describe("Defending", () => {
     }
   });
 
-  it("shows many parts in one transaction, and each by itself where that is refused", async () => {
-    challenged();
-    posted();
-    scene.demanded(3, CHILDREN);
-    scene.demanded(3, LEAF);
-    scene.outcome = () => (scene.transactions === 1 ? "refused" : "mined");
-    await tick();
-    assert.deepEqual(names(), ["revealChildren", "revealLeaf", "revealChildren", "revealLeaf"]);
-    assert.equal(scene.transactions, 3);
-    assert.equal((await scene.metrics.courtMoves.get()).values[0]?.value, 2);
-  });
-
-  it("shows many parts in smaller transactions where the node has not the gas for all of them", async () => {
-    challenged();
-    posted();
-    scene.demanded(3, CHILDREN);
-    scene.demanded(3, LEAF);
-    scene.outcome = () => {
-      if (scene.transactions === 1) throw new GasLimitError("the node has not the gas");
-      return "mined";
-    };
-    await tick();
-    assert.equal(scene.transactions, 3);
-    assert.equal((await scene.metrics.courtMoves.get()).values[0]?.value, 2);
-  });
+  for (const [what, fail] of [
+    ["is refused", () => "refused" as const],
+    [
+      "takes more gas than the node has",
+      () => {
+        throw new GasLimitError("the node has not the gas");
+      },
+    ],
+  ] as const) {
+    it(`shows many parts in one transaction, and in smaller ones where that ${what}`, async () => {
+      challenged();
+      posted();
+      scene.demanded(3, CHILDREN);
+      scene.demanded(3, LEAF);
+      scene.outcome = () => (scene.transactions === 1 ? fail() : "mined");
+      await tick();
+      assert.deepEqual(names(), ["revealChildren", "revealLeaf", "revealChildren", "revealLeaf"]);
+      assert.equal(scene.transactions, 3);
+      assert.equal((await scene.metrics.courtMoves.get()).values[0]?.value, 2);
+    });
+  }
 
   it("shows no part twice, and none that somebody else showed", async () => {
     challenged();
