@@ -23,6 +23,14 @@ const overrides = {
   },
 };
 const coverage = process.argv.includes("--coverage");
+/** Lines that report themselves take several times the gas, and fill blocks until none pays for the next. */
+const instrumented = {
+  type: "edr-simulated",
+  allowUnlimitedContractSize: true,
+  blockGasLimit: 2n ** 40n,
+  initialBaseFeePerGas: 0n,
+  transactionGasCap: false,
+} as const;
 // A cache of their own lets the Solidity tests be compiled beside the contracts.
 const solidityTests = process.argv.includes("--no-contracts") || process.argv.includes("solidity");
 
@@ -44,6 +52,7 @@ export default defineConfig({
     cache: coverage ? "cache/coverage" : solidityTests ? "cache/tests" : "cache/default",
   },
   networks: {
+    ...(coverage ? { default: instrumented } : {}),
     localhost: { type: "http", chainType: "l1", url: process.env.ASSAY_RPC_URL ?? "http://127.0.0.1:8545" },
   },
   typechain: { outDir: path.join(import.meta.dirname, "sdk/src/typechain") },

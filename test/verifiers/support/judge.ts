@@ -1,5 +1,4 @@
 import { AbiCoder, hexlify, toBeHex } from "ethers";
-import { network } from "hardhat";
 
 import type { TensorCommitment } from "../../../sdk/src/tensor/index.js";
 import { elementCount, locateElement } from "../../../sdk/src/tensor/index.js";
@@ -8,21 +7,27 @@ import type { RawClaim } from "./abi.js";
 import { encodeBatch, encodeClaim, firstLeafAt } from "./abi.js";
 import type { Case, Generator } from "./cases.js";
 import { claimOf } from "./cases.js";
+import { GAS, judgingChain } from "./chain.js";
 import { bytesAt } from "./values.js";
 
 export const Verdict = { Stands: 0, Contradicted: 1, NotJudged: 2 } as const;
 
-const GAS = 1n << 40n;
-/** Claims of one call. The chain keeps what each step of a call did until it ends: of 250 that is gigabytes. */
+/** Claims of one call. Hardhat's chain keeps what each step of a call did until it ends: of 250 that is gigabytes. */
 const BATCH = 60;
 const CLAIMS_PER_CASE = 20;
 
-// Without the limit of later forks for one transaction: a call judges hundreds of claims.
-const { ethers } = await network.create({ override: { blockGasLimit: GAS, hardfork: "cancun" } });
-const harness = await ethers.deployContract("VerifierHarness");
+const { ethers } = await judgingChain();
+const harness = await (await ethers.deployContract("VerifierHarness")).waitForDeployment();
 
 export type Verifier = Awaited<ReturnType<typeof ethers.deployContract>>;
-export const deployVerifier = (name: string): Promise<Verifier> => ethers.deployContract(name);
+
+let lastDeployment: Promise<unknown> = Promise.resolve();
+/** One after the other: each takes the next nonce of the same account. */
+export function deployVerifier(name: string): Promise<Verifier> {
+  const deployed = lastDeployment.then(async () => (await ethers.deployContract(name)).waitForDeployment());
+  lastDeployment = deployed.catch(() => undefined);
+  return deployed;
+}
 
 export interface Outcome {
   claims: number;
