@@ -63,6 +63,7 @@ const SUBJECTS = [
   trained("digits_mlp_fp32", "digits", false, "wasm"),
   trained("digits_cnn_fp32", "digits_cnn", false, "wasm"),
   random("sums of float32", floatNetwork, false, "wasm"),
+  random("sums of float32, uneven", (runtime) => floatNetwork(runtime, true), false, "wasm"),
   trained("breast_cancer_mlp_fp32", "breast_cancer", true),
   trained("digits_mlp_fp32", "digits", true),
   trained("digits_cnn_fp32", "digits_cnn", true),
