@@ -8,6 +8,8 @@ contract VerifierHarness {
     uint8 private constant STANDS = 0;
     uint8 private constant CONTRADICTED = 1;
     uint8 private constant NOT_JUDGED = 2;
+    /// @dev EIP-7825.
+    uint256 private constant TRANSACTION_GAS = 1 << 24;
 
     /// @notice Verdict and gas of each call, which is an encoded `contradicts`. The first call to an address costs
     /// 2,500 gas more: `warm` makes it before.
@@ -36,6 +38,19 @@ contract VerifierHarness {
             (honest[i], ) = _judge(address(verifier), data);
             data[places[i]] ^= masks[i];
             (changed[i], ) = _judge(address(verifier), data);
+        }
+    }
+
+    /// @notice What each call, which is an encoded `contradicts`, is refused with within the gas of a transaction.
+    function refusals(
+        IOperatorVerifier verifier,
+        bytes[] calldata calls
+    ) external view returns (bool[] memory refused, bytes[] memory reasons) {
+        refused = new bool[](calls.length);
+        reasons = new bytes[](calls.length);
+        for (uint256 i; i < calls.length; ++i) {
+            (bool success, bytes memory answer) = address(verifier).staticcall{gas: TRANSACTION_GAS}(calls[i]);
+            if (!success) (refused[i], reasons[i]) = (true, answer);
         }
     }
 

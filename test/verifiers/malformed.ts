@@ -2,28 +2,12 @@ import { expect } from "chai";
 
 import { initHash } from "../../sdk/src/tensor/index.js";
 import { Random } from "../../sdk/test/tensor/random.js";
-import { ELEMENTWISE, QUANTIZATION } from "./cases/arithmetic.js";
-import { FLOAT_DOT, TOLERANCE_DOT } from "./cases/floatDot.js";
-import { FUNCTION_BOUNDS } from "./cases/functions.js";
-import { INDEX_MAPS } from "./cases/indexMaps.js";
-import { INTEGER_DOT } from "./cases/integerDot.js";
-import { SELECTION } from "./cases/selection.js";
+import { FAMILIES } from "./cases/index.js";
 import type { RawClaim } from "./support/abi.js";
 import type { Case, Generator } from "./support/cases.js";
 import { claimOf } from "./support/cases.js";
 import { deployVerifier, Verdict, verdicts } from "./support/judge.js";
 import { ALWAYS, describeClaim, SHAPES, withNode } from "./support/malformed.js";
-
-const FAMILIES: Readonly<Record<string, Readonly<Record<string, Generator>>>> = {
-  IndexMaps: INDEX_MAPS,
-  Selection: SELECTION,
-  Elementwise: ELEMENTWISE,
-  Quantization: QUANTIZATION,
-  IntegerDot: INTEGER_DOT,
-  FloatDot: FLOAT_DOT,
-  ToleranceDot: TOLERANCE_DOT,
-  FunctionBounds: FUNCTION_BOUNDS,
-};
 
 const CASES = 12;
 

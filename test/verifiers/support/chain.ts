@@ -38,7 +38,7 @@ async function onAnvil(binary: string): Promise<Chain> {
     child.unref();
     (child.stdout as Socket).unref();
     const url = `http://${address}`;
-    return network.create({ network: "localhost", override: { type: "http", url, timeout: 600_000 } });
+    return network.create({ network: "localhost", override: { url, timeout: 600_000 } as never });
   }
   throw new Error(`${binary} ended before it listened`);
 }

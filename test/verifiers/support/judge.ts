@@ -62,8 +62,19 @@ export async function gasOf(verifier: Verifier, claims: readonly RawClaim[]): Pr
   return (await judge(verifier, claims))[1];
 }
 
+/** What the verifier refuses each claim with; undefined where it judges it. */
+export async function refusals(verifier: Verifier, claims: readonly RawClaim[]): Promise<(string | undefined)[]> {
+  const calls = claims.map((claim) => encodeClaim(claim));
+  const answer = await callHarness(verifier, "refusals(address,bytes[])", calls);
+  const [refused, reasons] = AbiCoder.defaultAbiCoder().decode(["bool[]", "bytes[]"], answer) as unknown as [
+    boolean[],
+    string[],
+  ];
+  return reasons.map((reason, i) => (refused[i] ? reason : undefined));
+}
+
 async function judge(verifier: Verifier, claims: readonly RawClaim[]): Promise<[number[], number[]]> {
-  return callHarness(verifier, "judge(address,bytes[])", claims.map(encodeClaim));
+  return twoLists(await callHarness(verifier, "judge(address,bytes[])", claims.map(encodeClaim)));
 }
 
 /** An `eth_call` past the general encoder, which takes seconds for megabytes. */
@@ -72,11 +83,14 @@ async function callHarness(
   signature: string,
   calls: readonly Uint8Array[],
   changes?: readonly { place: number; mask: number }[],
-): Promise<[number[], number[]]> {
+): Promise<string> {
   const data = encodeBatch(signature, await verifier.getAddress(), calls, changes);
   const request = { to: await harness.getAddress(), data: `0x${Buffer.from(data).toString("hex")}`, gas: toBeHex(GAS) };
-  const answer: unknown = await ethers.provider.send("eth_call", [request, "latest"]);
-  const [first, second] = AbiCoder.defaultAbiCoder().decode(["uint256[]", "uint256[]"], String(answer)) as unknown as [
+  return String(await ethers.provider.send("eth_call", [request, "latest"]));
+}
+
+function twoLists(answer: string): [number[], number[]] {
+  const [first, second] = AbiCoder.defaultAbiCoder().decode(["uint256[]", "uint256[]"], answer) as unknown as [
     bigint[],
     bigint[],
   ];
@@ -121,7 +135,7 @@ function probeOf(random: Random, made: Case, element: number): Probe {
 async function judgeBatch(verifier: Verifier, batch: readonly Probe[], outcome: Outcome): Promise<void> {
   const calls = batch.map(({ call }) => call);
   const signature = "judgeTwice(address,bytes[],uint256[],bytes1[])";
-  const [honest, changed] = await callHarness(verifier, signature, calls, batch);
+  const [honest, changed] = twoLists(await callHarness(verifier, signature, calls, batch));
   batch.forEach(({ expected, what, mask }, i) => {
     outcome.claims++;
     if (honest[i] !== Verdict.Stands) outcome.convicted.push(`${what}: verdict ${honest[i]}`);

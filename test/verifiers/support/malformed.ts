@@ -4,7 +4,7 @@ import type { RawClaim } from "./abi.js";
 export type Change = (claim: RawClaim) => RawClaim | undefined;
 
 const withOpenings = (claim: RawClaim, openings: RawClaim["openings"]): RawClaim => ({ ...claim, openings });
-const withHeader = (
+export const withHeader = (
   claim: RawClaim,
   at: number,
   change: (header: TensorHeader) => Partial<TensorHeader>,
