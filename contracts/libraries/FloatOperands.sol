@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {Claims} from "./Claims.sol";
 import {DataTypes} from "./DataTypes.sol";
 import {DotShapes} from "./DotShapes.sol";
+import {FloatRuns} from "./FloatRuns.sol";
 import {MultiIndex} from "./MultiIndex.sol";
 import {Steps} from "./Steps.sol";
 import {TensorLayout} from "./TensorLayout.sol";
@@ -57,6 +60,39 @@ library FloatOperands {
         Claims.Tensor memory each = tensor(claim, operand);
         if (each.header.rank != 1 || each.count != reading.output.header.dims[1]) revert Claims.Claims_WrongShape();
         return F32.wrap(uint32(Claims.read(reading, each, channel)));
+    }
+
+    /// @notice One of `count` numbers.
+    function ofPlace(
+        Claim calldata claim,
+        Claims.Reading memory reading,
+        uint256 operand,
+        uint256 count,
+        uint256 place
+    ) internal pure returns (F32) {
+        Claims.Tensor memory each = tensor(claim, operand);
+        if (each.count != count) revert Claims.Claims_WrongShape();
+        return F32.wrap(uint32(Claims.read(reading, each, place)));
+    }
+
+    /// @notice Opens the leaves of a row-major tensor that `count` elements lie in, and gives back their bits.
+    function run(
+        Claims.Reading memory reading,
+        Claims.Tensor memory from,
+        uint256 first,
+        uint256 count
+    ) internal pure returns (uint256[] memory numbers) {
+        numbers = new uint256[](count);
+        uint256 perLeaf = from.header.chunkElems;
+        uint256 done;
+        while (done < count) {
+            uint256 start = (first + done) % perLeaf;
+            uint256 taken = Math.min(count - done, perLeaf - start);
+            uint256 needed = ELEMENT_BYTES * (start + taken);
+            uint256 data = Claims.leaf(reading, from.operand, (first + done) / perLeaf, needed);
+            FloatRuns.copy(data + ELEMENT_BYTES * start, numbers, done, done + taken);
+            done += taken;
+        }
     }
 
     /// @notice Opens the row of operand 0 and the column of operand 1 that meet in the element.

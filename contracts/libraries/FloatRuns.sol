@@ -39,18 +39,23 @@ library FloatRuns {
     /// @notice Numbers that lie one behind the other in the calldata, by their bits.
     function load(uint256 at, uint256 count) internal pure returns (uint256[] memory numbers) {
         numbers = new uint256[](count);
+        copy(at, numbers, 0, count);
+    }
+
+    /// @notice Writes such numbers to the places from `from` to `to` of a list.
+    function copy(uint256 at, uint256[] memory numbers, uint256 from, uint256 to) internal pure {
         unchecked {
-            for (uint256 i; i < count; i += NUMBERS_PER_WORD) {
-                uint256 word = _load(at + 4 * i, ALL);
-                uint256 end = count - i < NUMBERS_PER_WORD ? count : i + NUMBERS_PER_WORD;
+            for (uint256 i = from; i < to; i += NUMBERS_PER_WORD) {
+                uint256 word = _load(at + 4 * (i - from), ALL);
+                uint256 end = to - i < NUMBERS_PER_WORD ? to : i + NUMBERS_PER_WORD;
                 assembly ("memory-safe") {
                     let last := add(numbers, shl(5, add(end, 1)))
                     for {
-                        let to := add(numbers, shl(5, add(i, 1)))
-                    } lt(to, last) {
-                        to := add(to, 32)
+                        let place := add(numbers, shl(5, add(i, 1)))
+                    } lt(place, last) {
+                        place := add(place, 32)
                     } {
-                        mstore(to, shr(224, word))
+                        mstore(place, shr(224, word))
                         word := shl(32, word)
                     }
                 }

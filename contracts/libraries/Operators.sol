@@ -52,6 +52,13 @@ library Operators {
     uint16 internal constant SOFTMAX = 0x0805;
     uint16 internal constant LAYER_NORMALIZATION = 0x0806;
     uint16 internal constant LOG = 0x0807;
+    uint16 internal constant BLOCK_MAX = 0x0808;
+    uint16 internal constant BLOCK_SUM = 0x0809;
+    uint16 internal constant BLOCK_MAGNITUDES = 0x080a;
+    uint16 internal constant BLOCK_SQUARES = 0x080b;
+    uint16 internal constant BLOCK_EXPONENTIALS = 0x080c;
+    uint16 internal constant LONG_SOFTMAX = 0x080d;
+    uint16 internal constant LONG_LAYER_NORMALIZATION = 0x080e;
 
     /// @notice The family an operator belongs to.
     function family(uint16 operator) internal pure returns (uint8) {

@@ -30,26 +30,33 @@ library RowBounds {
     /// @dev 2^50: no product with a smaller scale overflows.
     uint256 private constant LARGE = 0x58800000;
     uint256 private constant MAGNITUDE = 0x7fffffff;
-    int256 private constant INFINITE = 1 << 224;
+    int256 internal constant INFINITE = 1 << 224;
+    /// @dev Of a unit: its square is below every number that counts beside 2^-126.
+    uint256 private constant LEAST_SHIFT = 63;
     int256 private constant LEAST_NORMAL = -126;
 
     /// @notice Element `place` of the softmax of a row.
     function softmax(uint256[] memory row, uint256 place) internal pure returns (Bound memory) {
-        (bool areNumbers, int256[] memory values, int256 largest) = _values(row);
+        (bool areNumbers, int256[] memory values, int256 largest) = valuesOf(row);
         // Infinity less infinity is no number.
         if (!areNumbers || Bounds.magnitude(largest) == uint256(INFINITE)) return Bounds.anything();
         int256 sum;
         unchecked {
             for (uint256 i; i < values.length; ++i) sum += FixedFunctions.expOfNegative(largest - values[i]);
         }
-        int256 below = largest - values[place];
+        return share(largest - values[place], sum, row.length, 0);
+    }
+
+    /// @notice e^-below / sum, for a row of so many elements. `apart`: roundings by which the sum may be off itself.
+    function share(int256 below, int256 sum, uint256 length, uint256 apart) internal pure returns (Bound memory) {
         if (below >= NO_SOFTMAX) return Bounds.around(0, LEAST_NORMAL - 96, 0, LEAST_NORMAL);
         (int256 mantissa, int256 exponent) = FixedFunctions.exp(-below);
         int256 center = (mantissa << FixedFunctions.BITS) / sum;
-        uint256 roundings = SOFTMAX_ROUNDINGS + 2 * uint256((below >> FixedFunctions.BITS) + 1) + row.length;
+        uint256 roundings = SOFTMAX_ROUNDINGS + 2 * uint256((below >> FixedFunctions.BITS) + 1) + length + apart;
         // An ulp is two roundings.
         Bound memory bound = Bounds.around(center, exponent - int256(FixedFunctions.BITS), 0, LEAST_NORMAL);
-        bound.radius += (uint256(center) * roundings) / PRECISION;
+        // Of long rows products of errors count too.
+        bound.radius += (uint256(center) * roundings) / (apart == 0 ? PRECISION : PRECISION - roundings);
         return bound;
     }
 
@@ -61,16 +68,34 @@ library RowBounds {
         F32 scale,
         F32 bias
     ) internal pure returns (Bound memory) {
+        (bool isFinite, uint256 shift) = unitOf(row);
+        if (!isFinite) return Bounds.anything();
+        Sums memory sums;
+        sums.shift = Math.max(shift, unitOfSquare(epsilon));
+        sums.epsilon = scaledSquare(epsilon, sums.shift);
+        (sums.values, sums.magnitudes, sums.squares) = sumsOf(row, sums.shift);
+        return normalized(sums, row.length, 0, F32.wrap(uint32(row[place])), scale, bias);
+    }
+
+    /// @notice x less the mean, divided by the deviation, of a row of n elements. `apart`: roundings by which the sums
+    /// may be off themselves.
+    function normalized(
+        Sums memory sums,
+        uint256 n,
+        uint256 apart,
+        F32 x,
+        F32 scale,
+        F32 bias
+    ) internal pure returns (Bound memory) {
         if (_isLarge(scale) || _isLarge(bias)) return Bounds.anything();
-        (bool isFinite, Sums memory sums) = _sumsOf(row, epsilon);
-        uint256 n = row.length;
         // Squares that a runtime adds up may overflow.
-        if (!isFinite || sums.squares >> (576 - 2 * sums.shift) != 0) return Bounds.anything();
-        (uint256 least, uint256 variance) = _variance(sums, n);
+        if (sums.squares >> (576 - 2 * sums.shift) != 0) return Bounds.anything();
+        (uint256 least, uint256 variance) = _variance(sums, n, apart);
         if (least == 0) return Bounds.anything();
-        int256 from = int256(n) * _scaled(row[place], sums.shift) - sums.values;
+        int256 from = int256(n) * scaled(x, sums.shift) - sums.values;
         uint256 deviation = Bounds.magnitude(from);
-        uint256 offMean = (sums.magnitudes * (n + 8)) / (PRECISION - (n + 8)) + (n << 14);
+        uint256 roundings = n + 8 + apart;
+        uint256 offMean = (sums.magnitudes * roundings) / (PRECISION - roundings) + ((n * (1 + apart)) << 14);
         uint256 z = (deviation << 96) / Math.sqrt(variance);
         uint256 most = ((deviation + offMean) << 96) / Math.sqrt(least) + 1;
         most += most >> NORMALIZATION_BITS;
@@ -98,18 +123,22 @@ library RowBounds {
     }
 
     /// @dev n^2 (variance + epsilon), and the least that a runtime can have for it; zero where that is less than half.
-    function _variance(Sums memory sums, uint256 n) private pure returns (uint256 least, uint256 variance) {
+    function _variance(
+        Sums memory sums,
+        uint256 n,
+        uint256 apart
+    ) private pure returns (uint256 least, uint256 variance) {
         uint256 total = Bounds.magnitude(sums.values);
         uint256 squares = n * sums.squares;
         variance = squares - total * total + n * n * sums.epsilon;
-        uint256 roundings = 3 * n + 9;
+        uint256 roundings = 3 * n + 9 + apart;
         uint256 off = (squares * roundings) / (PRECISION - roundings) + (4 * variance) / PRECISION;
-        off += n * n * Bounds.powerOfTwo(324 - 2 * int256(sums.shift));
+        off += n * n * Bounds.powerOfTwo((apart == 0 ? int256(324) : int256(325)) - 2 * int256(sums.shift));
         if (2 * off < variance) least = variance - off;
     }
 
-    /// @dev The unit is such that the largest element, or the root of epsilon, is about 2^100 of them.
-    function _sumsOf(uint256[] memory row, F32 epsilon) private pure returns (bool isFinite, Sums memory sums) {
+    /// @notice The shift of a unit of which the largest element is about 2^100; at least 63.
+    function unitOf(uint256[] memory row) internal pure returns (bool isFinite, uint256 shift) {
         uint256 largest;
         assembly ("memory-safe") {
             let end := add(row, shl(5, add(mload(row), 1)))
@@ -124,23 +153,30 @@ library RowBounds {
                 }
             }
         }
-        F32 largestNumber = F32.wrap(uint32(largest));
-        if (!largestNumber.isFinite()) return (false, sums);
-        (uint256 m, uint256 shift) = epsilon.parts();
-        (, sums.shift) = largestNumber.parts();
-        // At least 63.
-        sums.shift = Math.max(sums.shift, (shift + 126) / 2);
-        (uint256 up, uint256 down) = (shift + 301, 2 * sums.shift);
-        sums.epsilon = up < down ? m >> (down - up) : m << (up - down);
-        (sums.values, sums.magnitudes, sums.squares) = _added(row, sums.shift);
-        isFinite = true;
+        F32 number = F32.wrap(uint32(largest));
+        (, shift) = number.parts();
+        (isFinite, shift) = (number.isFinite(), Math.max(shift, LEAST_SHIFT));
     }
 
-    /// @dev As `_scaled`, without jumps.
-    function _added(
+    /// @notice The same, of which the root of a square is about 2^100.
+    function unitOfSquare(F32 square) internal pure returns (uint256) {
+        (, uint256 shift) = square.parts();
+        return (shift + 2 * LEAST_SHIFT) / 2;
+    }
+
+    /// @notice The magnitude of a square in units of the square of the unit.
+    function scaledSquare(F32 square, uint256 shift) internal pure returns (uint256) {
+        (uint256 m, uint256 ownShift) = square.parts();
+        (uint256 up, uint256 down) = (ownShift + 301, 2 * shift);
+        return up < down ? m >> (down - up) : m << (up - down);
+    }
+
+    /// @notice Sums of a row's elements, of their magnitudes and of their squares.
+    /// @dev As `scaled`, without jumps.
+    function sumsOf(
         uint256[] memory row,
         uint256 shift
-    ) private pure returns (int256 values, uint256 magnitudes, uint256 squares) {
+    ) internal pure returns (int256 values, uint256 magnitudes, uint256 squares) {
         assembly ("memory-safe") {
             let end := add(row, shl(5, add(mload(row), 1)))
             for {
@@ -162,10 +198,10 @@ library RowBounds {
         }
     }
 
-    /// @dev Writes over a row its fixed-point numbers, as `FixedFunctions.fromFloat` has them.
-    function _values(
+    /// @notice Writes over a row its fixed-point numbers, as `FixedFunctions.fromFloat` has them.
+    function valuesOf(
         uint256[] memory row
-    ) private pure returns (bool areNumbers, int256[] memory values, int256 largest) {
+    ) internal pure returns (bool areNumbers, int256[] memory values, int256 largest) {
         largest = -INFINITE;
         uint256 largestSize;
         assembly ("memory-safe") {
@@ -197,12 +233,13 @@ library RowBounds {
         areNumbers = !F32.wrap(uint32(largestSize)).isNaN();
     }
 
-    function _scaled(uint256 bits, uint256 shift) private pure returns (int256 value) {
-        (uint256 m, uint256 ownShift) = F32.wrap(uint32(bits)).parts();
+    /// @notice A finite number in units of 2^(shift - 225).
+    function scaled(F32 x, uint256 shift) internal pure returns (int256 value) {
+        (uint256 m, uint256 ownShift) = x.parts();
         unchecked {
             uint256 up = ownShift + 76;
             value = int256(up < shift ? m >> (shift - up) : m << (up - shift));
-            if (bits >> 31 == 1) value = -value;
+            if (F32.unwrap(x) >> 31 == 1) value = -value;
         }
     }
 

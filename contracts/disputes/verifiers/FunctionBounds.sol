@@ -9,6 +9,7 @@ import {Claims} from "../../libraries/Claims.sol";
 import {DataTypes} from "../../libraries/DataTypes.sol";
 import {FloatOperands} from "../../libraries/FloatOperands.sol";
 import {FloatRuns} from "../../libraries/FloatRuns.sol";
+import {LongRows} from "../../libraries/LongRows.sol";
 import {Operators} from "../../libraries/Operators.sol";
 import {RowBounds} from "../../libraries/RowBounds.sol";
 import {TensorLayout} from "../../libraries/TensorLayout.sol";
@@ -16,8 +17,9 @@ import {Claim} from "../../types/CourtTypes.sol";
 
 /// @title Functions of float32, within what their implementations differ by
 /// @notice `EXP`, `SIGMOID`, `TANH`, `ERF`, `GELU`, `LOG`, `SOFTMAX` and `LAYER_NORMALIZATION` as in
-/// `docs/verifiers/FUNCTIONS.md`: an element contradicts its operands if it is further from the exact value than
-/// functions of the accuracy stated there, and rounding, can have brought it.
+/// `docs/verifiers/FUNCTIONS.md`, and what takes the place of the last two where rows are long: an element contradicts
+/// its operands if it is further from the exact value than functions of the accuracy stated there, and rounding, can
+/// have brought it.
 contract FunctionBounds is IOperatorVerifier {
     uint8 private constant WITHIN_BOUND = 1;
 
@@ -54,9 +56,11 @@ contract FunctionBounds is IOperatorVerifier {
         uint8 mode = claim.node.numeric.mode;
         if (mode != WITHIN_BOUND) revert FunctionBounds_WrongMode(mode);
         uint16 operator = claim.node.operator;
+        if (operator == Operators.BLOCK_MAX) return Claims.differs(reading, LongRows.largest(claim, reading));
         Bound memory bound;
         if (operator == Operators.SOFTMAX) bound = _softmax(claim, reading);
         else if (operator == Operators.LAYER_NORMALIZATION) bound = _layerNormalization(claim, reading);
+        else if (operator > Operators.LOG) bound = LongRows.boundOf(claim, reading, operator);
         else bound = _elementwise(claim, reading, operator);
         Claims.close(reading);
         return !bound.holds(F32.wrap(uint32(reading.actual)));
@@ -137,9 +141,9 @@ contract FunctionBounds is IOperatorVerifier {
         F32 epsilon = F32.wrap(abi.decode(claim.node.attributes, (uint32)));
         if (!epsilon.isFinite() || F32.unwrap(epsilon) >> 31 == 1) revert Claims.Claims_WrongAttributes();
         (uint256[] memory row, uint256 place) = _rowOf(claim, reading, 1);
-        F32 scale = _ofPlace(claim, reading, 1, row.length, place);
+        F32 scale = FloatOperands.ofPlace(claim, reading, 1, row.length, place);
         F32 bias;
-        if (!Claims.isAbsent(claim, 2)) bias = _ofPlace(claim, reading, 2, row.length, place);
+        if (!Claims.isAbsent(claim, 2)) bias = FloatOperands.ofPlace(claim, reading, 2, row.length, place);
         return RowBounds.normalized(row, place, epsilon, scale, bias);
     }
 
@@ -158,18 +162,5 @@ contract FunctionBounds is IOperatorVerifier {
         place = (claim.element / inner) % length;
         uint256 index = (claim.element / inner / length) * inner + (claim.element % inner);
         row = FloatRuns.load(Claims.leaf(reading, 0, index, FloatOperands.ELEMENT_BYTES * length), length);
-    }
-
-    /// @dev One number for each place of a row.
-    function _ofPlace(
-        Claim calldata claim,
-        Claims.Reading memory reading,
-        uint256 operand,
-        uint256 count,
-        uint256 place
-    ) private pure returns (F32) {
-        Claims.Tensor memory each = FloatOperands.tensor(claim, operand);
-        if (each.count != count) revert Claims.Claims_WrongShape();
-        return F32.wrap(uint32(Claims.read(reading, each, place)));
     }
 }

@@ -1,5 +1,5 @@
 import { AssayError } from "../errors.js";
-import { placeInRows } from "../graph/functions.js";
+import { placeInLongRows, placeInRows } from "../graph/functions.js";
 import { broadcastStrides, rowMajorStrides, toIndex } from "../graph/indices.js";
 import {
   decodeInstruction,
@@ -8,6 +8,7 @@ import {
   type Rows,
   type Window,
 } from "../graph/instruction.js";
+import { blockAt, TOTALS, type LongRowInstruction } from "../graph/longRows.js";
 import { Source, type GraphNode } from "../graph/types.js";
 import type { TensorHeader } from "../tensor/commitment.js";
 import { elementCount } from "../tensor/tensor.js";
@@ -118,6 +119,15 @@ function addOperands(
       return addOfRow(leaves, element, instruction.inner, node);
     case "LayerNormalization":
       return addOfRow(leaves, element, 1, node);
+    case "BlockMax":
+    case "BlockSum":
+    case "BlockMagnitudes":
+    case "BlockSquares":
+    case "BlockExponentials":
+      return addBlock(leaves, element, instruction.length, node);
+    case "LongSoftmax":
+    case "LongLayerNormalization":
+      return addOfLongRow(leaves, element, instruction, node);
     case "BatchNormalization":
     case "ToleranceBatchNormalization":
       leaves.addElement(0, element);
@@ -195,6 +205,23 @@ function addOfRow(leaves: Leaves, element: number, inner: number, node: GraphNod
   leaves.add(0, row);
   for (let operand = 1; operand < node.operands.length; operand++) {
     if (isThere(node, operand)) leaves.addElement(operand, place);
+  }
+}
+
+/** The block, then what there is once for each row. */
+function addBlock(leaves: Leaves, element: number, length: number, node: GraphNode): void {
+  const { row, first, count } = blockAt(element, length);
+  for (let i = 0; i < count; i++) leaves.addElement(0, first + i);
+  for (let operand = 1; operand < node.operands.length; operand++) leaves.addElement(operand, row);
+}
+
+/** The element, the totals of its row, then what belongs to its place in the row. */
+function addOfLongRow(leaves: Leaves, element: number, instruction: LongRowInstruction, node: GraphNode): void {
+  const { row, place } = placeInLongRows(instruction, element);
+  const isTotal = (operand: number) => operand <= TOTALS[instruction.operator];
+  leaves.addElement(0, element);
+  for (let operand = 1; operand < node.operands.length; operand++) {
+    if (isThere(node, operand)) leaves.addElement(operand, isTotal(operand) ? row : place);
   }
 }
 

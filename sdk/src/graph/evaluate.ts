@@ -8,6 +8,7 @@ import { fromBits, roundHalfEven } from "./float32.js";
 import { nearestFunctions } from "./functions.js";
 import { toIndex } from "./indices.js";
 import type { Broadcast, Instruction } from "./instruction.js";
+import { largestOfBlocks, sumsOfBlocks } from "./longRows.js";
 import { nearestSums } from "./tolerance.js";
 import { EXACT, type Numeric } from "./types.js";
 import {
@@ -135,7 +136,16 @@ export function elementsOf(
     case "Softmax":
     case "LayerNormalization":
     case "Log":
+    case "LongSoftmax":
+    case "LongLayerNormalization":
       return nearestFunctions(instruction, values);
+    case "BlockMax":
+      return largestOfBlocks(instruction, x);
+    case "BlockSum":
+    case "BlockMagnitudes":
+    case "BlockSquares":
+    case "BlockExponentials":
+      return sumsOfBlocks(instruction, values);
   }
 }
 

@@ -3,6 +3,14 @@ import { around, ANYTHING, holds, INFINITY, nearest, type Bound } from "./bounds
 import { BITS, erf, exp, log, magnitude, ONE, sigmoid, tanh, toFixed } from "./fixedFunctions.js";
 import { fromBits } from "./float32.js";
 import type { Instruction, InstructionOf } from "./instruction.js";
+import {
+  blockBounds,
+  isBlockSum,
+  isLongRow,
+  longRowBounds,
+  type BlockSumInstruction,
+  type LongRowInstruction,
+} from "./longRows.js";
 import { normalized, softmax } from "./rowBounds.js";
 import type { Elements, Values } from "./values.js";
 
@@ -11,7 +19,8 @@ import type { Elements, Values } from "./values.js";
 const ROWS = ["Softmax", "LayerNormalization"] as const;
 const ELEMENTWISE = ["Exp", "Sigmoid", "Tanh", "Erf", "Gelu", "Log"] as const;
 type FunctionName = (typeof ROWS)[number] | (typeof ELEMENTWISE)[number];
-export type FunctionInstruction = { [Name in FunctionName]: InstructionOf<Name> }[FunctionName];
+export type FunctionInstruction =
+  { [Name in FunctionName]: InstructionOf<Name> }[FunctionName] | BlockSumInstruction | LongRowInstruction;
 
 const [EXP_ULPS, LOG_ULPS, SIGMOID_ULPS, TANH_ULPS, ERF_ULPS] = [4n, 4n, 8n, 8n, 17n];
 const EXP_DISTANCE = -126n;
@@ -28,6 +37,7 @@ const CUBIC = 0xb727136a400fba8826aa8ebn;
 const KEPT_ROWS = 64;
 
 export function isFunction(instruction: Instruction): instruction is FunctionInstruction {
+  if (isBlockSum(instruction) || isLongRow(instruction)) return true;
   return [...ROWS, ...ELEMENTWISE].some((name) => name === instruction.operator);
 }
 
@@ -38,6 +48,8 @@ export function functionBounds(
 ): (element: number) => Bound {
   const [x, scale, bias] = operands;
   if (!x) throw new AssayError(`${instruction.operator} needs an operand`);
+  if (isBlockSum(instruction)) return blockBounds(instruction, operands);
+  if (isLongRow(instruction)) return ofLongRows(instruction, operands, 1);
   switch (instruction.operator) {
     case "Softmax": {
       const rows = eachRow(x, softmax);
@@ -57,6 +69,22 @@ export function functionBounds(
       return (element) => elementwise(instruction, Number(x.at(element)));
   }
 }
+
+/** Elements of long rows. `times`: by how much more their totals may be off than the court lets them. */
+export function ofLongRows(
+  instruction: LongRowInstruction,
+  operands: readonly (Values | undefined)[],
+  times: number,
+): (element: number) => Bound {
+  const bounds = longRowBounds(instruction, operands, times);
+  return (element) => {
+    const { row, place } = placeInLongRows(instruction, element);
+    return bounds(element, row, place);
+  };
+}
+
+export const placeInLongRows = (instruction: LongRowInstruction, element: number): { row: number; place: number } =>
+  placeInRows(element, instruction.length, instruction.operator === "LongSoftmax" ? instruction.inner : 1);
 
 /** Whether some runtime may have each element. False is proof that none does. */
 export function standsAsFunction(

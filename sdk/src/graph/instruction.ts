@@ -95,6 +95,15 @@ interface Attributes {
   /** Bits of a float32. */
   LayerNormalization: { readonly epsilon: number };
   Log: None;
+  /** Of each block of each row of so many elements of x. */
+  BlockMax: { readonly length: number };
+  BlockSum: { readonly length: number };
+  BlockMagnitudes: { readonly length: number };
+  BlockSquares: { readonly length: number };
+  BlockExponentials: { readonly length: number };
+  /** Of rows of so many elements, by their totals. */
+  LongSoftmax: { readonly length: number; readonly inner: number };
+  LongLayerNormalization: { readonly length: number; readonly epsilon: number };
 }
 
 export type InstructionOf<Name extends OperatorName> = { readonly operator: Name } & Attributes[Name];
@@ -149,6 +158,13 @@ const FIELDS: Readonly<Record<OperatorName, readonly string[]>> = {
   Softmax: ["uint32 inner"],
   LayerNormalization: ["uint32 epsilon"],
   Log: [],
+  BlockMax: ["uint32 length"],
+  BlockSum: ["uint32 length"],
+  BlockMagnitudes: ["uint32 length"],
+  BlockSquares: ["uint32 length"],
+  BlockExponentials: ["uint32 length"],
+  LongSoftmax: ["uint32 length", "uint32 inner"],
+  LongLayerNormalization: ["uint32 length", "uint32 epsilon"],
 };
 
 const abi = AbiCoder.defaultAbiCoder();

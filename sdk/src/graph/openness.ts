@@ -110,6 +110,10 @@ function passedOn(instruction: Instruction, operands: readonly Operand[], isFloa
     case "Sigmoid":
     case "Softmax":
     case "Log":
+    case "BlockMagnitudes":
+    case "BlockSquares":
+    case "BlockExponentials":
+    case "LongSoftmax":
       return Open.Nothing;
     default:
       return Open.Zeros;

@@ -1,9 +1,10 @@
 import { elementCount, type Tensor } from "../tensor/tensor.js";
-import type { Bound } from "./bounds.js";
+import { ANYTHING, type Bound } from "./bounds.js";
 import { elementsOf } from "./evaluate.js";
 import { fromBits } from "./float32.js";
-import { functionBounds, isFunction, type FunctionInstruction } from "./functions.js";
+import { functionBounds, isFunction, ofLongRows, placeInLongRows, type FunctionInstruction } from "./functions.js";
 import type { Instruction, InstructionOf } from "./instruction.js";
+import { isLongRow, TOTALS, type LongRowInstruction } from "./longRows.js";
 import {
   endOf,
   exactly,
@@ -19,7 +20,7 @@ import {
   type Side,
 } from "./range.js";
 import { boundedSums, isTolerance, type BoundedSum, type ToleranceInstruction } from "./tolerance.js";
-import { valuesOf, type Elements, type Shape } from "./values.js";
+import { valuesOf, type Elements, type Shape, type Values } from "./values.js";
 
 // Where the output of a node lies for all whose operands lie within their ranges (docs/verifiers/TOLERANCE.md).
 
@@ -57,6 +58,7 @@ function cornersOf(instruction: Instruction, operands: Operands, own: Shape): El
     case "Relu":
     case "Clip":
     case "MaxPool":
+    case "BlockMax":
     case "Sqrt":
     case "QuantizeLinear":
     case "DequantizeLinear":
@@ -100,10 +102,12 @@ function largest({ axis }: InstructionOf<"ArgMax">, x: Ranged | undefined, own: 
 
 /** Implementations differ by a bound where all have the same operands; of others nothing is known. */
 function functions(instruction: FunctionInstruction, operands: Operands, own: Tensor): Range {
-  const bounds = functionBounds(
-    instruction,
-    operands.map((each) => each && pointsOf(each)),
-  );
+  const bounds = isLongRow(instruction)
+    ? longRows(instruction, operands)
+    : functionBounds(
+        instruction,
+        operands.map((each) => each && pointsOf(each)),
+      );
   const range = unknown(own);
   for (let element = 0; element < range.low.length; element++) {
     const [least, most] = endsOf(bounds(element));
@@ -111,6 +115,32 @@ function functions(instruction: FunctionInstruction, operands: Operands, own: Te
     if (Math.max(-least, most) < OVERFLOW) learn(range, element, least, most);
   }
   return range;
+}
+
+/**
+ * The totals of others are as far from the exact ones as one's own may be, on the other side: twice as far from one's
+ * own, and once more for what theirs grant. Where an element of a row differs nothing is known.
+ */
+function longRows(instruction: LongRowInstruction, operands: Operands): (element: number) => Bound {
+  const bounds = ofLongRows(
+    instruction,
+    operands.map(
+      (each, i) => each && (i === 0 || i > TOTALS[instruction.operator] ? pointsOf(each) : valuesOf(each.tensor)),
+    ),
+    4,
+  );
+  const x = operands[0];
+  const areSame = x ? rowsThatAre(instruction, pointsOf(x)) : () => false;
+  return (element) => (areSame(placeInLongRows(instruction, element).row) ? bounds(element) : ANYTHING);
+}
+
+/** Whether a row is the same for everybody. */
+function rowsThatAre(instruction: LongRowInstruction, x: Values): (row: number) => boolean {
+  const others = new Set<number>();
+  for (let element = 0; element < elementCount(x.dims); element++) {
+    if (Number.isNaN(x.at(element))) others.add(placeInLongRows(instruction, element).row);
+  }
+  return (row) => !others.has(row);
 }
 
 /** Numbers are compared as integers, by which up to two units are lost. */

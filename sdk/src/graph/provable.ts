@@ -3,6 +3,7 @@ import { chunking, Layout, LEAF_BYTES, locate } from "../tensor/layout.js";
 import { elementCount } from "../tensor/tensor.js";
 import { divisible, openingBytes, type Placed } from "./divisible.js";
 import type { Instruction, Window } from "./instruction.js";
+import { BLOCK } from "./longRows.js";
 import {
   fits,
   isSendable,
@@ -92,6 +93,14 @@ function readOf(instruction: Instruction, x: Placed): Read {
     case "Softmax":
     case "LayerNormalization":
       return { leaves: 1, terms: x.dims.at(-1) ?? 0, gas: TERM_GAS.function };
+    case "BlockMax":
+    case "BlockSum":
+    case "BlockMagnitudes":
+    case "BlockSquares":
+    case "BlockExponentials": {
+      const terms = Math.min(BLOCK, instruction.length);
+      return { leaves: leavesOfSpan(terms, terms, x), terms, gas: TERM_GAS.function };
+    }
     default:
       return { leaves: 1, terms: 0, gas: 0 };
   }

@@ -10,6 +10,8 @@ const PRECISION = 1n << 24n;
 const NO_SOFTMAX = 150n << BITS;
 const INFINITE = 1n << 224n;
 const LEAST_NORMAL = -126n;
+/** Its shift is 63: its square is below every number that counts beside 2^-126. */
+const LEAST_UNIT = 2 ** -63;
 /** No product with a smaller scale overflows. */
 export const LARGE_SCALE = 2 ** 50;
 
@@ -23,36 +25,61 @@ export function softmax(row: readonly number[]): Place {
   // Infinity less infinity is no number.
   if (magnitude(largest) === INFINITE) return () => ANYTHING;
   const sum = values.reduce((total, value) => total + expOfNegative(largest - value), 0n);
-  return (place) => {
-    const below = largest - (values[place] ?? 0n);
-    if (below >= NO_SOFTMAX) return around(0n, LEAST_NORMAL - BITS, 0n, LEAST_NORMAL);
-    const { mantissa, exponent } = exp(-below);
-    const center = (mantissa << BITS) / sum;
-    const roundings = SOFTMAX_ROUNDINGS + 2n * ((below >> BITS) + 1n) + BigInt(row.length);
-    const bound = around(center, exponent - BITS, 0n, LEAST_NORMAL);
-    return { ...bound, radius: (bound.radius ?? 0n) + (center * roundings) / PRECISION };
-  };
+  return (place) => share(largest - (values[place] ?? 0n), sum, row.length, 0n);
 }
 
-/** (x - mean) / sqrt(variance + epsilon), the element and how far a runtime may be from it, in units of 2^-96. */
+/** e^-below / sum, for a row of so many elements. `apart`: roundings by which the sum may be off itself. */
+export function share(below: bigint, sum: bigint, length: number, apart: bigint): Bound {
+  if (below >= NO_SOFTMAX) return around(0n, LEAST_NORMAL - BITS, 0n, LEAST_NORMAL);
+  const { mantissa, exponent } = exp(-below);
+  const center = (mantissa << BITS) / sum;
+  const roundings = SOFTMAX_ROUNDINGS + 2n * ((below >> BITS) + 1n) + BigInt(length) + apart;
+  const bound = around(center, exponent - BITS, 0n, LEAST_NORMAL);
+  // Of long rows products of errors count too.
+  const radius = (center * roundings) / (apart === 0n ? PRECISION : PRECISION - roundings);
+  return { ...bound, radius: (bound.radius ?? 0n) + radius };
+}
+
+/** What is added up of a row, in units of 2^(shift - 225); squares in units of the square of that. */
+export interface Sums {
+  readonly shift: bigint;
+  readonly epsilon: bigint;
+  readonly values: bigint;
+  readonly magnitudes: bigint;
+  readonly squares: bigint;
+}
+
+/** (x - mean) / sqrt(variance + epsilon), and how far a runtime may be from it, times scale plus bias. */
 export function normalized(
   row: readonly number[],
   epsilon: number,
 ): (place: number, scale: number, bias: number) => Bound {
   if (!row.every(Number.isFinite)) return () => ANYTHING;
-  const n = BigInt(row.length);
-  const sums = sumsOf(row, epsilon);
-  const { least, variance } = varianceOf(sums, n);
+  const shift = most(unitOf(row), unitOfSquare(epsilon));
+  const sums = { shift, epsilon: scaledSquare(epsilon, shift), ...sumsOf(row, shift) };
+  const ofSums = normalizedBy(sums, row.length, 0n);
+  return (place, scale, bias) => ofSums(row[place] ?? NaN, scale, bias);
+}
+
+/** The same, of a row of which so much was added up. `apart`: roundings by which the sums may be off themselves. */
+export function normalizedBy(
+  sums: Sums,
+  length: number,
+  apart: bigint,
+): (x: number, scale: number, bias: number) => Bound {
+  const n = BigInt(length);
+  const { least, variance } = varianceOf(sums, n, apart);
   // Squares that a runtime adds up may overflow.
   if (sums.squares >> (576n - 2n * sums.shift) !== 0n || least === 0n) return () => ANYTHING;
-  const offMean = (sums.magnitudes * (n + 8n)) / (PRECISION - (n + 8n)) + (n << 14n);
+  const roundings = n + 8n + apart;
+  const offMean = (sums.magnitudes * roundings) / (PRECISION - roundings) + ((n * (1n + apart)) << 14n);
   const [root, leastRoot] = [squareRoot(variance), squareRoot(least)];
-  return (place, scale, bias) => {
+  return (x, scale, bias) => {
     if (!(Math.abs(scale) < LARGE_SCALE && Math.abs(bias) < LARGE_SCALE)) return ANYTHING;
-    const from = n * (sums.scaled[place] ?? 0n) - sums.values;
+    const from = n * scaled(x, sums.shift) - sums.values;
     const z = (magnitude(from) << BITS) / root;
-    const most = ((magnitude(from) + offMean) << BITS) / leastRoot + 1n;
-    return affine(from < 0n, z, most + (most >> NORMALIZATION_BITS) - z, scale, bias);
+    const farthest = ((magnitude(from) + offMean) << BITS) / leastRoot + 1n;
+    return affine(from < 0n, z, farthest + (farthest >> NORMALIZATION_BITS) - z, scale, bias);
   };
 }
 
@@ -72,43 +99,56 @@ function exactly(value: number): bigint {
   return m << shift;
 }
 
-interface Sums {
-  readonly shift: bigint;
-  readonly epsilon: bigint;
-  readonly scaled: readonly bigint[];
-  readonly values: bigint;
-  readonly magnitudes: bigint;
-  readonly squares: bigint;
+export const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+/** The shift of a unit of which the largest element is about 2^100; at least 63. */
+export function unitOf(row: readonly number[]): bigint {
+  return floatParts(row.reduce((largest, value) => Math.max(largest, Math.abs(value)), LEAST_UNIT)).shift;
 }
 
-function sumsOf(row: readonly number[], epsilon: number): Sums {
-  const { m, shift: own } = floatParts(epsilon);
-  const least = (own + 126n) / 2n;
-  const shift = row.reduce((most, value) => (floatParts(value).shift > most ? floatParts(value).shift : most), least);
-  const scaled = row.map((value) => {
-    const parts = floatParts(value);
-    const size = parts.m << (parts.shift + 76n - shift);
-    return value < 0 ? -size : size;
-  });
-  return {
-    shift,
-    epsilon: m << (own + 301n - 2n * shift),
-    scaled,
-    values: scaled.reduce((sum, value) => sum + value, 0n),
-    magnitudes: scaled.reduce((sum, value) => sum + magnitude(value), 0n),
-    squares: scaled.reduce((sum, value) => sum + value * value, 0n),
-  };
+/** The same, of which the root of a square is about 2^100. */
+export function unitOfSquare(square: number): bigint {
+  return (floatParts(square).shift + 126n) / 2n;
+}
+
+/** The magnitude of a square in units of the square of the unit. */
+export function scaledSquare(square: number, shift: bigint): bigint {
+  const { m, shift: own } = floatParts(square);
+  return m << (own + 301n - 2n * shift);
+}
+
+/** A finite number in units of 2^(shift - 225). */
+export function scaled(value: number, shift: bigint): bigint {
+  const parts = floatParts(value);
+  const size = parts.m << (parts.shift + 76n - shift);
+  return value < 0 ? -size : size;
+}
+
+/** Sums of a row's elements, of their magnitudes and of their squares. */
+export function sumsOf(row: readonly number[], shift: bigint): Pick<Sums, "values" | "magnitudes" | "squares"> {
+  let [values, magnitudes, squares] = [0n, 0n, 0n];
+  for (const each of row) {
+    const value = scaled(each, shift);
+    values += value;
+    magnitudes += magnitude(value);
+    squares += value * value;
+  }
+  return { values, magnitudes, squares };
 }
 
 /** n^2 (variance + epsilon), and the least that a runtime can have for it; zero where that is less than half. */
-function varianceOf({ values, squares, epsilon, shift }: Sums, n: bigint): { least: bigint; variance: bigint } {
-  const scaled = n * squares;
-  const variance = scaled - values * values + n * n * epsilon;
-  const roundings = 3n * n + 9n;
+function varianceOf(
+  { values, squares, epsilon, shift }: Sums,
+  n: bigint,
+  apart: bigint,
+): { least: bigint; variance: bigint } {
+  const total = n * squares;
+  const variance = total - values * values + n * n * epsilon;
+  const roundings = 3n * n + 9n + apart;
   const off =
-    (scaled * roundings) / (PRECISION - roundings) +
+    (total * roundings) / (PRECISION - roundings) +
     (4n * variance) / PRECISION +
-    n * n * powerOfTwo(324n - 2n * shift);
+    n * n * powerOfTwo((apart === 0n ? 324n : 325n) - 2n * shift);
   return { least: 2n * off < variance ? variance - off : 0n, variance };
 }
 

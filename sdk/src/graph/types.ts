@@ -112,5 +112,12 @@ export const Operator = {
   Softmax: 0x0805,
   LayerNormalization: 0x0806,
   Log: 0x0807,
+  BlockMax: 0x0808,
+  BlockSum: 0x0809,
+  BlockMagnitudes: 0x080a,
+  BlockSquares: 0x080b,
+  BlockExponentials: 0x080c,
+  LongSoftmax: 0x080d,
+  LongLayerNormalization: 0x080e,
 } as const;
 export type Operator = (typeof Operator)[keyof typeof Operator];

@@ -4,11 +4,11 @@ import { anyLayout, type Draft, type Lowering, type Value, type Wanted } from ".
 import { toBits } from "../float32.js";
 import { Refusal } from "../problems.js";
 import { LARGE_SCALE } from "../rowBounds.js";
-import { fits, opened, TERM_GAS, tooLarge } from "./budget.js";
 import { firmly } from "./factors.js";
 import { requireFloats } from "./floatDot.js";
+import { isLong, longLayerNormalization, longSoftmax, rowsOf } from "./longRows.js";
 import { judged } from "./tolerance.js";
-import { axisOf, view } from "./views.js";
+import { axisOf } from "./views.js";
 
 // Functions of float32, which are judged within a bound.
 
@@ -34,6 +34,7 @@ const softmax: Lowering = (node) => {
   requireFloats(x);
   const axis = axisOf(node, x, node.opset < 13 ? 1 : -1);
   const end = node.opset < 13 ? x.dims.length : axis + 1;
+  if (isLong(x.dims.slice(axis, end))) return longSoftmax(x, axis, end, output);
   const { drafts, rows } = inRows(x, axis, end);
   const instruction = { operator: "Softmax", inner: elementCount(x.dims.slice(end)) } as const;
   return [...drafts, judged({ instruction, operands: [rows], output }, instruction)];
@@ -56,6 +57,7 @@ const layerNormalization: Lowering = (node) => {
   const epsilon = node.float("epsilon", Math.fround(1e-5));
   if (!(epsilon >= 0 && epsilon < Infinity))
     throw new Refusal("its epsilon is negative or no number", "Mend the model");
+  if (isLong([length])) return longLayerNormalization(x, { length, epsilon: toBits(epsilon) }, scale, bias, output);
   const instruction = { operator: "LayerNormalization", epsilon: toBits(epsilon) } as const;
   const { drafts, rows } = inRows(x, axis, x.dims.length);
   const operands = [rows, anyLayout(scale), bias && anyLayout(bias)];
@@ -64,19 +66,9 @@ const layerNormalization: Lowering = (node) => {
 
 /** x with the axes from one on and before another as its rows. */
 function inRows(x: Value, from: number, to: number): { drafts: Draft[]; rows: Wanted } {
-  if (from === x.dims.length - 1) return { drafts: [], rows: rowsOf(x) };
-  const [outer, length, inner] = [x.dims.slice(0, from), x.dims.slice(from, to), x.dims.slice(to)].map(elementCount);
-  const [rows = 1, places = 1, apart = 1] = [outer, length, inner];
-  const value: Value = { dtype: x.dtype, dims: [rows, apart, places] };
-  return { drafts: [view(x, value, 0, [places * apart, 1, apart])], rows: rowsOf(value) };
-}
-
-/** One leaf for each row, if one transaction can judge it. */
-function rowsOf(x: Value): Wanted {
-  const length = x.dims.at(-1) ?? 1;
-  const work = { terms: length, openings: 4, bytes: opened(4, 4 * length + 2048) };
-  if (!fits(work, TERM_GAS.function)) throw tooLarge(work, 1);
-  return firmly(x, Layout.Rows);
+  if (from === x.dims.length - 1) return { drafts: [], rows: firmly(x, Layout.Rows) };
+  const { drafts, value } = rowsOf(x, from, to);
+  return { drafts, rows: firmly(value, Layout.Rows) };
 }
 
 export const FUNCTIONS: Readonly<Record<string, Lowering>> = {
