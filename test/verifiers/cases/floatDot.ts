@@ -47,23 +47,34 @@ const NO_ORDER = /none of the \d+ orders|no order of the sum|divided by differen
  * none is found.
  */
 export const prepared =
-  (make: (random: Random) => FloatNode, sums: SumsProfile, runtime: RuntimeName = "native"): Generator =>
+  (
+    make: (random: Random) => FloatNode,
+    sums: SumsProfile,
+    runtime: RuntimeName = "native",
+    choose = floatNode,
+  ): Generator =>
   async (random) => {
     for (;;) {
       const given = make(random);
       try {
-        return await run(random, given, sums, runtime);
+        return await run(random, given, sums, runtime, choose);
       } catch (error) {
         if (!(error instanceof PreparationError) || !NO_ORDER.test(error.message)) throw error;
       }
     }
   };
 
-async function run(random: Random, given: FloatNode, sums: SumsProfile, runtime: RuntimeName): Promise<Case> {
+async function run(
+  random: Random,
+  given: FloatNode,
+  sums: SumsProfile,
+  runtime: RuntimeName,
+  choose: Choose,
+): Promise<Case> {
   const { file, feeds } = modelOf(given, runtime);
   const model = await readModel(file, inProcess, sums);
   const trace = (await runTrace(model, feeds, inProcess)).map(canonicaliseNaN);
-  const at = floatNode(random, model);
+  const at = choose(model.nodes, random);
   const [instruction, node] = [model.instructions[at], model.nodes[at]];
   const output = trace[model.inputNames.length + at];
   if (!instruction || !node || !output) throw new Error(`${given.op} is not the node that was made`);
@@ -76,8 +87,11 @@ async function run(random: Random, given: FloatNode, sums: SumsProfile, runtime:
   return { ...ordered, stands };
 }
 
+/** Which node of a model is judged. */
+type Choose = (nodes: CourtModel["nodes"], random: Random) => number;
+
 /** A sum or function, of which some ONNX nodes have several. */
-const floatNode = (random: Random, { nodes }: CourtModel): number =>
+const floatNode: Choose = (nodes, random) =>
   random.pick(nodes.flatMap(({ operator }, i) => (operator >> 8 >= 6 ? [i] : [])));
 
 function modelOf(given: FloatNode, runtime: RuntimeName) {

@@ -3,6 +3,7 @@ import type { Tensor } from "../../../sdk/src/tensor/index.js";
 import type { Random } from "../../../sdk/test/tensor/random.js";
 import type { Generator } from "../support/cases.js";
 import { randomDims } from "../support/values.js";
+import { LONG_ROWS } from "./longRows.js";
 import { floats, prepared, type FloatNode } from "./floatDot.js";
 
 /** Where functions saturate, overflow, underflow or change their formula in known implementations. */
@@ -66,4 +67,5 @@ export const FUNCTION_BOUNDS: Readonly<Record<string, Generator>> = {
   GELU: prepared(gelu, "Tolerance"),
   SOFTMAX: prepared(softmax, "Tolerance"),
   LAYER_NORMALIZATION: prepared(layerNormalization, "Tolerance"),
+  ...LONG_ROWS,
 };
