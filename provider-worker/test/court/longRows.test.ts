@@ -71,7 +71,8 @@ async function prepared({
   places = dims.slice(-1),
   opset = 17,
 }: Given): Promise<CourtModel> {
-  const parameters = op === "Softmax" ? {} : { scale: rows(places, normal), bias: rows(places, normal) };
+  const parameters: Record<string, Tensor> =
+    op === "Softmax" ? {} : { scale: rows(places, normal), bias: rows(places, normal) };
   const file = onnxFile({
     nodes: [{ op, inputs: ["x", ...Object.keys(parameters)], outputs: ["y"], attributes }],
     inputs: { x: ["float32", dims] },

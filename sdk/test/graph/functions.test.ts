@@ -6,6 +6,7 @@ import type { FunctionInstruction } from "../../src/graph/functions.js";
 import { contradicts } from "../../src/graph/judge.js";
 import { ANY_ORDER } from "../../src/graph/types.js";
 import { fromFloat32Array, initHash, type Tensor } from "../../src/tensor/index.js";
+import { exp, STATISTICS, summed, uniform, within } from "../support/implementations.js";
 import { Random } from "../tensor/random.js";
 
 // Honest results of implementations that nobody has listed, of functions as bad as docs/verifiers/FUNCTIONS.md grants.
@@ -14,21 +15,10 @@ const CASES = 2000;
 const ROWS = 300;
 const f = Math.fround;
 
-const uniform = (random: Random): number => random.next() / 2 ** 31 - 1;
 const tensor = (dims: readonly number[], values: readonly number[]): Tensor =>
   fromFloat32Array(Float32Array.from(values), dims);
 const add = (a: number, b: number): number => f(a + b);
 
-/** A function that is wrong by up to so many units in the last place. */
-const within =
-  (ulps: number, exact: (x: number) => number) =>
-  (random: Random, x: number): number =>
-    f(exact(x) + uniform(random) * (ulps - 0.5) * ulpOf(exact(x)));
-
-const ulpOf = (value: number): number =>
-  value === 0 || !Number.isFinite(value) ? 0 : 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), -126) - 23);
-
-const exp = within(3, Math.exp);
 const tanh = within(5, Math.tanh);
 const erf = within(16, exactErf);
 
@@ -147,20 +137,6 @@ describe("Functions of float32, however they are implemented", () => {
   });
 });
 
-/** Adds up in a random order, in blocks or not. */
-function summed(random: Random, values: readonly number[]): number {
-  const open = [...values];
-  for (let i = open.length - 1; i > 0; i--) {
-    const at = random.below(i + 1);
-    [open[i], open[at]] = [open[at] ?? 0, open[i] ?? 0];
-  }
-  const size = 1 + random.below(open.length);
-  const blocks = Array.from({ length: Math.ceil(open.length / size) }, (_, i) =>
-    open.slice(size * i, size * (i + 1)).reduce(add),
-  );
-  return blocks.reduce(add);
-}
-
 const lengthOf = (random: Random): number => 1 + random.below(random.pick([2, 8, 64, 700]));
 
 describe("Softmax of a row", () => {
@@ -232,34 +208,6 @@ describe("Softmax of a row", () => {
     assert.deepEqual([0, 1e-37, NaN].map(judged), [false, true, true]);
   });
 });
-
-/** Means and variances of one row, as they are computed by some. */
-const STATISTICS: readonly ((random: Random, row: readonly number[]) => [mean: number, variance: number])[] = [
-  (random, row) => {
-    const mean = f(summed(random, row) / row.length);
-    const squares = row.map((x) => f(f(x - mean) * f(x - mean)));
-    return [mean, f(summed(random, squares) / row.length)];
-  },
-  (random, row) => {
-    const mean = f(summed(random, row) / row.length);
-    const square = f(
-      summed(
-        random,
-        row.map((x) => f(x * x)),
-      ) / row.length,
-    );
-    return [mean, Math.max(0, f(square - f(mean * mean)))];
-  },
-  (_, row) => {
-    let [mean, squares] = [0, 0];
-    row.forEach((x, i) => {
-      const delta = f(x - mean);
-      mean = f(mean + f(delta / (i + 1)));
-      squares = f(squares + f(delta * f(x - mean)));
-    });
-    return [mean, f(squares / row.length)];
-  },
-];
 
 describe("Layer normalisation of a row", () => {
   before(initHash);

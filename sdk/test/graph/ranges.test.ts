@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
 import { toBits } from "../../src/graph/float32.js";
+import type { BlockSumInstruction } from "../../src/graph/longRows.js";
 import { firstUnexplained, outside, rangesOf } from "../../src/graph/ranges.js";
-import { fromFloat32Array, fromNumbers, initHash, type Tensor } from "../../src/tensor/index.js";
+import { fromFloat32Array, fromNumbers, initHash, toFloat32Array, type Tensor } from "../../src/tensor/index.js";
 import { Network } from "../support/anyTrace.js";
 import { Random } from "../tensor/random.js";
 
@@ -89,6 +90,28 @@ const FUNCTIONS: readonly Step[] = [
     ),
 ];
 
+/** Of rows of three, as of rows that are too long for one transaction. */
+const totalOf = (network: Network, operator: BlockSumInstruction["operator"], x: number, ofRow?: number): number => {
+  const ofBlocks = network.add({ operator, length: 3 }, ofRow === undefined ? [x] : [x, ofRow], [2, 1]);
+  return network.add({ operator: "ToleranceReduceSum", outer: 2, length: 1, inner: 1 }, [ofBlocks], [2]);
+};
+const LONG_ROWS: readonly Step[] = [
+  (network, x) => {
+    const max = network.add({ operator: "BlockMax", length: 3 }, [x], [2]);
+    const sum = totalOf(network, "BlockExponentials", x, max);
+    return network.add({ operator: "LongSoftmax", length: 3, inner: 1 }, [x, max, sum], DIMS);
+  },
+  (network, x, _, random) => {
+    const [sum, magnitudes] = [totalOf(network, "BlockSum", x), totalOf(network, "BlockMagnitudes", x)];
+    const squares = totalOf(network, "BlockSquares", x, sum);
+    return network.add(
+      { operator: "LongLayerNormalization", length: 3, epsilon: toBits(1e-5) },
+      [x, sum, magnitudes, squares, floats(random, uniform, [3]), floats(random, uniform, [3])],
+      DIMS,
+    );
+  },
+];
+
 const OTHERS: readonly Step[] = [
   ...(["Add", "Sub", "Mul", "Div"] as const).map(ofTwo),
   plain({ operator: "Relu" }),
@@ -107,7 +130,7 @@ function randomNetwork(random: Random): Network {
   const network = new Network({ dtype: "float32", dims: DIMS });
   const floatsAt = [0];
   for (let steps = 1 + random.below(5); steps > 0; steps--) {
-    const make = random.pick(random.pick([SUMS, SUMS, FUNCTIONS, OTHERS]));
+    const make = random.pick(random.pick([SUMS, SUMS, FUNCTIONS, LONG_ROWS, OTHERS]));
     floatsAt.push(make(network, floatsAt.at(-1) ?? 0, random.pick(floatsAt), random));
   }
   if (random.below(4) === 0) {
@@ -184,5 +207,21 @@ describe("The ranges of honest results", () => {
     assert.equal(found(0.5 + 2 ** -22), undefined);
     assert.deepEqual(found(0.5 + 2 ** -18), { name: "y", element: 0 });
     assert.deepEqual(found(NaN), { name: "y", element: 0 });
+  });
+
+  it("hold a long row of the inputs whose totals others took otherwise, and nothing much further away", () => {
+    for (const step of LONG_ROWS) {
+      const network = new Network({ dtype: "float32", dims: DIMS });
+      const random = new Random(5);
+      const place = step(network, 0, 0, random);
+      const own = network.run(floats(random, uniform, DIMS), random);
+      const y = own[place] as Tensor;
+      const found = (times: number) => {
+        const changed = toFloat32Array(y).map((value, i) => (i === 4 ? value * times : value));
+        return firstUnexplained(network.model(), own, new Map([["y", fromFloat32Array(changed, DIMS)]]));
+      };
+      assert.equal(found(1), undefined);
+      assert.deepEqual(found(1.001), { name: "y", element: 4 });
+    }
   });
 });
