@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
-import type { CourtModel, Tensor } from "@assay/sdk";
+import type { CourtModel, Part, Shown, Tensor, TraceCommitment } from "@assay/sdk";
 import {
+  answerDemand,
+  commitTrace,
+  evaluateNode,
   firstContradiction,
   fromFloat32Array,
   initHash,
   loadForTraces,
+  nextStep,
   prepareModel,
+  runTrace,
   toFloat32Array,
+  toHex,
   traceOn,
 } from "@assay/sdk";
 
@@ -54,6 +60,9 @@ const rows = (dims: readonly number[], draw: Draw): Tensor => {
     dims,
   );
 };
+
+/** The next number away from zero. */
+const nextUp = (value: number): number => Math.fround(value * (1 + 2 ** -23));
 
 interface Given {
   readonly op: "Softmax" | "LayerNormalization";
@@ -162,5 +171,65 @@ describe("Rows that are too long for one transaction", () => {
         }
       }
     });
+  }
+
+  for (const [what, given] of [
+    ["a Softmax", { op: "Softmax", dims: [2, 20_000] }],
+    ["a LayerNormalization", { op: "LayerNormalization", dims: [2, 20_000] }],
+  ] as const) {
+    it(`${what}: the search accuses a wrong element of any tensor, and nobody whose totals are others`, async () => {
+      const model = await prepared(given);
+      const x = rows(given.dims, normal);
+      const trace = await runTrace(model, new Map([["x", x]]), inProcess);
+      const own = commitTrace(model, trace);
+      const others = trace.map((tensor, at) =>
+        at === 0 ? tensor : fromFloat32Array(toFloat32Array(tensor).map(nextUp), tensor.dims),
+      );
+      assert.equal(accusedOf(model, own, commitTrace(model, others)), undefined);
+      const last = trace.length - 1;
+      // A maximum that is a little too large changes no output.
+      for (const wrong of new Set([1, 2, last - 2, last - 1, last])) {
+        const from = toFloat32Array(trace[wrong] as Tensor);
+        const wronged = trace.with(
+          wrong,
+          fromFloat32Array(from.with(1, (from[1] ?? 0) + 400), trace[wrong]?.dims ?? []),
+        );
+        // What follows is computed from it.
+        const posted = [...wronged];
+        for (let at = wrong + 1; at < posted.length; at++) posted[at] = evaluateNode(model, posted, at);
+        const found = accusedOf(model, own, commitTrace(model, posted));
+        assert.deepEqual(found, { node: wrong - 1, element: 1 }, model.instructions[wrong - 1]?.operator);
+      }
+    });
+  }
+
+  /** Plays a case to its end: each round all that is asked for is shown. */
+  function accusedOf(model: CourtModel, own: TraceCommitment, posted: TraceCommitment) {
+    const seen = new Set<string>();
+    const key = ({ tensor, level, index }: Part) => `${tensor} ${level} ${index}`;
+    const answer = (part: Part) => {
+      const committed = posted.tensors[part.tensor];
+      return committed && seen.has(key(part)) ? answerDemand(committed, part) : undefined;
+    };
+    const shown: Shown = {
+      children: (part) => {
+        const answered = answer(part);
+        return answered?.kind === "children" ? answered.children : undefined;
+      },
+      leaf: (part) => {
+        const answered = answer(part);
+        return answered?.kind === "leaf" ? toHex(answered.leaf) : undefined;
+      },
+    };
+    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
+    for (;;) {
+      const step = nextStep(model, own, roots, shown);
+      if (step.kind === "accuse") {
+        const { provenance, claim } = step.accusation;
+        return { node: provenance.nodeIndex, element: claim.element };
+      }
+      if (step.kind !== "demand") return undefined;
+      for (const part of step.parts) seen.add(key(part));
+    }
   }
 });

@@ -88,12 +88,12 @@ const ROWS: readonly [Instruction, string[], unknown[]][] = [
   [{ operator: "Gelu", tanh: true }, ["bool"], [true]],
   [{ operator: "Softmax", inner: 3 }, ["uint32"], [3]],
   [{ operator: "LayerNormalization", epsilon: 0x3727c5ac }, ["uint32"], [0x3727c5ac]],
+  [{ operator: "Log" }, [], []],
   ...(["BlockMax", "BlockSum", "BlockMagnitudes", "BlockSquares", "BlockExponentials"] as const).map(
     (operator): [Instruction, string[], unknown[]] => [{ operator, length: 5000 }, ["uint32"], [5000]],
   ),
   [{ operator: "LongSoftmax", length: 5000, inner: 3 }, ["uint32", "uint32"], [5000, 3]],
   [{ operator: "LongLayerNormalization", length: 5000, epsilon: 0x3727c5ac }, ["uint32", "uint32"], [5000, 0x3727c5ac]],
-  [{ operator: "Log" }, [], []],
 ];
 
 describe("An instruction", () => {
