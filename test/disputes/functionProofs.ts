@@ -22,7 +22,8 @@ import { decomposedBlock, node, TOKENS, transformerBlock, uniform, WIDTH } from 
 import { accuse, deliver, marketOf, openCase, postTrace } from "../support/proofs.js";
 
 const TOLERANCE = 3;
-const LONG = 4096;
+/** The longest row that one transaction judges, and one that is judged by its totals. */
+const [LONG, LONGER] = [4096, 20_000];
 const FUNCTIONS = 8;
 const RUNS = 5;
 
@@ -91,16 +92,7 @@ describe("ProofCourt, a block of a transformer", function () {
     ["LayerNormalization", ["x", "gain"], 2_400_000n],
   ] as const) {
     it(`proves a wrong element of a ${operator} of ${LONG} elements for less than ${most} gas`, async () => {
-      const gain = floats(LONG);
-      const file = onnxFile({
-        nodes: [node(operator, [...inputs], "y")],
-        inputs: { x: ["float32", [1, LONG]] },
-        outputs: { y: undefined },
-        constants: inputs.length > 1 ? { gain } : {},
-        opset: 17,
-      });
-      const { model } = await prepareModel(file, { tolerance: true }, inProcess);
-      const trace = await runTrace(model, new Map([["x", floats(1, LONG)]]), inProcess);
+      const { model, trace } = await ofRow(operator, inputs, LONG);
       const tensor = trace.length - 1 - Number(model.instructions.at(-1)?.operator === "View");
       const { sent } = await accused(model, shifted(trace, tensor, 2), tensor);
       const receipt = await (await sent).wait();
@@ -108,15 +100,46 @@ describe("ProofCourt, a block of a transformer", function () {
     });
   }
 
-  /** Accuses a provider of element 2 of a tensor of its own trace. */
-  async function accused(model: CourtModel, trace: readonly Tensor[], tensor: number) {
+  for (const [operator, inputs, most] of [
+    ["Softmax", ["x"], 1_300_000n],
+    ["LayerNormalization", ["x", "gain"], 750_000n],
+  ] as const) {
+    it(`convicts by each node of a ${operator} of ${LONGER} elements, for less than ${most} gas`, async () => {
+      const { model, trace } = await ofRow(operator, inputs, LONGER);
+      for (const [at, instruction] of model.instructions.entries()) {
+        const tensor = model.inputNames.length + at;
+        const honest = await accused(model, trace, tensor, 0);
+        await expect(honest.sent).to.be.revertedWithCustomError(honest.market.court, "ProofCourt_NoContradiction");
+        const { market, sent, caseId } = await accused(model, shifted(trace, tensor, 0), tensor, 0);
+        const receipt = await (await sent).wait();
+        expect(receipt?.gasUsed, instruction.operator).to.be.lessThan(most);
+        expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
+      }
+    });
+  }
+
+  /** A model of one operator over one row, and an honest trace of it. */
+  async function ofRow(operator: string, inputs: readonly string[], length: number) {
+    const file = onnxFile({
+      nodes: [node(operator, [...inputs], "y")],
+      inputs: { x: ["float32", [1, length]] },
+      outputs: { y: undefined },
+      constants: inputs.length > 1 ? { gain: floats(length) } : {},
+      opset: 17,
+    });
+    const { model } = await prepareModel(file, { tolerance: true }, inProcess);
+    return { model, trace: await runTrace(model, new Map([["x", floats(1, length)]]), inProcess) };
+  }
+
+  /** Accuses a provider of an element of a tensor of its own trace. */
+  async function accused(model: CourtModel, trace: readonly Tensor[], tensor: number, element = 2) {
     const market = await marketOf(model, TOLERANCE);
     const posted = commitTrace(model, trace);
     const given = { model, honest: posted, posted };
     const terms = await deliver(market, given);
     const opened = await openCase(market, terms, given);
     await postTrace(market, given, opened);
-    const sent = accuse(market, opened.caseId, accusationOf(model, posted, tensor, 2));
+    const sent = accuse(market, opened.caseId, accusationOf(model, posted, tensor, element));
     return { market, sent, caseId: opened.caseId };
   }
 });
