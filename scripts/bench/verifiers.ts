@@ -1,4 +1,5 @@
 import { SumOrder, type Instruction } from "../../sdk/src/graph/instruction.js";
+import { BLOCK, blocksOf } from "../../sdk/src/graph/longRows.js";
 import { withoutOrder } from "../../sdk/src/graph/lowering/tolerance.js";
 import { ANY_ORDER, type Numeric } from "../../sdk/src/graph/types.js";
 import type { DType, Tensor } from "../../sdk/src/tensor/index.js";
@@ -39,6 +40,10 @@ interface Bench {
   element: number;
   numeric?: Numeric;
 }
+
+/** A row that is judged by its totals. */
+const LONG = 20_000;
+type BlockName = "BlockMax" | "BlockSum" | "BlockMagnitudes" | "BlockSquares" | "BlockExponentials";
 
 const f32 = (...dims: number[]): Operand => ({ dtype: "float32", dims });
 const i32 = (...dims: number[]): Operand => ({ dtype: "int32", dims });
@@ -189,6 +194,18 @@ const FAMILIES: Readonly<Record<string, readonly Bench[]>> = {
         f32(length),
       ]),
     ),
+    block("BLOCK_MAX", "BlockMax"),
+    block("BLOCK_SUM", "BlockSum"),
+    block("BLOCK_MAGNITUDES", "BlockMagnitudes"),
+    block("BLOCK_SQUARES", "BlockSquares", 6e5),
+    block("BLOCK_EXPONENTIALS", "BlockExponentials", 60),
+    longRow("LONG_SOFTMAX", { operator: "LongSoftmax", length: LONG, inner: 1 }, [2.5, 10_000]),
+    longRow(
+      "LONG_LAYER_NORMALIZATION",
+      { operator: "LongLayerNormalization", length: LONG, epsilon: 0x3727c5ac },
+      [LONG, 2 * LONG, 3 * LONG],
+      [f32(LONG), f32(LONG)],
+    ),
   ],
 };
 
@@ -206,6 +223,21 @@ function functionOf(name: string, instruction: Instruction): Bench {
 function row(name: string, instruction: Instruction, length: number, more: Operand[] = []): Bench {
   const operands = [float(Layout.Rows, 2, length), ...more];
   return { name, reads: length, instruction, operands, output: f32(2, length), element: 1, numeric: ANY_ORDER };
+}
+
+/** Of numbers near 30, which are not below the maximum by so much that nothing is left of them. */
+function block(name: string, operator: BlockName, ofRow?: number): Bench {
+  const x = { ...f32(2, LONG), fill: 30 };
+  const operands = ofRow === undefined ? [x] : [x, { ...f32(2), fill: ofRow }];
+  const instruction = { operator, length: LONG } as const;
+  return { name, reads: BLOCK, instruction, operands, output: f32(2, blocksOf(LONG)), element: 1, numeric: ANY_ORDER };
+}
+
+/** Of an element of 1.5, by totals of its row. */
+function longRow(name: string, instruction: Instruction, totals: readonly number[], more: Operand[] = []): Bench {
+  const operands = [{ ...f32(2, LONG), fill: 1.5 }, ...totals.map((fill) => ({ ...f32(2), fill })), ...more];
+  const reads = operands.length;
+  return { name, reads, instruction, operands, output: f32(2, LONG), element: 1, numeric: ANY_ORDER };
 }
 
 export async function measureVerifiers(): Promise<VerifierRow[]> {

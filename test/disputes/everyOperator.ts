@@ -16,6 +16,7 @@ const NETWORKS = [
   "sums of float32, any order",
   "transformer block, any order",
   "transformer block, single operators, any order",
+  "long rows, any order",
 ];
 
 /** Every operator that no network before had, on a wrong element and on an honest one. */

@@ -118,6 +118,20 @@ function transformer(nodes: readonly NodeDescription[], opset: number): Network 
 export const transformerBlock = (): Network => transformer(BLOCK, 20);
 export const decomposedBlock = (): Network => transformer(DECOMPOSED, 17);
 
+/** A normalisation and a softmax of rows that are judged by their totals. */
+export function longRows(): Network {
+  const random = new Random(6);
+  const dims = [2, 5000];
+  const file = onnxFile({
+    nodes: [node("LayerNormalization", ["x", "gain", "shift"], "n"), node("Softmax", ["n"], "y", { axis: -1 })],
+    inputs: { x: ["float32", dims] },
+    outputs: { y: undefined },
+    constants: { gain: uniform(random, 5000), shift: uniform(random, 5000) },
+    opset: 17,
+  });
+  return { file, dims };
+}
+
 /**
  * Every operator that adds up float32. For `wasm` its images have whole fours of places, so that both runtimes have the
  * same nodes, unless they are to be `uneven`: then wasm takes the last places of a row in another order, and nodes are cut

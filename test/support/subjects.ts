@@ -7,7 +7,7 @@ import { Random } from "../../sdk/test/tensor/random.js";
 import { inProcess, inProcessBy } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { modelFile, samples } from "../../provider-worker/test/support/models.js";
 import type { Network } from "./networks.js";
-import { decomposedBlock, exactNetwork, floatNetwork, transformerBlock, uniform } from "./networks.js";
+import { decomposedBlock, exactNetwork, floatNetwork, longRows, transformerBlock, uniform } from "./networks.js";
 
 /** A model as the court sees it, and what it may read. */
 export interface Subject {
@@ -70,6 +70,7 @@ const SUBJECTS = [
   random("sums of float32", floatNetwork, true),
   random("transformer block", transformerBlock, true),
   random("transformer block, single operators", decomposedBlock, true),
+  random("long rows", longRows, true),
 ] as const;
 
 export const SUBJECT_NAMES: readonly string[] = SUBJECTS.map(({ name }) => name);
