@@ -6,7 +6,6 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Bound, Bounds} from "./Bounds.sol";
 import {Claims} from "./Claims.sol";
 import {FloatOperands} from "./FloatOperands.sol";
-import {FloatRuns} from "./FloatRuns.sol";
 import {Operators} from "./Operators.sol";
 import {RowBounds} from "./RowBounds.sol";
 import {TensorLayout} from "./TensorLayout.sol";

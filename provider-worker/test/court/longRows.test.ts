@@ -6,6 +6,7 @@ import {
   answerDemand,
   commitTrace,
   evaluateNode,
+  explainClaim,
   firstContradiction,
   fromFloat32Array,
   initHash,
@@ -226,6 +227,8 @@ describe("Rows that are too long for one transaction", () => {
       const step = nextStep(model, own, roots, shown);
       if (step.kind === "accuse") {
         const { provenance, claim } = step.accusation;
+        const { claimed, correct } = explainClaim(claim);
+        assert.notEqual(claimed, correct);
         return { node: provenance.nodeIndex, element: claim.element };
       }
       if (step.kind !== "demand") return undefined;

@@ -3,7 +3,7 @@ import type { Instruction } from "../../../sdk/src/graph/instruction.js";
 import { contradicts } from "../../../sdk/src/graph/judge.js";
 import { blocksOf } from "../../../sdk/src/graph/longRows.js";
 import { ANY_ORDER } from "../../../sdk/src/graph/types.js";
-import { elementCount, fromFloat32Array, Layout, toFloat32Array } from "../../../sdk/src/tensor/index.js";
+import { elementCount, fromFloat32Array, Layout } from "../../../sdk/src/tensor/index.js";
 import type { Tensor } from "../../../sdk/src/tensor/index.js";
 import type { Random } from "../../../sdk/test/tensor/random.js";
 import type { Case, Generator } from "../support/cases.js";
