@@ -12,7 +12,7 @@ import { Line } from "../jobs/line.js";
 export type Outcome = "mined" | "reverted" | "refused" | "superseded";
 
 export interface Call {
-  /** What it is for, such as `submit 17`. One call per purpose is under way at a time. */
+  /** What it is for, such as `submit 17`, or several such (`together`). One call per purpose is under way at a time. */
   purpose: string;
   to: string;
   data: string;
@@ -31,6 +31,13 @@ export const Rank = {
   /** Whatever is worth as much an hour later. */
   AnyTime: 2,
 } as const;
+
+const AND = " + ";
+
+/** The purpose of a call that does several things at once. */
+export function together(purposes: readonly string[]): string {
+  return purposes.join(AND);
+}
 
 export interface SubmitterOptions {
   /** Milliseconds between two looks for a receipt. */
@@ -108,15 +115,22 @@ export class Submitter {
     private readonly options: SubmitterOptions,
   ) {}
 
-  /** Sends a call, unless one for the same purpose is under way, and waits for its end. */
+  /** Sends a call, unless one for any of its purposes is under way, and waits for its end. */
   send(call: Call): Promise<Outcome> {
-    const running = this.#underWay.get(call.purpose);
-    if (running) return running;
+    for (const each of purposesIn(call)) {
+      const running = this.#underWay.get(each);
+      if (running) return running;
+    }
     const outcome = new Promise<Outcome>((resolve) => {
       this.#line.put(call.purpose, { call, resolve }, { rank: Rank.AnyTime, ...call.urgency });
     });
     this.#fill();
-    return this.#track(call.purpose, outcome);
+    return this.#track(call, outcome);
+  }
+
+  /** Whether a call that does this waits or is on its way, also one of an earlier run. */
+  isUnderWay(purpose: string): boolean {
+    return this.#underWay.has(purpose);
   }
 
   /** Tells the newest block, whose fees and gas are asked for anew, and its time. */
@@ -133,20 +147,24 @@ export class Submitter {
       const [first, ...replacements] = open.filter((sent) => sent.nonce === nonce);
       if (first)
         void this.#track(
-          first.purpose,
+          first,
           this.#counted(() => this.#settle([first, ...replacements])),
         ).catch(() => undefined);
     }
   }
 
-  #track(purpose: string, outcome: Promise<Outcome>): Promise<Outcome> {
+  #track(call: Pick<Call, "purpose">, outcome: Promise<Outcome>): Promise<Outcome> {
+    const purposes = purposesIn(call);
     const tracked = outcome
       .then((ended) => {
         this.options.onOutcome?.(ended);
         return ended;
       })
-      .finally(() => this.#underWay.delete(purpose));
-    this.#underWay.set(purpose, tracked);
+      .finally(() => {
+        // Of an earlier run there may be two for one purpose.
+        for (const each of purposes) if (this.#underWay.get(each) === tracked) this.#underWay.delete(each);
+      });
+    for (const each of purposes) this.#underWay.set(each, tracked);
     return tracked;
   }
 
@@ -351,6 +369,10 @@ export class Submitter {
       maxPriorityFeePerGas: tip < max ? tip : max,
     });
   }
+}
+
+function purposesIn({ purpose }: Pick<Call, "purpose">): string[] {
+  return purpose.split(AND);
 }
 
 function withMargin(gas: bigint, most: bigint): bigint {

@@ -1,7 +1,7 @@
 import type { Part } from "@assay/sdk";
 import { answerDemand, courtBatches, MerkleTree, partKey, Ruling } from "@assay/sdk";
 
-import { Rank } from "../chain/submitter.js";
+import { Rank, together } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
@@ -74,8 +74,10 @@ export class Defend implements Role {
     return demands.find(({ answer, part }) => !answer && this.#isIdle(showPurpose(id, part)))?.replyBy;
   }
 
+  /** Also what an earlier run sent goes on by itself. */
   #isIdle(purpose: string): boolean {
-    return !this.#moving.has(purpose) && this.#backoff.isDue(purpose);
+    const { submitter } = this.context;
+    return !this.#moving.has(purpose) && !submitter.isUnderWay(purpose) && this.#backoff.isDue(purpose);
   }
 
   async #defend(found: CourtCase, place: Place, urgency: Urgency): Promise<void> {
@@ -179,9 +181,8 @@ export class Defend implements Role {
     const [first, ...more] = answers;
     if (!first) return true;
     const all = answers.map(({ data }) => data);
-    const purpose = `${showPurpose(id, first.part)}${more.length > 0 ? ` and ${more.length} more` : ""}`;
     const outcome = await submitter.send({
-      purpose,
+      purpose: together(answers.map(({ part }) => showPurpose(id, part))),
       to: await court.getAddress(),
       data: more.length > 0 ? court.interface.encodeFunctionData("multicall", [all]) : first.data,
       urgency: {
@@ -194,7 +195,7 @@ export class Defend implements Role {
       },
     });
     if (outcome === "mined") metrics.courtMoves.inc({ move: "answer" }, answers.length);
-    log.info({ case: id, job: facts.jobId, purpose, outcome }, "demands answered");
+    log.info({ case: id, job: facts.jobId, demands: answers.length, outcome }, "demands answered");
     return outcome === "mined" || outcome === "superseded";
   }
 

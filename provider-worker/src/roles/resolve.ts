@@ -1,5 +1,6 @@
-import { arbiterAt, courtBatches, Ruling } from "@assay/sdk";
+import { arbiterAt, courtBatches, partKey, Ruling } from "@assay/sdk";
 
+import { together } from "../chain/submitter.js";
 import { partOf } from "../court/courtCase.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import { TaskPool } from "../jobs/taskPool.js";
@@ -8,6 +9,7 @@ import { findRequest, Phase, requestOf, sameAddress } from "./role.js";
 
 /** A call that pays what the court holds, and whether it still does. */
 interface Payment {
+  readonly purpose: string;
   readonly data: string;
   readonly isOwed: () => Promise<boolean>;
 }
@@ -111,32 +113,33 @@ export class Resolve implements Role {
 
   /** Fees of demands and the court's reward, in one transaction as a rule. */
   async #payFromCourt(caseId: string): Promise<boolean> {
-    const batches = courtBatches(await this.#owedByCourt(caseId));
-    for (const [i, batch] of batches.entries())
-      await this.#payTogether(`pay ${caseId} from the court, ${i + 1}`, batch);
+    const { submitter } = this.context;
+    // What an earlier run sent goes on by itself.
+    const owed = (await this.#owedByCourt(caseId)).filter(({ purpose }) => !submitter.isUnderWay(purpose));
+    for (const batch of courtBatches(owed)) await this.#payTogether(caseId, batch);
     return (await this.#owedByCourt(caseId)).length === 0;
   }
 
   /** In halves where one transaction fails: a node may not have the gas for so many. One that fails alone is tried again later. */
-  async #payTogether(purpose: string, batch: readonly Payment[]): Promise<void> {
+  async #payTogether(caseId: string, batch: readonly Payment[]): Promise<void> {
     const { signal, log } = this.context;
     try {
-      await this.#sendTogether(purpose, batch);
+      await this.#sendTogether(batch);
     } catch (error) {
       signal.throwIfAborted();
       if (batch.length === 1) throw error;
-      log.warn({ purpose, payments: batch.length, err: error }, "payments not made together: trying halves");
+      log.warn({ case: caseId, payments: batch.length, err: error }, "payments not made together: trying halves");
       const half = Math.ceil(batch.length / 2);
-      await this.#payTogether(purpose, batch.slice(0, half));
-      await this.#payTogether(purpose, batch.slice(half));
+      await this.#payTogether(caseId, batch.slice(0, half));
+      await this.#payTogether(caseId, batch.slice(half));
     }
   }
 
-  async #sendTogether(purpose: string, batch: readonly Payment[]): Promise<void> {
+  async #sendTogether(batch: readonly Payment[]): Promise<void> {
     const { contracts, submitter } = this.context;
     const { court } = contracts;
     await submitter.send({
-      purpose,
+      purpose: together(batch.map(({ purpose }) => purpose)),
       to: await court.getAddress(),
       data: court.interface.encodeFunctionData("multicall", [batch.map(({ data }) => data)]),
       // What somebody else paid in the meantime would make the others fail: they are looked up again.
@@ -158,11 +161,13 @@ export class Resolve implements Role {
     const fees = journal.events("PartDemanded", caseId).map(({ args }) => {
       const part = partOf(args.part);
       return {
+        purpose: `pay ${caseId} ${partKey(part)}`,
         data: court.interface.encodeFunctionData("payDemandFee", [caseId, part]),
         isOwed: async () => (await court.demandOf(caseId, part)).deadline !== 0n,
       };
     });
     const reward = {
+      purpose: `forward ${caseId}`,
       data: court.interface.encodeFunctionData("forwardReward", [caseId]),
       isOwed: async () => !(await court.courtCaseOf(caseId)).forwarded,
     };

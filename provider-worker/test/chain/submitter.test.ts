@@ -6,7 +6,7 @@ import { JsonRpcProvider, toQuantity, Transaction, Wallet } from "ethers";
 
 import { Anvil, anvilPath } from "../../../test/support/anvil.js";
 import type { Call, Outcome, SubmitterOptions } from "../../src/chain/submitter.js";
-import { Rank, Submitter } from "../../src/chain/submitter.js";
+import { Rank, Submitter, together } from "../../src/chain/submitter.js";
 import type { SentTransaction } from "../../src/jobs/journal.js";
 import { Journal } from "../../src/jobs/journal.js";
 import { eventually } from "../support/eventually.js";
@@ -464,6 +464,22 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     assert.equal(open().length, 1);
     await mine();
     assert.equal(await joined, "mined");
+    assert.equal(await minedCount(), 1);
+  });
+
+  it("takes up after a restart all that one transaction does, and sends none of it anew meanwhile", async () => {
+    const lost = submitter.send(call(together(["show 1", "show 2"])));
+    await ticker.until(1);
+    submitter = restart();
+    await assert.rejects(lost);
+
+    submitter.recover();
+    assert.ok(submitter.isUnderWay("show 1") && submitter.isUnderWay("show 2"));
+    assert.ok(!submitter.isUnderWay("show 3"));
+    const joined = submitter.send(call(together(["show 2", "show 3"])));
+    await mine();
+    assert.equal(await joined, "mined");
+    assert.ok(!submitter.isUnderWay("show 1") && !submitter.isUnderWay("show 2"));
     assert.equal(await minedCount(), 1);
   });
 

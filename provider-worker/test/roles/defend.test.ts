@@ -302,6 +302,25 @@ describe("Defending", () => {
     await calm();
   });
 
+  it("sends nothing of a batch again that is on its way from before a restart, but what was demanded since", async () => {
+    const mined = gate<Outcome>();
+    scene.outcome = () => mined.promise;
+    challenged();
+    posted();
+    scene.demanded(3, LEAF);
+    scene.demanded(3, CHILDREN);
+    await tick();
+    assert.equal(scene.transactions, 1);
+    defend = new Defend(scene.context);
+    const since: Part = { tensor: CONVOLUTION, level: 0, index: 8 };
+    scene.demanded(3, since, NOW + 40);
+    await tick();
+    const parts = scene.sent.map(({ args }) => (args[1] as bigint[]).map(Number));
+    assert.deepEqual(parts.slice(2), [[CONVOLUTION, 0, 8]]);
+    mined.open("mined");
+    await calm();
+  });
+
   it("runs a job without stake after all others, and posts its trace after whatever saves one", async () => {
     const traced: string[] = [];
     const first = gate<CourtRun>();

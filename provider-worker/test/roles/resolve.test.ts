@@ -6,7 +6,7 @@ import { GasLimitError, Ruling } from "@assay/sdk";
 import type { Call, Submitter } from "../../src/chain/submitter.js";
 import { Resolve } from "../../src/roles/resolve.js";
 import type { SentCall } from "../support/scene.js";
-import { address, calm, DEPLOYMENT, hash, NOW, Scene, STRANGER } from "../support/scene.js";
+import { address, calm, DEPLOYMENT, gate, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
 describe("Resolving", () => {
   let scene: Scene;
@@ -262,7 +262,11 @@ describe("Resolving", () => {
         onRefusal();
         return Promise.reject(new GasLimitError("the node has not the gas"));
       };
-      resolve = new Resolve({ ...context, submitter: { send } as unknown as Submitter }, { everyCase: true });
+      const isUnderWay = () => false;
+      resolve = new Resolve(
+        { ...context, submitter: { send, isUnderWay } as unknown as Submitter },
+        { everyCase: true },
+      );
       return tried;
     };
 
@@ -292,6 +296,27 @@ describe("Resolving", () => {
       });
       await tick();
       assert.deepEqual(tried, [102]);
+    });
+
+    it("pays nothing again that is on its way from before a restart", async () => {
+      const mined = gate<"mined">();
+      scene.outcome = () => mined.promise;
+      await tick();
+      assert.deepEqual(names(), ["payDemandFee", "forwardReward"]);
+      demanded(1);
+      resolve = new Resolve(scene.context, { everyCase: true });
+      await tick();
+      assert.deepEqual(
+        scene
+          .calls("payDemandFee")
+          .slice(1)
+          .map(({ args }) => args[1]),
+        [[5n, 0n, 10n]],
+      );
+      assert.equal(scene.calls("forwardReward").length, 1);
+      assert.deepEqual(waiting(), ["3"]);
+      mined.open("mined");
+      await calm();
     });
 
     it("goes on with what is left after a restart", async () => {

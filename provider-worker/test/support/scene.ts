@@ -119,6 +119,8 @@ export class Scene {
   /** How a call ends that is still wanted; of several in one transaction the last counts. */
   outcome: (call: SentCall) => Outcome | Promise<Outcome> = () => "mined";
 
+  /** What is sent and has not ended, also for a role that begins anew. */
+  readonly #underWay = new Set<string>();
   #block = 0;
   /** The tests number jobs; terms and events have their real ids, and a number means the job requested last. */
   readonly #numbers = new Map<bigint, string>();
@@ -128,7 +130,10 @@ export class Scene {
     return {
       contracts: this.#contracts(),
       journal: this.journal,
-      submitter: { send: (call: Call) => this.#send(call) } as unknown as Submitter,
+      submitter: {
+        send: (call: Call) => this.#send(call),
+        isUnderWay: (purpose: string) => this.#underWay.has(purpose),
+      } as unknown as Submitter,
       executor: {
         execute: (terms: JobTerms, _uri: string, place: Place, signal: AbortSignal) => {
           this.signals.push(signal);
@@ -271,7 +276,17 @@ export class Scene {
     return this.trace(String(nonce));
   }
 
-  async #send({ purpose, to, data, stillWanted, urgency }: Call): Promise<Outcome> {
+  async #send(call: Call): Promise<Outcome> {
+    const purposes = call.purpose.split(" + ");
+    for (const each of purposes) this.#underWay.add(each);
+    try {
+      return await this.#sendNow(call);
+    } finally {
+      for (const each of purposes) this.#underWay.delete(each);
+    }
+  }
+
+  async #sendNow({ purpose, to, data, stillWanted, urgency }: Call): Promise<Outcome> {
     this.meanwhile();
     if (!(await stillWanted())) return "superseded";
     const contract = Object.entries(DEPLOYMENT).find(([, deployed]) => deployed === to)?.[0] as keyof AssayContracts;
