@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
+import type { AssayContracts } from "@assay/sdk";
 import { GasLimitError, Ruling } from "@assay/sdk";
 
 import type { Call, Submitter } from "../../src/chain/submitter.js";
@@ -317,6 +318,28 @@ describe("Resolving", () => {
       assert.deepEqual(waiting(), ["3"]);
       mined.open("mined");
       await calm();
+    });
+
+    it("asks of many payments at once whether they are still to be made, but not of all", async () => {
+      demanded(100);
+      const { context } = scene;
+      const { court } = context.contracts;
+      let [asking, most] = [0, 0];
+      const node = gate<void>();
+      const demandOf = async () => {
+        most = Math.max(most, ++asking);
+        await node.promise;
+        asking--;
+        return { deadline: 0n };
+      };
+      const contracts = { ...context.contracts, court: { ...court, demandOf } } as unknown as AssayContracts;
+      resolve = new Resolve({ ...context, contracts }, { everyCase: true });
+      await tick();
+      assert.equal(asking, 32);
+      node.open();
+      await calm();
+      assert.deepEqual([asking, most], [0, 32]);
+      assert.deepEqual(names(), ["forwardReward"]);
     });
 
     it("goes on with what is left after a restart", async () => {
