@@ -1,4 +1,4 @@
-import type { DemandedPart, Part } from "@assay/sdk";
+import type { AssayContracts, DemandedPart, Part } from "@assay/sdk";
 import { partKey, toPart } from "@assay/sdk";
 
 import type { ChainEvent, Journal } from "../jobs/journal.js";
@@ -63,6 +63,20 @@ function demandsOf(journal: Journal, id: string): Demanded[] {
       return { part, replyBy: Number(args.replyBy), answer: answers.get(partKey(part)) };
     })
     .sort((a, b) => a.replyBy - b.replyBy);
+}
+
+/** Last second in which a move against the provider counts. While something is demanded and not shown no case ends. */
+export async function lastMoveIn(
+  { court }: Pick<AssayContracts, "court">,
+  caseId: string,
+  now: number,
+): Promise<number> {
+  const [{ latestRevealAt, windowEnd, pending }, claim] = await Promise.all([
+    court.courtCaseOf(caseId),
+    court.CLAIM_PERIOD(),
+  ]);
+  const since = pending > 0n ? now : Number(latestRevealAt);
+  return Math.max(since + Number(claim), Number(windowEnd));
 }
 
 /** A part out of a journaled event. */

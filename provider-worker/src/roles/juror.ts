@@ -141,13 +141,21 @@ export class Juror implements Role {
       return contracts.randomness.seedOf(seedRequest);
     };
     const { seed, expired } = await seedNow();
+    if (!expired && seed === ZeroHash) return;
     const { pool, weights } = event.args as { pool: string[]; weights: string[] };
     const draw = contracts.jury.interface.encodeFunctionData("draw", [event.key, pool, weights]);
     const again = contracts.jury.interface.encodeFunctionData("requestSeedAgain", [event.key]);
     const isDrawable = async () => (await contracts.jury.phaseOf(event.key)) === Phase.Draw;
-    if (expired)
-      await this.#send(`seed ${event.key}`, again, async () => (await isDrawable()) && (await seedNow()).expired);
-    else if (seed !== ZeroHash) await this.#send(`draw ${event.key}`, draw, isDrawable);
+    const isExpired = async () => (await isDrawable()) && (await seedNow()).expired;
+    const due = await this.#drawEnd(event.key);
+    if (expired) await this.#send(`seed ${event.key}`, again, isExpired, due);
+    else await this.#send(`draw ${event.key}`, draw, isDrawable, due);
+  }
+
+  async #drawEnd(caseId: string): Promise<number> {
+    const { jury } = this.context.contracts;
+    const [{ openedAt }, period] = await Promise.all([jury.juryCaseOf(caseId), jury.DRAW_PERIOD()]);
+    return Number(openedAt + period);
   }
 
   async #judge(event: ChainEvent, now: number, place: Place): Promise<void> {
@@ -157,20 +165,23 @@ export class Juror implements Role {
     const seatNow = () => contracts.jury.seatOf(caseId, provider);
     const seat = await seatNow();
     const isIn = async (expected: bigint) => (await contracts.jury.phaseOf(caseId)) === expected;
+    const { commitEnd, revealEnd } = await contracts.jury.juryCaseOf(caseId);
     if (phase === Phase.Commit && seat.commitment === ZeroHash) {
-      const { commitEnd } = await contracts.jury.juryCaseOf(caseId);
-      const lastCall = Number(commitEnd) - LAST_CALL;
+      const due = Number(commitEnd);
+      const lastCall = due - LAST_CALL;
       if (now < lastCall && !this.#backoff.isDue(caseId)) return;
       const { output, salt } = await this.#vote(event, lastCall, place);
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
       const stillWanted = async () => (await isIn(Phase.Commit)) && (await seatNow()).commitment === ZeroHash;
-      if ((await this.#send(`commit ${caseId}`, data, stillWanted)) === "mined") metrics.votes.inc({ step: "commit" });
+      const outcome = await this.#send(`commit ${caseId}`, data, stillWanted, due);
+      if (outcome === "mined") metrics.votes.inc({ step: "commit" });
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
       const { output, salt } = await this.#vote(event, now, place);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
       const stillWanted = async () => (await isIn(Phase.Reveal)) && (await seatNow()).vote === 0n;
-      if ((await this.#send(`reveal ${caseId}`, data, stillWanted)) === "mined") metrics.votes.inc({ step: "reveal" });
+      const outcome = await this.#send(`reveal ${caseId}`, data, stillWanted, Number(revealEnd));
+      if (outcome === "mined") metrics.votes.inc({ step: "reveal" });
     } else if (phase === Phase.Count) {
       await this.#close(caseId);
     }
@@ -204,10 +215,10 @@ export class Juror implements Role {
     await this.#send(`close ${caseId}`, jury.interface.encodeFunctionData("close", [caseId]), isDue);
   }
 
-  async #send(purpose: string, data: string, stillWanted: () => Promise<boolean>): Promise<Outcome> {
+  async #send(purpose: string, data: string, stillWanted: () => Promise<boolean>, due = Infinity): Promise<Outcome> {
     const { contracts, submitter, log } = this.context;
     const to = await contracts.jury.getAddress();
-    const outcome = await submitter.send({ purpose, to, data, urgency: { rank: Rank.InTime }, stillWanted });
+    const outcome = await submitter.send({ purpose, to, data, urgency: { rank: Rank.InTime, due }, stillWanted });
     log.info({ purpose, outcome }, "jury duty");
     return outcome;
   }

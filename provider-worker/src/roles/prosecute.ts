@@ -2,10 +2,10 @@ import { GasLimitError, inPartsThatFit, metaHeader, nodesTree, partKey, proofCal
 import type { Accusation, Part, Step, Tensor } from "@assay/sdk";
 
 import { statementOf } from "../audits/statement.js";
-import type { Outcome } from "../chain/submitter.js";
+import type { Call, Outcome } from "../chain/submitter.js";
 import { Rank } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
-import { openCourtCases } from "../court/courtCase.js";
+import { lastMoveIn, openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
 import { Searches } from "../court/searches.js";
 import { Backoff } from "../jobs/backoff.js";
@@ -20,6 +20,8 @@ import { verdictOn } from "./spotCheck.js";
 const NOTHING_WRONG = "nothing that was shown contradicts what it was computed from";
 
 type Tensors = ReadonlyMap<string, Tensor>;
+/** A call of the court, and the last second in which it counts. */
+type Move = Pick<Call, "purpose" | "data" | "stillWanted"> & { readonly due: number };
 type Posted = NonNullable<CourtCase["posted"]>;
 
 /**
@@ -103,13 +105,14 @@ export class Prosecute implements Role {
     if (!run || !step) return;
     if (step.kind === "nothing") return this.#giveUp(found, posted, NOTHING_WRONG);
     const overdue = found.demands.find((each) => isOverdue(each, now));
-    if (overdue) return this.#proveSilence(found, overdue.part);
+    if (overdue) return this.#proveSilence(found, overdue);
+    const due = await lastMoveIn(this.context.contracts, found.id, now);
     if (step.kind === "demand") {
       this.#awaited.set(found.id, step.parts.map(partKey));
-      await Promise.all(step.parts.map((part) => this.#demand(found, run, part)));
+      await Promise.all(step.parts.map((part) => this.#demand(found, run, part, due)));
       return;
     }
-    if (await this.#accuse(found, step.accusation)) return;
+    if (await this.#accuse(found, step.accusation, due)) return;
     this.#giveUp(found, posted, NOTHING_WRONG);
   }
 
@@ -163,7 +166,7 @@ export class Prosecute implements Role {
     }
   }
 
-  async #demand(found: CourtCase, { model }: CourtRun, part: Part): Promise<void> {
+  async #demand(found: CourtCase, { model }: CourtRun, part: Part, due: number): Promise<void> {
     const { court } = this.context.contracts;
     const { id } = found;
     const nodeIndex = part.tensor - model.inputNames.length;
@@ -178,7 +181,8 @@ export class Prosecute implements Role {
     const words = [id, part, node as never, proof, header] as const;
     const data = court.interface.encodeFunctionData("demand", [...words]);
     try {
-      await this.#move("demand", id, `demand ${id} ${partKey(part)}`, data, stillWanted);
+      const purpose = `demand ${id} ${partKey(part)}`;
+      await this.#move("demand", id, { purpose, data, due, stillWanted });
     } finally {
       this.#reserved -= fee;
     }
@@ -199,16 +203,18 @@ export class Prosecute implements Role {
     return false;
   }
 
-  async #proveSilence({ id }: CourtCase, part: Part): Promise<void> {
+  /** Of what is shown after all, until somebody proves the silence, the time to claim begins anew. */
+  async #proveSilence({ id }: CourtCase, { part, replyBy }: Demanded): Promise<void> {
     const { court } = this.context.contracts;
     const stillWanted = async () => !(await this.#isOver(id)) && !(await court.demandOf(id, part)).answered;
     if (!(await stillWanted())) return;
     const data = court.interface.encodeFunctionData("proveSilence", [id, part]);
-    await this.#move("silence", id, `silence ${id}`, data, stillWanted);
+    const due = replyBy + Number(await court.CLAIM_PERIOD());
+    await this.#move("silence", id, { purpose: `silence ${id}`, data, due, stillWanted });
   }
 
   /** False if the court sees no contradiction: this machine and the verifier do not compute the same. */
-  async #accuse({ id }: CourtCase, accusation: Accusation): Promise<boolean> {
+  async #accuse({ id }: CourtCase, accusation: Accusation, due: number): Promise<boolean> {
     const { journal, log } = this.context;
     const stillWanted = async () => !(await this.#isOver(id));
     if (!(await stillWanted())) return true;
@@ -219,7 +225,7 @@ export class Prosecute implements Role {
     try {
       return await inPartsThatFit(
         first,
-        (tried) => this.#prove(id, tried, stillWanted),
+        (tried) => this.#prove(id, tried, due, stillWanted),
         ({ parts }, error) => {
           journal.setNote(cutsOf(id), String(++cuts), id);
           log.warn({ case: id, calls: parts.length + 1, err: error }, "not enough gas: proving in shorter parts");
@@ -238,7 +244,7 @@ export class Prosecute implements Role {
   }
 
   /** False as above. */
-  async #prove(id: string, accusation: Accusation, stillWanted: () => Promise<boolean>): Promise<boolean> {
+  async #prove(id: string, accusation: Accusation, due: number, stillWanted: Move["stillWanted"]): Promise<boolean> {
     const { contracts, operator } = this.context;
     const calls = await proofCalls(contracts.court, id, operator, accusation);
     if (!calls) return false;
@@ -246,7 +252,7 @@ export class Prosecute implements Role {
     for (const { name, data } of calls) {
       const [move, purpose] =
         name === "accumulate" ? (["sum", `sum ${id}`] as const) : (["proof", `prove ${id}`] as const);
-      if ((await this.#move(move, id, purpose, data, stillWanted)) !== "mined") return true;
+      if ((await this.#move(move, id, { purpose, data, due, stillWanted })) !== "mined") return true;
     }
     return true;
   }
@@ -254,16 +260,14 @@ export class Prosecute implements Role {
   async #move(
     move: "demand" | "silence" | "sum" | "proof",
     id: string,
-    purpose: string,
-    data: string,
-    stillWanted: () => Promise<boolean>,
+    { purpose, data, due, stillWanted }: Move,
   ): Promise<Outcome> {
     const { contracts, submitter, metrics, log } = this.context;
     const outcome = await submitter.send({
       purpose,
       to: await contracts.court.getAddress(),
       data,
-      urgency: { rank: Rank.InTime },
+      urgency: { rank: Rank.InTime, due },
       stillWanted,
     });
     if (outcome === "mined") metrics.courtMoves.inc({ move });

@@ -195,6 +195,18 @@ describe("A juror", () => {
       assert.deepEqual(call?.args[2], [5n, 6n]);
     });
 
+    it("by the end of the time for it, and so asks for another seed", async () => {
+      scene.seed = { seed: ZeroHash, expired: true };
+      await tick();
+      scene.seed = { seed: hash(7), expired: false };
+      await tick();
+      const dues = scene.sent.map(({ name, urgency }) => [name, urgency?.due]);
+      assert.deepEqual(dues, [
+        ["requestSeedAgain", NOW + 200],
+        ["draw", NOW + 200],
+      ]);
+    });
+
     it("nothing that somebody else drew while it waited to be sent", async () => {
       scene.seed = { seed: hash(5), expired: false };
       scene.meanwhile = () => scene.phase.set("3", PHASE.commit);
@@ -258,6 +270,17 @@ describe("A juror", () => {
         assert.deepEqual(scene.sent, []);
       });
     }
+
+    it("by the ends of the periods to commit and to reveal", async () => {
+      await tick();
+      committed(3, PHASE.reveal);
+      await tick();
+      const dues = scene.sent.map(({ name, urgency }) => [name, urgency?.due]);
+      assert.deepEqual(dues, [
+        ["commitVote", scene.commitEnd],
+        ["revealVote", scene.commitEnd + 300],
+      ]);
+    });
 
     it("in no case it was not drawn for", async () => {
       drawn(4, 1, [STRANGER]);

@@ -287,6 +287,37 @@ describe("Prosecuting", () => {
     assert.deepEqual(partOf(1), [CONVOLUTION, 1, 0]);
   });
 
+  const dues = () => scene.sent.map(({ name, urgency }) => [name, urgency?.due]);
+
+  it("demands and proves by the second in which the case would end, which it does not while an answer is due", async () => {
+    scene.clock = { latestRevealAt: BigInt(NOW - 1700), windowEnd: BigInt(NOW + 60), pending: 0n };
+    accused();
+    posted();
+    await tick();
+    scene.demanded(3, CHILDREN);
+    shown(CHILDREN);
+    scene.clock = { latestRevealAt: BigInt(NOW - 1700), windowEnd: BigInt(NOW + 300), pending: 0n };
+    await tick();
+    scene.demanded(3, LEAF);
+    shown(LEAF);
+    scene.clock.pending = 1n;
+    await tick();
+    assert.deepEqual(dues(), [
+      ["demand", NOW + 100],
+      ["demand", NOW + 300],
+      ["proveFraud", NOW + 1800],
+    ]);
+  });
+
+  it("proves a silence by the end of the time to claim after it", async () => {
+    accused();
+    posted();
+    await tick();
+    scene.demanded(3, CHILDREN);
+    await tick(NOW + 51);
+    assert.deepEqual(dues()[1], ["proveSilence", NOW + 50 + 1800]);
+  });
+
   it("does not convict a right result by a silence", async () => {
     right();
     posted(honest);

@@ -88,6 +88,8 @@ export class Scene {
   readonly office = new FakeOffice();
   /** Trace roots that the proof court has, by case. */
   readonly traceRoots = new Map<string, string>();
+  /** By which each case before the proof court ends. */
+  clock = { latestRevealAt: BigInt(NOW - 100), windowEnd: BigInt(NOW + 100), pending: 0n };
   /** What the proof court says to an accusation: throws if it does not convict. */
   accused: (claim: Claim) => void = () => undefined;
   /** Hash of what the court has of a long sum. */
@@ -364,18 +366,27 @@ export class Scene {
         membershipOf: () => answer(this.membership),
         enrol: { staticCall: (_model: bigint, _juror: string, { from }: { from: string }) => this.#enrol(from) },
         phaseOf: (id: string) => answer(this.phase.get(id) ?? 0n),
-        juryCaseOf: () => answer({ seedRequest: 1n, commitEnd: BigInt(this.commitEnd), paid: this.juryPaid }),
+        DRAW_PERIOD: () => answer(200n),
+        juryCaseOf: () => {
+          const [openedAt, commitEnd, revealEnd] = [NOW, this.commitEnd, this.commitEnd + 300].map(BigInt);
+          return answer({ seedRequest: 1n, openedAt, commitEnd, revealEnd, paid: this.juryPaid });
+        },
         seatOf: (id: string) => answer(this.seats.get(id) ?? { commitment: ZeroHash, vote: 0n }),
         commitmentOf: (_case: string, _juror: string, output: string) => answer(output === ZeroHash ? hash(1) : output),
       },
       court: {
         ...basics(court),
         REPLY_PERIOD: () => answer(3600n),
+        CLAIM_PERIOD: () => answer(1800n),
         demandFeeOf: () => answer(10n),
         STAKE_TOKEN: () => answer(STAKE_TOKEN),
         rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
         courtCaseOf: (id: string) =>
-          answer({ traceRoot: this.traceRoots.get(id) ?? ZeroHash, forwarded: this.forwarded.has(id) }),
+          answer({
+            traceRoot: this.traceRoots.get(id) ?? ZeroHash,
+            forwarded: this.forwarded.has(id),
+            ...this.clock,
+          }),
         verifierOf: () => answer(address(0x7e57)),
         sumOf: () => answer(this.sum),
         runner: { provider: null, call: (request: { data: string }) => answer(this.#verify(request.data)) },
