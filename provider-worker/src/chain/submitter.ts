@@ -61,6 +61,8 @@ const LEAST_REPLACEMENT_PERCENT = 110n;
 
 /** Calls that are looked at before they are signed: what the node has to be asked of them takes longest. */
 const AHEAD = 8;
+/** Besides these, of what is due soon: however slow the node is about what came before, it does not wait for that. */
+const AHEAD_DUE_SOON = 4;
 /**
  * Transactions on their way at once. Nodes promise to keep about as many of one account, and whatever is sent waits for all
  * that were sent before it: what is urgent must not stand behind hundreds.
@@ -138,6 +140,7 @@ export class Submitter {
     this.#line.tick(now);
     if (block !== this.#block) this.#newest = undefined;
     this.#block = block;
+    this.#fill();
   }
 
   /** Takes up what an earlier run sent. */
@@ -169,12 +172,17 @@ export class Submitter {
   }
 
   #fill(): void {
-    while (this.#ahead < AHEAD && this.#open < ON_THEIR_WAY) {
-      const next = this.#line.next();
+    while (this.#open < ON_THEIR_WAY) {
+      const next = this.#next();
       if (!next) return;
       this.#ahead++;
       next.resolve(this.#counted(() => this.#submit(next.call)));
     }
+  }
+
+  #next(): Waiting | undefined {
+    if (this.#ahead < AHEAD) return this.#line.next();
+    return this.#ahead < AHEAD + AHEAD_DUE_SOON ? this.#line.nextDueSoon() : undefined;
   }
 
   async #submit(call: Call): Promise<Outcome> {

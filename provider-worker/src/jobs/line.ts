@@ -57,10 +57,23 @@ export class Line<T> {
 
   /** Takes out who is first; undefined if nobody waits. */
   next(): T | undefined {
+    const first = this.#first();
+    return first && this.#takeOut(first);
+  }
+
+  /** Takes out who is first of those that are due soon. */
+  nextDueSoon(): T | undefined {
+    const first = this.#first();
+    return first && this.#isDueSoon(first[1].urgency) ? this.#takeOut(first) : undefined;
+  }
+
+  #first(): [string, Waiting<T>] | undefined {
     let first: [string, Waiting<T>] | undefined;
     for (const each of this.#waiting) if (!first || this.#isBefore(each[1], first[1])) first = each;
-    if (!first) return undefined;
-    const [key, { item, urgency }] = first;
+    return first;
+  }
+
+  #takeOut([key, { item, urgency }]: [string, Waiting<T>]): T {
     this.#waiting.delete(key);
     this.#noteTurn(groupOf(urgency));
     return item;

@@ -159,7 +159,8 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     node.open();
     await ticker.until(11);
     const purposes = open().map(({ purpose }) => purpose);
-    assert.deepEqual(purposes.slice(8), ["open audit", "answer", "trace"]);
+    const urgent = purposes.filter((purpose) => !purpose.startsWith("ahead"));
+    assert.deepEqual(urgent, ["open audit", "answer", "trace"]);
     await mine();
     await Promise.all([...ahead, ...waiting]);
   });
@@ -180,6 +181,29 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     );
     await mine();
     assert.deepEqual(await Promise.all([slow, trace]), ["mined", "mined"]);
+  });
+
+  it("keeps places for what is due soon, also as time passes, where the node is slow about all others", async () => {
+    const node = gate<void>();
+    const slow = lookedAt(() => node.promise.then(() => true));
+    submitter.atBlock(7, NOW);
+    const waiting = [
+      submitter.send(call("trace", { urgency: { rank: Rank.First, due: NOW + 3600 } })),
+      submitter.send(call("later", { urgency: { rank: Rank.InTime, due: NOW + 612 } })),
+      submitter.send(call("reveal", { urgency: { rank: Rank.InTime, due: NOW + 600 } })),
+    ];
+    await ticker.until(1);
+    assert.deepEqual(
+      open().map(({ purpose }) => purpose),
+      ["reveal"],
+    );
+    submitter.atBlock(8, NOW + 12);
+    await ticker.until(2);
+    assert.equal(open()[1]?.purpose, "later");
+    node.open();
+    await ticker.until(11);
+    await mine();
+    await Promise.all([...slow, ...waiting]);
   });
 
   it("has so many on their way that what is urgent never stands behind hundreds", async () => {

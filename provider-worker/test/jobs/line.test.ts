@@ -67,6 +67,15 @@ describe("A waiting line", () => {
     assert.deepEqual(all(line), ["a", "trace", "b"]);
   });
 
+  it("tells apart who is due soon", () => {
+    const line = lineOf(["trace", { rank: 0, due: 5000 }], ["vote", { rank: 1, due: 1600 }]);
+    assert.equal(line.nextDueSoon(), undefined);
+    line.tick(1000);
+    assert.equal(line.nextDueSoon(), "vote");
+    assert.equal(line.nextDueSoon(), undefined);
+    assert.equal(line.next(), "trace");
+  });
+
   it("gives groups turns, however much one of them has and however near its deadlines", () => {
     const shams = Array.from({ length: 4 }, (_, i): [string, Urgency] => [`sham ${i}`, { group: "cheat", due: i }]);
     const line = lineOf(...shams, ["one", { group: "other", due: 99 }], ["two", { group: "other", due: 98 }]);
