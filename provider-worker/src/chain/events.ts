@@ -53,6 +53,12 @@ export function followedEvents(deployedIn: number | undefined): FollowedEvent[] 
 const NOT_TEXT = "\uFFFD";
 
 /**
+ * Characters of an address: web servers take no more as a rule. A transaction holds a hundred times as many, and every look
+ * at what is open would read them again.
+ */
+const MOST_TEXT = 8_192;
+
+/**
  * Decodes a log of registry of providers, market, disputes, jury, proof court or audit office; undefined for events that the
  * worker does not follow.
  */
@@ -83,7 +89,8 @@ function named(values: Result, types: readonly ParamType[]): Record<string, unkn
 /** Text that is not UTF-8 throws when it is read. Anybody can put some on chain: it must not hide the event. */
 function read(values: Result, index: number, type: ParamType): unknown {
   try {
-    return values[index] as unknown;
+    const value = values[index] as unknown;
+    return typeof value === "string" && type.type === "string" && value.length > MOST_TEXT ? NOT_TEXT : value;
   } catch (error) {
     if (type.type !== "string") throw error;
     return NOT_TEXT;

@@ -67,6 +67,22 @@ describe("Events of the chain", () => {
     }
   });
 
+  it("whose text is longer than any address lose the text and nothing else", () => {
+    const scene = new Scene();
+    const terms = scene.terms(7);
+    const uri = (length: number) => "https://x/".padEnd(length, "a");
+    for (const length of [8_192, 8_193, 500_000]) {
+      const kept = length > 8_192 ? "\uFFFD" : uri(length);
+      const requested = [7n, terms.client, terms.provider, terms, uri(length)];
+      const request = decodeEvent(logOf(INTERFACES.market, "JobRequested", requested));
+      assert.deepEqual([request?.key, request?.args.inputUri], [hash(7), kept]);
+      const submitted = [7n, address(1), hash(9), 100, uri(length)];
+      const result = decodeEvent(logOf(INTERFACES.market, "ResultSubmitted", submitted));
+      assert.deepEqual(result?.args.outputUri, kept);
+      assert.equal(result?.args.outputCommitment, hash(9));
+    }
+  });
+
   it("keep lists as lists, also of one or none", () => {
     for (const jurors of [[], [address(1)], [address(1), address(2)]]) {
       const event = decodeEvent(logOf(INTERFACES.jury, "JurorsDrawn", [4n, 7n, 1, jurors, 100, 200]));
