@@ -83,8 +83,9 @@ program
     const provider = rpcProvider(settings.rpcUrl, settings.chainId);
     try {
       const findings = await diagnose(settings, process.env, provider);
-      for (const { ok, what, remedy } of findings) say(ok ? `ok    ${what}` : `WRONG ${what}: ${remedy}`);
-      if (findings.some(({ ok }) => !ok)) process.exitCode = EXIT.failed;
+      for (const { ok, works, what, remedy } of findings)
+        say(ok ? `ok    ${what}` : `${works ? "warn " : "WRONG"} ${what}: ${remedy}`);
+      if (findings.some(({ ok, works }) => !ok && !works)) process.exitCode = EXIT.failed;
     } finally {
       provider.destroy();
     }

@@ -2,6 +2,8 @@ import type { AssayContracts, Deployment } from "@assay/sdk";
 import { connect, loadDeployment } from "@assay/sdk";
 import type { JsonRpcProvider } from "ethers";
 
+import { capacitiesOf } from "./capacity.js";
+import { traceFileIn } from "./court/traceFile.js";
 import { openKeystore, readPassword } from "./keystore.js";
 import { sameAddress } from "./roles/role.js";
 import type { WorkerSettings } from "./settings.js";
@@ -10,6 +12,8 @@ import { needsProvider } from "./settings.js";
 /** One thing checked. */
 export interface Finding {
   ok: boolean;
+  /** Whether it earns all the same where it is not ok. */
+  works?: boolean;
   what: string;
   remedy: string;
 }
@@ -79,6 +83,7 @@ async function diagnoseChain(
     await check("provider has free stake", "deposit stake: stake:deposit", async () => {
       return (await staking.freeOf(settings.provider)) > 0n;
     });
+    findings.push(...(await diagnoseCapacity(settings, contracts)));
   }
   if (settings.roles.includes("juror")) findings.push(await diagnoseDeposits(settings, contracts));
   if (settings.roles.includes("audit")) {
@@ -89,6 +94,16 @@ async function diagnoseChain(
     });
   }
   return findings;
+}
+
+/** Whether the worker can answer for as many jobs as there is stake for. */
+async function diagnoseCapacity(settings: WorkerSettings, contracts: AssayContracts): Promise<Finding[]> {
+  try {
+    const found = await capacitiesOf(settings, traceFileIn(settings).read(), contracts);
+    return found.map(({ isFit, what, remedy }) => ({ ok: isFit, works: true, what, remedy }));
+  } catch {
+    return [{ ok: false, what: "stake that can be answered for", remedy: "the chain could not be read: try again" }];
+  }
 }
 
 /** Whether there is stake for the audit tickets that it does not hold yet, in the stake token's smallest unit. */

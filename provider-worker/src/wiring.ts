@@ -26,6 +26,7 @@ import { readGraph } from "./court/readGraph.js";
 import type { RuntimeLimits, StartRuntime } from "./court/runtime.js";
 import { ChildRuntime } from "./court/runtime.js";
 import { TraceCosts } from "./court/traceCosts.js";
+import { traceFileIn } from "./court/traceFile.js";
 import { sideBySide, TraceSessions, tracesAtOnce } from "./court/traceSessions.js";
 import type { RunnerLimits } from "./inference/runner.js";
 import { Executor } from "./jobs/executor.js";
@@ -195,6 +196,7 @@ export class Wiring {
       executor,
       tracer: this.#tracer(executor, signal),
       judge: this.#judge,
+      traceFile: traceFileIn(settings),
       keptRunBytes: settings.limits.courtBytes,
       provider: settings.provider,
       operator: wallet.address,

@@ -13,6 +13,11 @@ const GAS_PER_SECOND = 30_000_000 / 12;
 /** Of what can be traced within a reply period. The other half is for what the machine does besides. */
 const SHARE = 0.5;
 
+/** How many results can be answered for within a reply period, with so many seconds for each. */
+export function answerableWithin(replyPeriod: number, seconds: number): number {
+  return Math.floor((SHARE * replyPeriod) / seconds);
+}
+
 /**
  * How many results of its own a worker can answer for. All that are open may be challenged within a moment, and whatever
  * is not traced within the court's reply period is slashed, however right it is. Jobs without stake do not count: their

@@ -6,6 +6,7 @@ import type { Submitter } from "../chain/submitter.js";
 import type { RunMaker, Tracer } from "../court/courtRuns.js";
 import { CourtRuns } from "../court/courtRuns.js";
 import type { Judge } from "../court/judge.js";
+import type { TraceFile } from "../court/traceFile.js";
 import { WorkerError } from "../errors.js";
 import type { Executor } from "../jobs/executor.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
@@ -19,6 +20,8 @@ export interface RoleContext {
   executor: Executor;
   tracer: Tracer;
   judge: Judge;
+  /** Where `doctor` and `status` read what answering for a result costs. */
+  traceFile: Pick<TraceFile, "note">;
   /** Most bytes of runs for the court that each role keeps. */
   keptRunBytes: number;
   /** The provider this worker works for, and the key it signs with. */

@@ -130,6 +130,19 @@ export class Serve implements Role {
       if (signal.aborted) throw error;
       log.warn({ model: String(modelId), err: error }, "no sample traced: fewer jobs are taken at once");
     }
+    this.#noteTrace(modelId);
+  }
+
+  /** For whoever asks `doctor` or `status` how much stake can be answered for. */
+  #noteTrace(modelId: bigint): void {
+    const { journal, traceFile, log } = this.context;
+    const offers = journal.events("OfferSet", String(modelId)).filter((event) => isOurs(this.context, event));
+    const tokens = [...new Set(offers.map(({ args }) => String(args.token)))];
+    try {
+      traceFile.note(modelId, { seconds: this.#answerable.secondsOf(modelId), tokens });
+    } catch (error) {
+      log.warn({ model: String(modelId), err: error }, "not written down for doctor and status");
+    }
   }
 
   /** Whether a job waits: with its result there would be more to answer for than can be answered in time. */

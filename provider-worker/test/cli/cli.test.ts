@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -10,6 +10,7 @@ import type { Addresses } from "@assay/sdk";
 import { connect, CONTRACT_NAMES } from "@assay/sdk";
 import { encryptKeystoreJson, getAddress, VoidSigner, Wallet, ZeroAddress } from "ethers";
 
+import { TraceFile } from "../../src/court/traceFile.js";
 import { FakeRpc } from "../support/fakeRpc.js";
 import { address } from "../support/scene.js";
 
@@ -122,6 +123,8 @@ describe("assay-worker", () => {
       "audits.membershipOf": [[1, 0, 0]],
       "disputes.CHALLENGE_BOND": [7n],
       "escrow.balanceOf": [7n],
+      "court.REPLY_PERIOD": [3600n],
+      "providers.offerOf": [[5n, 2n, 60]],
     };
   });
   function settings(more: object = {}) {
@@ -145,6 +148,12 @@ describe("assay-worker", () => {
       [PROVIDER],
     ),
   });
+  /** What a worker wrote down that ran here: seconds for each result of the model that is offered. */
+  const traced = (seconds: number) => {
+    mkdirSync(path.join(home, "data"), { recursive: true });
+    new TraceFile(path.join(home, "data", "traces.json")).note(1n, { seconds, tokens: [address(0x70)] });
+  };
+  const lineWith = (out: string, begin: string) => out.split("\n").find((line) => line.startsWith(begin)) ?? "";
   const worker = (...args: string[]) => run(["--settings", file, ...args], { ASSAY_PASSWORD: PASSWORD });
 
   describe("doctor", () => {
@@ -230,6 +239,57 @@ describe("assay-worker", () => {
       assert.equal((await worker("doctor")).code, 0);
     });
 
+    it("warns of more stake than the worker could answer for, with numbers and what to do, and fails nobody for it", async () => {
+      settings({ roles: ["serve"] });
+      traced(36);
+      const fit = await worker("doctor");
+      assert.match(fit.out, /ok {4}stake for 50 jobs of model 1 at once, 50 could be taken on \(36\.00 s each/);
+
+      traced(45);
+      const { code, out } = await worker("doctor");
+      assert.equal(code, 0);
+      const warning = lineWith(out, "warn  ");
+      assert.match(
+        warning,
+        /stake for 50 jobs of model 1 at once, 40 are taken on \(45\.00 s each, in half of 3600 s\)/,
+      );
+      assert.match(warning, /: the others wait: raise the offer's stake to 3, or unbond 20$/);
+
+      traced(1801);
+      assert.match(
+        lineWith((await worker("doctor")).out, "warn  "),
+        /not one could be traced in time: remove the offer/,
+      );
+    });
+
+    it("warns of a setting that takes on more than could be answered for, and of one that takes on less than there is stake for", async () => {
+      traced(45);
+      settings({ roles: ["serve"], limits: { openResults: 41 } });
+      const risky = lineWith((await worker("doctor")).out, "warn  ");
+      assert.match(
+        risky,
+        /41 taken by limits\.openResults, 40 could be traced in time .*: lower limits\.openResults to 40$/,
+      );
+      settings({ roles: ["serve"], limits: { openResults: 10 } });
+      const idle = lineWith((await worker("doctor")).out, "warn  ");
+      assert.match(idle, /10 are taken on by limits\.openResults: the others wait: raise .* to 10, or unbond 80$/);
+    });
+
+    it("says nothing of that where a model has no offer, or none that locks stake, or nothing is known of it", async () => {
+      settings({ roles: ["serve"] });
+      const { out } = await worker("doctor");
+      traced(45);
+      for (const offer of [
+        [5n, 2n, 0],
+        [5n, 0n, 60],
+      ]) {
+        rpc.calls["providers.offerOf"] = [offer];
+        assert.equal((await worker("doctor")).out, out);
+      }
+      writeFileSync(path.join(home, "data", "traces.json"), '{"1":');
+      assert.equal((await worker("doctor")).out, out);
+    });
+
     it("asks for what the worker's roles need and no more", async () => {
       settings({ roles: ["serve"] });
       rpc.calls["escrow.balanceOf"] = [0n];
@@ -306,6 +366,17 @@ describe("assay-worker", () => {
       const { code, out } = await worker("status", "--json");
       assert.equal(code, 0);
       assert.deepEqual(JSON.parse(out), STATUS);
+    });
+
+    it("warns of more stake than the worker could answer for", async () => {
+      traced(45);
+      const { code, out } = await worker("status", "--json");
+      assert.equal(code, 0);
+      const { warning, ...rest } = JSON.parse(out) as Record<string, unknown>;
+      assert.deepEqual(rest, STATUS);
+      assert.match(String(warning), /^stake for 50 jobs of model 1 at once, 40 are taken on .* to 3, or unbond 20$/);
+      traced(36);
+      assert.deepEqual(JSON.parse((await worker("status", "--json")).out), STATUS);
     });
 
     it("shows an auditor without tickets its operator's bond and gas; the keystore says whose", async () => {

@@ -6,7 +6,7 @@ import { ModelProfile } from "@assay/sdk";
 import { Rank } from "../../src/chain/submitter.js";
 import { WorkerError } from "../../src/errors.js";
 import { Serve } from "../../src/roles/serve.js";
-import { calm, hash, NOW, Scene } from "../support/scene.js";
+import { address, calm, hash, NOW, Scene, STRANGER } from "../support/scene.js";
 
 /** With a minute for each trace and 0.2 s to send it, half of a reply period of an hour is enough for so many. */
 const ROOM = 29;
@@ -165,6 +165,20 @@ describe("A provider whose results may all be challenged at once", () => {
     scene.journal.bindResult(scene.id(60), hash(7));
     await tick();
     assert.deepEqual(names(), ["submit"]);
+  });
+
+  it("writes down what each result costs and in which tokens it offers the model, also where no sample can be traced", async () => {
+    const { provider } = scene.context;
+    for (const [of, token] of [
+      [provider, address(1)],
+      [STRANGER, address(2)],
+      [provider, address(3)],
+      [provider, address(1)],
+    ] as const)
+      scene.happened("OfferSet", 1, { provider: of, token });
+    scene.measure = () => Promise.reject(new Error("no such input"));
+    await tick();
+    assert.deepEqual([...scene.noted], [["1", { seconds: 60.2, tokens: [address(1), address(3)] }]]);
   });
 
   it("traces a sample of each model it makes ready, and says so where that fails", async () => {

@@ -6,6 +6,7 @@ import pino from "pino";
 
 import type { CourtRun, Tracer } from "../../src/court/courtRuns.js";
 import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
+import type { TracedModels } from "../../src/court/traceFile.js";
 import type { Executor } from "../../src/jobs/executor.js";
 import { Journal } from "../../src/jobs/journal.js";
 import type { Urgency } from "../../src/jobs/line.js";
@@ -101,6 +102,8 @@ export class Scene {
   readonly measured: string[] = [];
   measure: () => Promise<void> = () => Promise.resolve();
   traceSeconds = 1;
+  /** What was written down of each for `doctor` and `status`. */
+  readonly noted = new Map<string, TracedModels[string]>();
   /** Gas of posting one. */
   traceGas = 160_000;
   /** How results of the jobs' model are judged. */
@@ -162,6 +165,11 @@ export class Scene {
         trace: (terms: JobTerms) => this.#trace(terms),
       } as unknown as Tracer,
       judge: judgeHere,
+      traceFile: {
+        note: (modelId: bigint, model: TracedModels[string]) => {
+          this.noted.set(String(modelId), model);
+        },
+      },
       keptRunBytes: 1_000_000,
       provider: PROVIDER,
       operator: OPERATOR,
