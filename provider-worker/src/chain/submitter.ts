@@ -143,7 +143,7 @@ export class Submitter {
     this.#fill();
   }
 
-  /** Takes up what an earlier run sent. */
+  /** Takes up what an earlier run signed, and sends it once more: it may not have come to that. */
   recover(): void {
     const open = this.journal.openTransactions();
     for (const nonce of new Set(open.map((sent) => sent.nonce))) {
@@ -151,7 +151,7 @@ export class Submitter {
       if (first)
         void this.#track(
           first,
-          this.#counted(() => this.#settle([first, ...replacements])),
+          this.#counted(() => this.#resume([first, ...replacements])),
         ).catch(() => undefined);
     }
   }
@@ -169,6 +169,11 @@ export class Submitter {
       });
     for (const each of purposes) this.#underWay.set(each, tracked);
     return tracked;
+  }
+
+  async #resume(signed: readonly [SentTransaction, ...SentTransaction[]]): Promise<Outcome> {
+    await this.#broadcastNext(signed.at(-1) ?? signed[0]);
+    return this.#settle(signed);
   }
 
   #fill(): void {
@@ -226,9 +231,12 @@ export class Submitter {
       nonce: await this.#nextNonce(),
       ...(await this.#fees()),
     });
-    const broadcast = this.#lastBroadcast.then(() => this.#broadcast(sent));
-    this.#lastBroadcast = broadcast;
-    return { sent, broadcast };
+    return { sent, broadcast: this.#broadcastNext(sent) };
+  }
+
+  /** In the order of the nonces: many nodes refuse one that leaves a gap. */
+  #broadcastNext(sent: SentTransaction): Promise<void> {
+    return (this.#lastBroadcast = this.#lastBroadcast.then(() => this.#broadcast(sent)));
   }
 
   /** With a margin, as far as a block has room for it; undefined if a contract refuses the call. */

@@ -118,8 +118,8 @@ export class Resolve implements Role {
   async #payFromCourt(caseId: string): Promise<boolean> {
     const { submitter } = this.context;
     // What an earlier run sent goes on by itself.
-    const owed = (await this.#owedByCourt(caseId)).filter(({ purpose }) => !submitter.isUnderWay(purpose));
-    for (const batch of courtBatches(owed)) await this.#payTogether(caseId, batch);
+    if (this.#paymentsOf(caseId).some(({ purpose }) => submitter.isUnderWay(purpose))) return false;
+    for (const batch of courtBatches(await this.#owedByCourt(caseId))) await this.#payTogether(caseId, batch);
     return (await this.#owedByCourt(caseId)).length === 0;
   }
 

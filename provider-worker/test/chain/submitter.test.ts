@@ -27,11 +27,11 @@ const ENDLESS = "0x5b5f56";
 class Line extends JsonRpcProvider {
   down = false;
   /** Another answer than the node's, if not undefined. */
-  lie: (method: string) => { answer: unknown } | undefined = () => undefined;
+  lie: (method: string, parameters: unknown[]) => { answer: unknown } | undefined = () => undefined;
 
   override async send(method: string, parameters: unknown[]): Promise<unknown> {
     if (this.down) throw new Error("connect ECONNREFUSED");
-    const lie = this.lie(method);
+    const lie = this.lie(method, parameters);
     return lie ? lie.answer : await super.send(method, parameters);
   }
 }
@@ -493,6 +493,31 @@ describe("The submitter", { skip: binary === undefined && "no anvil for this pla
     await mine();
     assert.equal(await joined, "mined");
     assert.equal(await minedCount(), 1);
+  });
+
+  it("sends at once after a restart what was signed and never sent, in the order of the nonces", async () => {
+    estimateAtOnce();
+    const { lie } = line;
+    line.lie = (method, words) => (method === "eth_sendRawTransaction" ? { answer: "0x" } : lie(method, words));
+    const lost = [1, 2, 3].map((i) => submitter.send(call(`submit ${i}`)));
+    await ticker.until(3);
+    submitter = restart();
+    for (const each of lost) await assert.rejects(each);
+
+    const sent: string[] = [];
+    line.lie = (method, [raw]) => {
+      if (method === "eth_sendRawTransaction") sent.push(String(raw));
+      return undefined;
+    };
+    submitter.recover();
+    await ticker.until(3);
+    assert.deepEqual(
+      sent,
+      open().map(({ raw }) => raw),
+    );
+    await mine();
+    await settled();
+    assert.equal(await minedCount(), 3);
   });
 
   it("takes up after a restart all that one transaction does, and sends none of it anew meanwhile", async () => {

@@ -299,13 +299,18 @@ describe("Resolving", () => {
       assert.deepEqual(tried, [102]);
     });
 
-    it("pays nothing again that is on its way from before a restart", async () => {
-      const mined = gate<"mined">();
-      scene.outcome = () => mined.promise;
+    it("pays nothing again that is on its way from before a restart, and what is left once that ended", async () => {
+      const mined = gate<void>();
+      scene.outcome = (call) => mined.promise.then(() => pay(call));
       await tick();
       assert.deepEqual(names(), ["payDemandFee", "forwardReward"]);
       demanded(1);
       resolve = new Resolve(scene.context, { everyCase: true });
+      await tick();
+      assert.equal(scene.sent.length, 2);
+      assert.deepEqual(waiting(), ["3"]);
+      mined.open();
+      await calm();
       await tick();
       assert.deepEqual(
         scene
@@ -315,9 +320,7 @@ describe("Resolving", () => {
         [[5n, 0n, 10n]],
       );
       assert.equal(scene.calls("forwardReward").length, 1);
-      assert.deepEqual(waiting(), ["3"]);
-      mined.open("mined");
-      await calm();
+      assert.deepEqual(waiting(), []);
     });
 
     it("asks of many payments at once whether they are still to be made, but not of all", async () => {
