@@ -60,6 +60,7 @@ export class ChildRuntime implements GraphRuntime {
         stop: () => {
           runner.stop();
         },
+        hasEnded: () => runner.hasEnded(),
       };
     });
   }

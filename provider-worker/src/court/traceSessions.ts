@@ -68,7 +68,9 @@ export class TraceSessions {
     }
   }
 
+  /** One whose process somebody killed meanwhile would fail, and the next after it. */
   #takeIdle(key: string): Session | undefined {
+    this.#idle = this.#idle.filter(({ loaded }) => !loaded.hasEnded?.());
     const found = this.#idle.find((session) => session.key === key);
     this.#idle = this.#idle.filter((session) => session !== found);
     return found;

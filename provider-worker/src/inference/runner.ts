@@ -65,6 +65,11 @@ export class ChildRunner implements ModelRunner {
     return signal ? unlessAborted(signal, result) : result;
   }
 
+  /** Whether the child is gone: the next run starts another, from the file. */
+  hasEnded(): boolean {
+    return !this.#child || this.#child.killed;
+  }
+
   stop(): void {
     this.#child?.kill("SIGKILL");
     this.#child = undefined;
@@ -73,7 +78,7 @@ export class ChildRunner implements ModelRunner {
   async #run(inputs: ReadonlyMap<string, Tensor>, signal?: AbortSignal): Promise<Map<string, Tensor>> {
     signal?.throwIfAborted();
     // One that was killed is there until the system says that it ended.
-    if (!this.#child || this.#child.killed) await this.#load(signal);
+    if (this.hasEnded()) await this.#load(signal);
     const response = await this.#ask({ id: ++this.#nextId, kind: "run", inputs: [...inputs] }, signal);
     if (response.kind !== "ran") throw new InferenceError("rejected", `the child answered ${response.kind}`);
     return new Map(response.outputs);

@@ -13,12 +13,14 @@ const GB = 2 ** 30;
 describe("Models loaded for runs before the court", () => {
   let loads: number;
   let running: number;
+  /** Whether the first two were killed. */
+  let killed: boolean;
   let stop: AbortController;
   let one: CourtModel;
   let other: CourtModel;
   before(initHash);
   beforeEach(async () => {
-    [loads, running] = [0, 0];
+    [loads, running, killed] = [0, 0, false];
     stop = new AbortController();
     one = await digitsCnn();
     other = { ...one, commitment: "0x02" };
@@ -30,7 +32,9 @@ describe("Models loaded for runs before the court", () => {
       const stopIt = () => {
         running--;
       };
-      return Promise.resolve({ run: () => Promise.resolve(new Map()), stop: stopIt });
+      const nth = loads;
+      const hasEnded = () => killed && nth <= 2;
+      return Promise.resolve({ run: () => Promise.resolve(new Map()), stop: stopIt, hasEnded });
     };
     const runtime: GraphRuntime = { ...inProcess, load };
     return new TraceSessions(() => runtime, most, stop.signal);
@@ -69,6 +73,17 @@ describe("Models loaded for runs before the court", () => {
     assert.equal(running, 0);
     await kept.use(one, nothing);
     assert.equal(loads, 2);
+  });
+
+  it("are not used again once somebody killed their processes while nobody used them", async () => {
+    const kept = sessions(2);
+    await kept.use(one, () => kept.use(one, nothing));
+    killed = true;
+    await kept.use(one, (loaded) => {
+      assert.equal(loaded.hasEnded?.(), false);
+      return Promise.resolve();
+    });
+    assert.equal(loads, 3);
   });
 
   it("go with the worker, also those that are in use then", async () => {

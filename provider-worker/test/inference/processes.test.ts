@@ -5,9 +5,14 @@ import path from "node:path";
 import type { TestContext } from "node:test";
 import { describe, it } from "node:test";
 
+import { sampleInputs } from "@assay/sdk";
+
+import { ChildRuntime } from "../../src/court/runtime.js";
+import { TraceSessions } from "../../src/court/traceSessions.js";
 import { sha256 } from "../../src/content/store.js";
 import type { InferenceError } from "../../src/errors.js";
 import { ChildRunner } from "../../src/inference/runner.js";
+import { digitsCnn } from "../support/courtRuns.js";
 import { eventually } from "../support/eventually.js";
 import { modelFile, samples } from "../support/models.js";
 import { allowNoProcess } from "../support/noProcess.js";
@@ -122,6 +127,23 @@ describe("An inference process", options, () => {
     process.kill(pid, "SIGKILL");
     await assert.rejects(running, { reason: "crash" });
     assert.equal((await runner.run(new Map([["x", x]]))).size, 2);
+  });
+
+  it("that is kept for traces is replaced after somebody killed it", async (test) => {
+    const stop = new AbortController();
+    test.after(() => {
+      stop.abort(new Error("the test is over"));
+    });
+    const before = children();
+    const model = await digitsCnn();
+    const sessions = new TraceSessions((signal) => new ChildRuntime(LIMITS, signal), 2, stop.signal);
+    const trace = () => sessions.use(model, (loaded) => loaded.run(sampleInputs(model, 0)));
+    const { size } = await trace();
+    for (const pid of children().filter((each) => !before.includes(each))) {
+      process.kill(pid, "SIGKILL");
+      await gone(pid);
+    }
+    assert.equal((await trace()).size, size);
   });
 
   it("is not started again on another model that somebody put into its file", async (test) => {

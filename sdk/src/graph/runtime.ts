@@ -5,6 +5,8 @@ import type { RuntimeName } from "./fileRuntime.js";
 export interface LoadedModel {
   run(inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
   stop(): void;
+  /** Whether its process is gone, so that no run can succeed any more. Left out where there is none. */
+  hasEnded?(): boolean;
 }
 
 /** A runtime as profiles state it. */
