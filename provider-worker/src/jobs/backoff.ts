@@ -4,6 +4,9 @@ import { isHopeless, mayPass } from "../errors.js";
 const FIRST = 5;
 const LONGEST = 300;
 
+/** Seconds after which what nobody tried again is forgotten: it ended otherwise. */
+const KEPT = 3600;
+
 /** Seconds of the longest pause of who has to show something in time. */
 export const URGENT = 30;
 
@@ -55,7 +58,8 @@ export class Backoff {
     const before = this.#failed.get(key)?.pause;
     const pause = before === undefined ? FIRST : Math.min(this.longest, 2 * before);
     const next = now + Math.max(FIRST, Math.min(pause, Math.floor((end - now) / 2)));
-    for (const [each, { end: over }] of this.#failed) if (over < now) this.#failed.delete(each);
+    for (const [each, { end: over, next: due }] of this.#failed)
+      if (over < now || due + KEPT < now) this.#failed.delete(each);
     this.#failed.set(key, { pause, next, end });
   }
 

@@ -56,6 +56,8 @@ export class Prosecute implements Role {
     const others = openCourtCases(journal).filter(({ facts }) => !sameAddress(facts.provider, provider));
     this.#runs.keepOnly(others.map(({ facts }) => facts.jobId));
     this.#forgetBut(others.flatMap((found) => (found.posted ? [noteOf(found, found.posted)] : [])));
+    const open = new Set(others.map(({ id }) => id));
+    for (const id of this.#awaited.keys()) if (!open.has(id)) this.#awaited.delete(id);
     for (const found of others) {
       // Without a trace in time the ruling follows by itself: `resolve` carries it out.
       if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;

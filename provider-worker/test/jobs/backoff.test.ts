@@ -60,6 +60,15 @@ describe("What failed is tried again", () => {
     assert.equal(backoff.size, 1);
   });
 
+  it("and is forgotten when nobody tried it again for long, where no end was known", () => {
+    const backoff = new Backoff();
+    for (let i = 0; i < 100; i++) {
+      backoff.tick(i * 1000);
+      backoff.failed(`case ${i}`);
+    }
+    assert.equal(backoff.size, 4);
+  });
+
   it("after pauses no longer than whoever waits for it can bear", () => {
     assert.deepEqual(triesUntil(Infinity, 100, new Backoff(20)), [0, 5, 15, 35, 55, 75, 95]);
   });
