@@ -2,9 +2,9 @@ import { AuditPhase } from "@assay/sdk";
 
 import { Rank } from "../chain/submitter.js";
 import type { CourtRuns } from "../court/courtRuns.js";
+import { MOST_AT_ONCE } from "../court/traceSessions.js";
 import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
-import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
@@ -14,13 +14,17 @@ import { isOurs, runsOf } from "./role.js";
 export class AnswerAudits implements Role {
   readonly name = "answerAudits";
   readonly #tasks: TaskPool;
+  /** What is ready is sent at once: the submitter knows what goes first. */
+  readonly #sends: TaskPool;
   readonly #runs: CourtRuns;
   readonly #backoff = new Backoff(URGENT);
 
   constructor(private readonly context: RoleContext) {
-    this.#tasks = new TaskPool(2, context.signal, (key, error) => {
+    const onError = (key: string, error: unknown) => {
       context.log.error({ job: key, err: error }, "audit not answered yet");
-    });
+    };
+    this.#tasks = new TaskPool(MOST_AT_ONCE, context.signal, onError);
+    this.#sends = new TaskPool(Infinity, context.signal, onError);
     this.#runs = runsOf(context);
   }
 
@@ -32,36 +36,52 @@ export class AnswerAudits implements Role {
       .filter((event) => isOurs(this.context, event) && Number(event.args.answerBy) >= now);
     this.#runs.keepOnly(open.map(({ key }) => key));
     for (const event of open) {
-      if (journal.note(noteOf(event)) !== undefined || !this.#backoff.isDue(event.key)) continue;
+      if (journal.note(noteOf(event)) !== undefined || !this.#isIdle(event.key)) continue;
       const until = Number(event.args.answerBy);
-      const urgency = { due: until };
-      const answer = (place: Place) => this.#answer(event, place, urgency);
-      this.#tasks.start(event.key, (place) => this.#backoff.attempt(event.key, () => answer(place), until), urgency);
+      const answer = (place: Place) => this.#answer(event, until, place);
+      this.#tasks.start(event.key, (place) => this.#backoff.attempt(event.key, () => answer(place), until), {
+        due: until,
+      });
     }
     return Promise.resolve();
   }
 
-  async #answer(event: ChainEvent, place: Place, urgency: Urgency): Promise<void> {
-    const { contracts, journal, submitter, metrics, log } = this.context;
-    const { audits } = contracts;
+  /** Also what an earlier run sent goes on by itself. */
+  #isIdle(job: string): boolean {
+    const { submitter } = this.context;
+    return !this.#sends.has(job) && !submitter.isUnderWay(purposeOf(job)) && this.#backoff.isDue(job);
+  }
+
+  async #isWanted(job: string): Promise<boolean> {
+    return (await this.context.contracts.audits.phaseOf(job)) === AuditPhase.Answer;
+  }
+
+  async #answer(event: ChainEvent, due: number, place: Place): Promise<void> {
+    const { journal } = this.context;
     const job = event.key;
-    const stillWanted = async () => (await audits.phaseOf(job)) === AuditPhase.Answer;
-    if (!(await stillWanted())) return;
-    const { trace } = await this.#runs.get(job, place, urgency);
+    if (!(await this.#isWanted(job))) return;
+    const { trace } = await this.#runs.get(job, place, { due });
     const [submitted] = journal.events("ResultSubmitted", job);
     // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
     if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
 
-    journal.bindTrace(job, trace.traceRoot);
+    const { traceRoot } = trace;
+    journal.bindTrace(job, traceRoot);
+    this.#sends.start(job, () => this.#backoff.attempt(job, () => this.#send(job, traceRoot, due), due));
+  }
+
+  async #send(job: string, traceRoot: string, due: number): Promise<void> {
+    const { contracts, submitter, metrics, log } = this.context;
+    const { audits } = contracts;
     const outcome = await submitter.send({
-      purpose: `answer ${job}`,
+      purpose: purposeOf(job),
       to: await audits.getAddress(),
-      data: audits.interface.encodeFunctionData("answer", [job, trace.traceRoot]),
-      urgency: { rank: Rank.InTime, ...urgency },
-      stillWanted,
+      data: audits.interface.encodeFunctionData("answer", [job, traceRoot]),
+      urgency: { rank: Rank.InTime, due },
+      stillWanted: () => this.#isWanted(job),
     });
     if (outcome === "mined") metrics.auditAnswers.inc();
-    log.info({ job, traceRoot: trace.traceRoot, outcome }, "audit answered");
+    log.info({ job, traceRoot, outcome }, "audit answered");
   }
 
   #giveUp(event: ChainEvent, own: string): void {
@@ -70,6 +90,8 @@ export class AnswerAudits implements Role {
     this.context.journal.setNote(noteOf(event), "cannot be answered", event.key);
   }
 }
+
+const purposeOf = (job: string): string => `answer ${job}`;
 
 /** On another branch of the chain the result may be another. */
 function noteOf({ key, blockHash }: ChainEvent): string {

@@ -3,11 +3,12 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { AuditPhase } from "@assay/sdk";
 
+import type { Outcome } from "../../src/chain/submitter.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { AnswerAudits } from "../../src/roles/answerAudits.js";
 import { Defend } from "../../src/roles/defend.js";
 import { courtRun } from "../support/courtRuns.js";
-import { calm, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
+import { calm, gate, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
 describe("Answering audits", () => {
   let scene: Scene;
@@ -26,11 +27,11 @@ describe("Answering audits", () => {
     await answer.tick(now);
     await calm();
   };
-  const audited = (more: Record<string, unknown> = {}, output: string = run.trace.outputRoot) => {
-    scene.requested(1);
-    scene.submitted(1, output);
-    scene.happened("AuditCommitted", 1, { jobId: 1, provider: PROVIDER, answerBy: String(NOW + 60), ...more });
-    scene.audit(1, AuditPhase.Answer);
+  const audited = (more: Record<string, unknown> = {}, output: string = run.trace.outputRoot, job = 1) => {
+    scene.requested(job);
+    scene.submitted(job, output);
+    scene.happened("AuditCommitted", job, { jobId: job, provider: PROVIDER, answerBy: String(NOW + 60), ...more });
+    scene.audit(job, AuditPhase.Answer);
   };
 
   it("shows the root of its own run of the job", async () => {
@@ -61,6 +62,20 @@ describe("Answering audits", () => {
     await tick();
     await tick();
     assert.equal(scene.sent.length, 2);
+  });
+
+  it("shows those of many audits at once, and none twice, also after a restart, while they wait to be mined", async () => {
+    const mined = gate<Outcome>();
+    scene.outcome = () => mined.promise;
+    for (let job = 1; job <= 20; job++) audited({}, run.trace.outputRoot, job);
+    await tick();
+    assert.equal(scene.sent.length, 20);
+    await tick();
+    answer = new AnswerAudits(scene.context);
+    await tick();
+    assert.deepEqual([scene.sent.length, scene.traced], [20, 20]);
+    mined.open("mined");
+    await calm();
   });
 
   it("stays silent about another provider's job, and after the deadline", async () => {
