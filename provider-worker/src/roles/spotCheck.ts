@@ -106,7 +106,8 @@ export class SpotCheck implements Role {
     const { profile } = await contracts.models.factsOf(terms.modelId);
     // A jury compares bytes.
     if (!isProven(profile)) return false;
-    const run = await tracer.trace(terms, inputUri);
+    const due = Number(event.args.challengeableUntil);
+    const run = await tracer.trace(terms, inputUri, { rank: 2, group: terms.provider.toLowerCase(), due });
     return (await differenceOfResult(this.context, event, run, place, signal)) !== "wrong";
   }
 }

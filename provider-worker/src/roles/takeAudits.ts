@@ -189,7 +189,8 @@ export class TakeAudits implements Role {
     if (journal.note(note) === undefined) {
       const end = Number(args.challengeableUntil);
       try {
-        const run = await this.#runs.get(job, place);
+        const group = String(args.provider).toLowerCase();
+        const run = await this.#runs.get(job, place, { rank: 1, group, due: end });
         const difference = await differenceOfResult(this.context, event, run, place, signal);
         journal.setNote(note, difference, job);
         const [claimed, found] = [args.outputCommitment, run.trace.outputRoot];

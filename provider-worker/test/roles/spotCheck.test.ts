@@ -153,6 +153,11 @@ describe("Spot checks", () => {
       assert.equal(scene.traced, 1);
     });
 
+    it("traces it after what the worker answers for itself, each provider's in its turn", async () => {
+      await tick();
+      assert.deepEqual(scene.urgencies, [{ rank: 2, group: STRANGER.toLowerCase(), due: NOW + 100 }]);
+    });
+
     it("holds the input from its execution to the end of the comparison", async () => {
       const held: unknown[] = [];
       const { trace } = scene;

@@ -230,6 +230,7 @@ describe("Taking drawn audits", () => {
       await tick();
       assert.match(scene.warnings.join(""), /wrong result: challenging/);
       assert.equal(names().at(-1), "challenge");
+      assert.deepEqual(scene.urgencies.at(-1), { rank: 1, group: STRANGER.toLowerCase(), due: NOW + 100 });
       scene.happened("JobDisputed", 1, { jobId: 1 });
       scene.sent.length = 0;
       await tick();

@@ -98,6 +98,8 @@ export class Scene {
   /** A run of a job on this machine, and how often one was made. */
   trace: (job: string) => Promise<CourtRun> = () => Promise.reject(new Error("no run"));
   traced = 0;
+  /** How urgent each of them was. */
+  readonly urgencies: (Urgency | undefined)[] = [];
   /** Models of which a sample was traced, what comes of it, and how long a trace takes this machine. */
   readonly measured: string[] = [];
   measure: () => Promise<void> = () => Promise.resolve();
@@ -162,7 +164,10 @@ export class Scene {
           return this.measure();
         },
         costs: { secondsOf: () => this.traceSeconds, gasOf: () => this.traceGas },
-        trace: (terms: JobTerms) => this.#trace(terms),
+        trace: (terms: JobTerms, _uri: string, urgency?: Urgency) => {
+          this.urgencies.push(urgency);
+          return this.#trace(terms);
+        },
       } as unknown as Tracer,
       judge: judgeHere,
       traceFile: {
