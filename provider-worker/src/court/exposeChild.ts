@@ -10,5 +10,5 @@ import { answerParent } from "./childAnswer.js";
 const [source = "", target = ""] = process.argv.slice(2);
 
 await answerParent(async () => {
-  await writeFile(target, expose(new Uint8Array(await readFile(source))));
+  await writeFile(target, expose(await readFile(source)));
 });

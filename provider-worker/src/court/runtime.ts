@@ -15,7 +15,7 @@ export interface RuntimeLimits extends RunnerLimits {
 }
 
 /** Memory that rewriting a file may take beside that of a run, in sizes of the file. */
-const REWRITING = 12;
+const REWRITING = 6;
 
 /** A runtime whose processes die once the signal aborts. */
 export type StartRuntime = (signal: AbortSignal) => GraphRuntime;
@@ -42,7 +42,7 @@ export class ChildRuntime implements GraphRuntime {
     return inFolder(this.limits.scratch, async (folder) => {
       const [source, target] = [path.join(folder, "model.onnx"), path.join(folder, "rewritten.onnx")];
       await writeFile(source, model);
-      // Rewriting takes eight times the file at most, which says nothing of what running it takes.
+      // Rewriting takes four times the file, which says nothing of what running it takes.
       const memoryMb = this.limits.memoryMb + (REWRITING * model.length) / 2 ** 20;
       await runModelChild({ script, words: [source, target], what, folder }, { ...this.limits, memoryMb }, this.signal);
       return new Uint8Array(await readFile(target));

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 
-import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
+import { encodeModel } from "../../../sdk/src/onnx/index.js";
+import { onnxFile, onnxModel } from "../../../sdk/test/support/onnxModel.js";
 import { runModelChild } from "../../src/court/modelChild.js";
 import { ChildRuntime } from "../../src/court/runtime.js";
 import { isHopeless, mayPass } from "../../src/errors.js";
@@ -79,6 +80,21 @@ describe("A process that works on a model", options, () => {
     assert.ok((await new ChildRuntime({ ...LIMITS, memoryMb: 100 }).expose(large)).length > 0);
     const limited = runModelChild(taskTo(path.join(folder, "target")), { ...LIMITS, memoryMb: 10 });
     await assert.rejects(limited, { reason: "memory", message: "exposing the model took more than 10 MB" });
+  });
+
+  it("takes no more memory for exposing a model whose weights are written number by number", async () => {
+    const count = 5 * 2 ** 20;
+    const dims = [BigInt(count)];
+    const model = onnxModel({
+      nodes: [{ op: "Add", inputs: ["x", "w"], outputs: ["y"] }],
+      inputs: { x: ["float32", [1]] },
+      outputs: { y: undefined },
+    });
+    model.graph.initializer.push({ name: "w", dims, dataType: 1, floatData: new Array<number>(count).fill(0.5) });
+    const source = path.join(folder, "numbers.onnx");
+    writeFileSync(source, encodeModel(model));
+    const task = { ...taskTo(path.join(folder, "target")), words: [source, path.join(folder, "target")] };
+    await runModelChild(task, { ...LIMITS, memoryMb: 300 });
   });
 
   it("is asked for again where none can be started, at once", async (test) => {
