@@ -24,16 +24,17 @@ interface Place {
  */
 export function expose(file: Uint8Array): Uint8Array {
   try {
-    const graph = graphIn(file);
-    if (graph) return withOutputs(file, graph);
+    const graphs = graphsIn(file);
+    const last = graphs.at(-1);
+    // Several are one to whoever reads the file, each as a part of it.
+    if (last) return withOutputs(file, last, intermediates(graphs.map(({ start, end }) => file.subarray(start, end))));
   } catch (error) {
     throw new AssayError(`not an ONNX file: ${(error as Error).message}`, { cause: error });
   }
   throw new AssayError("not an ONNX file: it has no graph");
 }
 
-/** The last one, as `decodeModel` takes it. */
-function graphIn(file: Uint8Array): Place | undefined {
+function graphsIn(file: Uint8Array): Place[] {
   const found: Place[] = [];
   readFields(file, (field, reader) => {
     if (field !== MODEL.graph) return false;
@@ -43,32 +44,33 @@ function graphIn(file: Uint8Array): Place | undefined {
     reader.skip(length);
     return true;
   });
-  return found.at(-1);
+  return found;
 }
 
-function withOutputs(file: Uint8Array, { lengthAt, start, end }: Place): Uint8Array {
-  const more = outputsOf(intermediates(file.subarray(start, end)));
+function withOutputs(file: Uint8Array, { lengthAt, start, end }: Place, names: readonly string[]): Uint8Array {
+  const more = outputsOf(names);
   const length = protobuf.Writer.create()
     .uint32(end - start + more.length)
     .finish();
   return concat([file.subarray(0, lengthAt), length, file.subarray(start, end), more, file.subarray(end)]);
 }
 
-/** Names of the tensors that nodes of the graph itself write and that are no outputs of it. */
-function intermediates(graph: Uint8Array): string[] {
+/** Names of the tensors that nodes of the graph itself, in all its parts, write and that are no outputs of it. */
+function intermediates(graphs: readonly Uint8Array[]): string[] {
   const known = new Set<string>();
   const written: string[] = [];
-  readFields(graph, (field, reader) => {
-    if (field === GRAPH.output) {
-      for (const name of textsIn(reader.bytes(), VALUE.name)) known.add(name);
+  for (const graph of graphs)
+    readFields(graph, (field, reader) => {
+      if (field === GRAPH.output) known.add(textsIn(reader.bytes(), VALUE.name).at(-1) ?? "");
+      else if (field === GRAPH.node) written.push(...tensorsOf(reader.bytes()));
+      else return false;
       return true;
-    }
-    if (field !== GRAPH.node) return false;
-    const node = reader.bytes();
-    if (makesTensors(textsIn(node, NODE.opType).at(-1) ?? "")) written.push(...textsIn(node, NODE.output));
-    return true;
-  });
+    });
   return written.filter((name) => name !== "" && !known.has(name));
+}
+
+function tensorsOf(node: Uint8Array): string[] {
+  return makesTensors(textsIn(node, NODE.opType).at(-1) ?? "") ? textsIn(node, NODE.output) : [];
 }
 
 /** These outputs, as a graph has them. */

@@ -64,6 +64,17 @@ describe("A model with all its tensors as outputs", () => {
     assert.equal(namesOf(exposed).length, 40);
   });
 
+  it("takes a graph that lies in several parts for one, as whoever runs it does", () => {
+    const parts = [
+      { nodes: [{ op: "Neg", inputs: ["x"], outputs: ["t"] }], inputs: { x: ["float32", [1]] as const }, outputs: {} },
+      { nodes: [{ op: "Neg", inputs: ["t"], outputs: ["u"] }], inputs: {}, outputs: { u: undefined } },
+      { nodes: [{ op: "Neg", inputs: ["u"], outputs: ["y"] }], inputs: {}, outputs: { y: undefined } },
+    ].map((part) => onnxFile(part));
+    const file = Uint8Array.from(parts.flatMap((part) => [...part]));
+    assert.deepEqual(namesOf(file), ["u", "y"]);
+    assert.deepEqual(namesOf(expose(file)), ["u", "y", "t"]);
+  });
+
   it("is made of no file that is none", () => {
     const file = onnxFile({
       nodes: [{ op: "Neg", inputs: ["x"], outputs: ["y"] }],
