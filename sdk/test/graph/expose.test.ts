@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { AssayError } from "../../src/errors.js";
 import { expose } from "../../src/graph/index.js";
 import { decodeModel, encodeModel } from "../../src/onnx/index.js";
+import type { ModelDescription } from "../support/onnxModel.js";
 import { onnxFile, onnxModel } from "../support/onnxModel.js";
 
 const MODELS = new URL("../../../models/", import.meta.url);
@@ -65,8 +66,8 @@ describe("A model with all its tensors as outputs", () => {
   });
 
   it("takes a graph that lies in several parts for one, as whoever runs it does", () => {
-    const parts = [
-      { nodes: [{ op: "Neg", inputs: ["x"], outputs: ["t"] }], inputs: { x: ["float32", [1]] as const }, outputs: {} },
+    const parts: ModelDescription[] = [
+      { nodes: [{ op: "Neg", inputs: ["x"], outputs: ["t"] }], inputs: { x: ["float32", [1]] }, outputs: {} },
       { nodes: [{ op: "Neg", inputs: ["t"], outputs: ["u"] }], inputs: {}, outputs: { u: undefined } },
       { nodes: [{ op: "Neg", inputs: ["u"], outputs: ["y"] }], inputs: {}, outputs: { y: undefined } },
     ].map((part) => onnxFile(part));
