@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {FloatChain} from "./FloatChain.sol";
 import {F32, SoftFloat32} from "../disputes/verifiers/SoftFloat32.sol";
 import {Numeric} from "../types/GraphTypes.sol";
 
@@ -35,7 +36,7 @@ library FloatSums {
 
     /// @notice The terms of a plain sum have this factor.
     function term(uint256 bits) internal pure returns (uint256) {
-        return (bits << 32) | F32.unwrap(SoftFloat32.ONE);
+        return (bits << 128) | F32.unwrap(SoftFloat32.ONE);
     }
 
     /// @notice Writes products of numbers that lie one behind the other in the calldata, their first byte the lowest:
@@ -49,25 +50,36 @@ library FloatSums {
                 odd := 0x0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff
                 swapped := or(and(shr(16, swapped), odd), shl(16, and(swapped, odd)))
             }
+            // The numbers that lie in the same place of two words, one of them shifted into the upper half of a term.
+            function put(to, step_, x, y) -> next {
+                mstore(to, or(and(x, shl(128, 0xffffffff)), and(y, 0xffffffff)))
+                next := add(to, step_)
+            }
             let to := add(add(terms, 32), shl(5, at))
             step := shl(5, step)
             let last := add(to, mul(step, count))
-            for {} lt(to, last) {} {
+            for {
+                let whole := sub(last, mul(step, and(count, 7)))
+            } lt(to, whole) {} {
                 let x := bigEndian(calldataload(a))
                 let y := bigEndian(calldataload(b))
-                let end := add(to, shl(3, step))
-                if gt(end, last) {
-                    end := last
-                }
-                for {} lt(to, end) {
-                    to := add(to, step)
-                } {
-                    mstore(to, or(shl(32, shr(224, x)), shr(224, y)))
-                    x := shl(32, x)
-                    y := shl(32, y)
-                }
+                to := put(to, step, shr(96, x), shr(224, y))
+                to := put(to, step, shr(64, x), shr(192, y))
+                to := put(to, step, shr(32, x), shr(160, y))
+                to := put(to, step, x, shr(128, y))
+                to := put(to, step, shl(32, x), shr(96, y))
+                to := put(to, step, shl(64, x), shr(64, y))
+                to := put(to, step, shl(96, x), shr(32, y))
+                to := put(to, step, shl(128, x), y)
                 a := add(a, 32)
                 b := add(b, 32)
+            }
+            let x := bigEndian(calldataload(a))
+            let y := bigEndian(calldataload(b))
+            for {} lt(to, last) {} {
+                to := put(to, step, shr(96, x), shr(224, y))
+                x := shl(32, x)
+                y := shl(32, y)
             }
         }
     }
@@ -93,7 +105,7 @@ library FloatSums {
             }
             bool isCut = end > terms.length;
             if (isCut) end = terms.length;
-            running = numeric.fused ? _fused(terms, from, end, running) : _separate(terms, from, end, running);
+            running = FloatChain.addProducts(terms, from, end, running, numeric.fused);
             if (!isCut) (total, running) = (total.add(running), start);
         }
         (sum.total, sum.block) = (total, running);
@@ -157,26 +169,6 @@ library FloatSums {
         }
     }
 
-    function _fused(uint256[] memory terms, uint256 from, uint256 end, F32 sum) private pure returns (F32) {
-        unchecked {
-            for (uint256 i = from; i < end; ++i) {
-                uint256 both = _at(terms, i);
-                sum = F32.wrap(uint32(both >> 32)).fma(F32.wrap(uint32(both)), sum);
-            }
-        }
-        return sum;
-    }
-
-    function _separate(uint256[] memory terms, uint256 from, uint256 end, F32 sum) private pure returns (F32) {
-        unchecked {
-            for (uint256 i = from; i < end; ++i) {
-                uint256 both = _at(terms, i);
-                sum = sum.add(F32.wrap(uint32(both >> 32)).mul(F32.wrap(uint32(both))));
-            }
-        }
-        return sum;
-    }
-
     /// @dev Four sums of `count` terms each, of which every second four are left out.
     function _lanes(uint256[] memory terms, uint256 from, uint256 count) private pure returns (F32[LANES] memory sums) {
         unchecked {
@@ -200,13 +192,6 @@ library FloatSums {
     }
 
     function _number(uint256 both) private pure returns (F32) {
-        return F32.wrap(uint32(both >> 32));
-    }
-
-    /// @dev As `terms[i]`, which is there.
-    function _at(uint256[] memory terms, uint256 i) private pure returns (uint256 both) {
-        assembly ("memory-safe") {
-            both := mload(add(add(terms, 32), shl(5, i)))
-        }
+        return F32.wrap(uint32(both >> 128));
     }
 }

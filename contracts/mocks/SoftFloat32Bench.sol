@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Accumulator} from "../disputes/verifiers/ExactAccumulator.sol";
 import {F32} from "../disputes/verifiers/SoftFloat32.sol";
+import {FloatChain} from "../libraries/FloatChain.sol";
+import {FloatSums} from "../libraries/FloatSums.sol";
 
 /// @notice What operations cost where a verifier uses them: inlined, operands on the stack.
 contract SoftFloat32Bench {
@@ -54,31 +56,15 @@ contract SoftFloat32Bench {
         }
     }
 
-    /// @notice A dot product in order, one rounding for each multiply-add. Eight numbers to a word.
-    function fusedDot(uint256[] calldata a, uint256[] calldata b) external view returns (uint256 gas, F32 sum) {
+    /// @notice A dot product in order as a verifier computes it, with one rounding for each multiply-add if it is `fused`,
+    /// else one after each operation. The first byte of a number is the lowest.
+    function dot(bytes calldata a, bytes calldata b, bool fused) external view returns (uint256 gas, F32 sum) {
         uint256 before = gasleft();
-        for (uint256 i; i < a.length; ++i) {
-            (uint256 x, uint256 y) = (a[i], b[i]);
-            for (uint256 lane; lane < 8; ++lane) {
-                sum = F32.wrap(uint32(x >> 224)).fma(F32.wrap(uint32(y >> 224)), sum);
-                x <<= 32;
-                y <<= 32;
-            }
-        }
-        gas = before - gasleft();
-    }
-
-    /// @notice The same with a rounding after each multiplication and each addition.
-    function separateDot(uint256[] calldata a, uint256[] calldata b) external view returns (uint256 gas, F32 sum) {
-        uint256 before = gasleft();
-        for (uint256 i; i < a.length; ++i) {
-            (uint256 x, uint256 y) = (a[i], b[i]);
-            for (uint256 lane; lane < 8; ++lane) {
-                sum = sum.add(F32.wrap(uint32(x >> 224)).mul(F32.wrap(uint32(y >> 224))));
-                x <<= 32;
-                y <<= 32;
-            }
-        }
+        uint256 count = a.length / 4;
+        (uint256 inA, uint256 inB) = (_placeOf(a), _placeOf(b));
+        uint256[] memory terms = new uint256[](count);
+        FloatSums.fill(terms, 0, 1, inA, inB, count);
+        sum = FloatChain.addProducts(terms, 0, count, sum, fused);
         gas = before - gasleft();
     }
 
@@ -93,5 +79,11 @@ contract SoftFloat32Bench {
         for (uint256 i; i < a.length; ++i) acc.addProducts(a[i], b[i]);
         isWithin = acc.within(claimed, 8 * a.length);
         gas = before - gasleft();
+    }
+
+    function _placeOf(bytes calldata x) private pure returns (uint256 place) {
+        assembly ("memory-safe") {
+            place := x.offset
+        }
     }
 }

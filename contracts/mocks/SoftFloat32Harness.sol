@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {F32, SoftFloat32} from "../disputes/verifiers/SoftFloat32.sol";
+import {FloatChain} from "../libraries/FloatChain.sol";
 
 /// @notice Runs one operation on many operands, so that tests can compare every result.
 contract SoftFloat32Harness {
@@ -24,11 +25,16 @@ contract SoftFloat32Harness {
         FromUint,
         ToIntRne,
         RoundHalfEven,
-        Round
+        Round,
+        FusedChain,
+        SeparateChain
     }
 
-    /// @param operands Words of 32 bytes, one for each case: up to three numbers of 32 bits from the left, one integer, or
-    /// what `round` takes.
+    /// @dev Terms of a chain.
+    uint256 private constant TERMS = 3;
+
+    /// @param operands Words of 32 bytes, one for each case: up to three numbers of 32 bits from the left, of a chain two for
+    /// each term and what they are added to; one integer; or what `round` takes.
     /// @return results Words of 32 bytes.
     function run(Operation operation, bytes calldata operands) external pure returns (bytes memory results) {
         function(uint256) pure returns (uint256) compute = _function(operation);
@@ -75,7 +81,9 @@ contract SoftFloat32Harness {
         if (operation == Operation.FromUint) return _fromUint;
         if (operation == Operation.ToIntRne) return _toIntRne;
         if (operation == Operation.RoundHalfEven) return _roundHalfEven;
-        return _round;
+        if (operation == Operation.Round) return _round;
+        if (operation == Operation.FusedChain) return _fusedChain;
+        return _separateChain;
     }
 
     function _add(uint256 x) private pure returns (uint256) {
@@ -149,6 +157,23 @@ contract SoftFloat32Harness {
     /// @dev Sign (1 byte), m (11 bytes), k (20 bytes).
     function _round(uint256 x) private pure returns (uint256) {
         return _bits(SoftFloat32.round((x >> 255) << 31, (x >> 160) & ((1 << 88) - 1), int160(uint160(x))));
+    }
+
+    function _fusedChain(uint256 x) private pure returns (uint256) {
+        return _chain(x, true);
+    }
+
+    function _separateChain(uint256 x) private pure returns (uint256) {
+        return _chain(x, false);
+    }
+
+    function _chain(uint256 x, bool fused) private pure returns (uint256) {
+        uint256[] memory terms = new uint256[](TERMS);
+        for (uint256 i; i < TERMS; ++i) {
+            terms[i] = (uint256(F32.unwrap(_first(x))) << 128) | F32.unwrap(_second(x));
+            x <<= 64;
+        }
+        return _bits(FloatChain.addProducts(terms, 0, TERMS, _first(x), fused));
     }
 
     function _first(uint256 x) private pure returns (F32) {

@@ -47,11 +47,15 @@ export async function measureSoftFloat(): Promise<SoftFloatRow[]> {
   return rows;
 }
 
+/** As they lie in a leaf: the first byte of each is the lowest. */
+const toBytes = (numbers: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(numbers).buffer);
+
 async function dots(bench: SoftFloat32Bench, a: readonly number[], b: readonly number[]): Promise<SoftFloatRow[]> {
   const products = a.length;
   const [x, y] = [toWords(a), toWords(b)];
-  const fused = await bench.fusedDot(x, y);
-  const separate = await bench.separateDot(x, y);
+  const [inA, inB] = [toBytes(a), toBytes(b)];
+  const fused = await bench.dot(inA, inB, true);
+  const separate = await bench.dot(inA, inB, false);
   const honest = a.reduce((sum, bits, i) => fma(bits, b[i] ?? 0, sum), 0);
   if (Number(fused.sum) !== honest) throw new Error(`the dot product of ${products} is wrong`);
   const exact = await bench.exactDot(x, y, honest);

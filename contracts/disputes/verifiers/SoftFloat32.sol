@@ -406,7 +406,7 @@ library SoftFloat32 {
 
     function _fmaSpecial(F32 a, F32 b, F32 c) private pure returns (F32) {
         // A finite product, overflowing or not, does not change an infinity that is added to it.
-        return add(isFinite(a) && isFinite(b) ? ZERO : _mulSpecial(a, b), c);
+        return _addSpecial(isFinite(a) && isFinite(b) ? ZERO : _mulSpecial(a, b), c);
     }
 
     function _divSpecial(F32 a, F32 b) private pure returns (F32) {

@@ -1,6 +1,6 @@
 import type { SoftFloat32Harness } from "../../../../sdk/src/typechain/index.js";
 import { fma, isFinite32, roundExact, roundHalfEven, SIGN, toBits, toNumber } from "./float32.js";
-import { integers, numbers, pairs, radicands, roundings, triples } from "./vectors.js";
+import { chains, integers, numbers, pairs, radicands, roundings, triples } from "./vectors.js";
 
 /** One word of 32 bytes, as `SoftFloat32Harness` takes it. */
 export type Word = bigint;
@@ -41,6 +41,20 @@ function ofNumbers(
       for (const numbers of operands(count, seed)) yield pack(numbers);
     },
     expected: (word) => BigInt(expected(unpack(word))),
+  };
+}
+
+/** Three terms added to the last number. */
+function chain(name: string, add: (a: number, b: number, sum: number) => number): Operation {
+  return {
+    name,
+    *operands(count, seed) {
+      for (const numbers of chains(count, seed)) yield packAll(numbers);
+    },
+    expected: (word) => {
+      const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, start = 0] = unpackAll(word);
+      return BigInt(add(e, f, add(c, d, add(a, b, start))));
+    },
   };
 }
 
@@ -122,6 +136,8 @@ export const OPERATIONS: readonly Operation[] = [
   },
   ofNumbers("roundHalfEven", numbers, viaDouble(roundHalfEven)),
   { name: "round", operands: roundings, expected: expectedRounding },
+  chain("fusedChain", fma),
+  chain("separateChain", (a, b, sum) => toBits(toNumber(toBits(toNumber(a) * toNumber(b))) + toNumber(sum))),
 ];
 
 export interface Mismatch {
@@ -136,7 +152,7 @@ export interface Verdict {
 }
 
 /** Cases in one call: a call stays below 2^24 gas. */
-const BATCH = 6_000;
+const BATCH = 2_500;
 
 /** Compares the Solidity code with the expected results, case by case. */
 export async function judge(
@@ -182,12 +198,22 @@ function expectedRounding(word: Word): bigint {
   return BigInt((roundExact(m, k - 151) | sign) >>> 0);
 }
 
-function pack([a, b, c]: Numbers): Word {
-  return (BigInt(a) << 224n) | (BigInt(b) << 192n) | (BigInt(c) << 160n);
+/** Up to eight numbers, from the left. */
+function packAll(numbers: readonly number[]): Word {
+  return numbers.reduce((word, bits, i) => word | (BigInt(bits) << BigInt(224 - 32 * i)), 0n);
+}
+
+function unpackAll(word: Word): number[] {
+  return Array.from({ length: 8 }, (_, i) => Number((word >> BigInt(224 - 32 * i)) & 0xffffffffn));
+}
+
+function pack(numbers: Numbers): Word {
+  return packAll(numbers);
 }
 
 function unpack(word: Word): Numbers {
-  return [Number(word >> 224n), Number((word >> 192n) & 0xffffffffn), Number((word >> 160n) & 0xffffffffn)];
+  const [a = 0, b = 0, c = 0] = unpackAll(word);
+  return [a, b, c];
 }
 
 function toHex(word: Word): string {

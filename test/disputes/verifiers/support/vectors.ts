@@ -192,6 +192,38 @@ function tiedTriple(random: Random): Numbers {
   return [toBits(factor()), toBits(sign * factor()), random.below(8) === 0 ? 0 : withField(random, random.below(151))];
 }
 
+/** Factors of three terms, and what they are added to. Each term is hard for the sum before it. */
+export function* chains(count: number, seed: number): Generator<readonly number[]> {
+  const random = new Random(seed);
+  for (const [a, b, c] of triples(count, seed)) {
+    const first = fma(a, b, c);
+    const [d, e] = factorsBeside(random, first);
+    const [f, g] = factorsBeside(random, fma(d, e, first));
+    yield [a, b, d, e, f, g, c];
+  }
+}
+
+/** A product that is close to a sum, opposite to it, half a unit away, or anything; often it has all its 48 bits. */
+function factorsBeside(random: Random, sum: number): readonly [a: number, b: number] {
+  const number = random.below(4) === 0 ? neighbour(random, (sum ^ SIGN) >>> 0) : partner(random, sum);
+  switch (random.below(8)) {
+    case 0:
+      return [anyNumber(random), anyNumber(random)];
+    case 1:
+      return [random.pick(EDGES), number];
+    case 2:
+      return [number, fewBits(random, 126 + random.below(3))];
+    case 3:
+      return [nearOne(random), number];
+    case 4: {
+      const shift = random.below(60) - 30;
+      return [withField(random, fieldOf(sum) + shift), withField(random, 127 - shift)];
+    }
+    default:
+      return [number, (ONE ^ (random.next() & SIGN)) >>> 0];
+  }
+}
+
 export function* integers(count: number, seed: number): Generator<bigint> {
   const random = new Random(seed);
   const edges = [0n, 1n, 2n, 3n, 7n].flatMap((small) =>
