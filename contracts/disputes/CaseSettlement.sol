@@ -6,6 +6,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {IProviderStaking} from "../interfaces/IProviderStaking.sol";
 import {FeeMath} from "../libraries/FeeMath.sol";
@@ -18,6 +19,18 @@ import {BASIS_POINTS} from "../types/Limits.sol";
 abstract contract CaseSettlement is IDisputeManager {
     using FeeMath for uint128;
     using SafeERC20 for IERC20;
+
+    /// @dev A case as it is kept, in three slots: arbiter and bond are those of its profile, which never change.
+    struct Record {
+        uint256 jobId;
+        address challenger;
+        uint48 openedAt;
+        Ruling ruling;
+        /// None of a case without arbiter and bond.
+        IModelRegistry.Profile profile;
+        uint128 slashCap;
+        uint128 arbiterReward;
+    }
 
     /// @notice Shares of a slash. A cheat may be its own finder and its own jury, and must still lose:
     /// FINDER_BPS + ARBITER_BPS < 100 %, asserted in the constructor. The rest goes to the treasury.
@@ -33,7 +46,7 @@ abstract contract CaseSettlement is IDisputeManager {
     /// @notice Token of stakes, bonds and rewards.
     IERC20 public immutable STAKE_TOKEN;
 
-    mapping(uint256 caseId => Case) internal _cases;
+    mapping(uint256 caseId => Record) internal _records;
 
     constructor(IInferenceMarket market, IPaymentEscrow escrow, IProviderStaking staking) {
         if (FINDER_BPS + ARBITER_BPS >= BASIS_POINTS) {
@@ -54,7 +67,7 @@ abstract contract CaseSettlement is IDisputeManager {
         uint128 finderReward = slashed.share(FINDER_BPS);
         uint128 arbiterReward = _arbiterReward(case_.bond, slashed);
         uint128 treasuryAmount = slashed - finderReward - arbiterReward;
-        _cases[caseId].arbiterReward = arbiterReward;
+        _records[caseId].arbiterReward = arbiterReward;
 
         emit CaseResolved(
             caseId,
@@ -78,7 +91,7 @@ abstract contract CaseSettlement is IDisputeManager {
     function _settleRejected(uint256 caseId, Case memory case_, JobTerms calldata terms) internal {
         uint128 arbiterReward = _arbiterReward(case_.bond, case_.slashCap);
         uint128 toProvider = case_.bond - arbiterReward;
-        _cases[caseId].arbiterReward = arbiterReward;
+        _records[caseId].arbiterReward = arbiterReward;
 
         emit CaseResolved(caseId, case_.jobId, Ruling.Rejected, address(0), 0, arbiterReward, 0, 0, toProvider, 0);
 

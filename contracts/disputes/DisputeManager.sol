@@ -59,7 +59,7 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         if (address(arbiter) == address(0)) revert DisputeManager_NoArbiter(profile);
 
         uint256 jobId;
-        (caseId, jobId) = _open(terms, outputCommitment, arbiter, CHALLENGE_BOND);
+        (caseId, jobId) = _open(terms, outputCommitment, profile);
 
         ESCROW.hold(address(STAKE_TOKEN), msg.sender, CHALLENGE_BOND);
         arbiter.openCase(caseId, _factsOf(jobId, terms, outputCommitment));
@@ -67,14 +67,14 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IDisputeManager
     function resolve(uint256 caseId, JobTerms calldata terms) external nonReentrant {
-        Case memory case_ = _cases[caseId];
+        Case memory case_ = _caseOf(caseId);
         if (case_.openedAt == 0) revert DisputeManager_UnknownCase(caseId);
         if (case_.ruling != Ruling.None) revert DisputeManager_AlreadyResolved(caseId, case_.ruling);
         if (case_.jobId != JobId.ofCalldata(terms)) revert DisputeManager_OtherJob(caseId, case_.jobId);
 
         (Ruling ruling, address finder) = _rulingOf(caseId, case_);
         // Before anything else: whatever follows, no second resolve.
-        _cases[caseId].ruling = ruling;
+        _records[caseId].ruling = ruling;
         MARKET.closeDispute(terms, ruling == Ruling.Upheld);
 
         if (ruling == Ruling.Upheld) _settleUpheld(caseId, case_, terms, finder);
@@ -96,10 +96,10 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         caseId = caseOfJob[jobId];
         // No challenge keeps this proof out, a friend's least of all: an open case ends with it. But whoever challenged
         // is the finder then, or a cheat about to be convicted would take that share itself by a second signature.
-        if (caseId == 0) (caseId, ) = _open(terms, delivered, IArbiter(address(0)), 0);
+        if (caseId == 0) (caseId, ) = _open(terms, delivered, IModelRegistry.Profile.None);
         else _requireUndecided(caseId, jobId, delivered);
-        Case memory case_ = _cases[caseId];
-        _cases[caseId].ruling = Ruling.Upheld;
+        Case memory case_ = _caseOf(caseId);
+        _records[caseId].ruling = Ruling.Upheld;
 
         emit EquivocationProven(caseId, jobId, msg.sender, delivered, signed);
 
@@ -124,8 +124,8 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IDisputeManager
     /// @dev Not in the middle of a resolution: a ruling whose reward is not known yet would be forwarded as nothing.
     function caseOf(uint256 caseId) external view nonReentrantView returns (Case memory) {
-        if (_cases[caseId].openedAt == 0) revert DisputeManager_UnknownCase(caseId);
-        return _cases[caseId];
+        if (_records[caseId].openedAt == 0) revert DisputeManager_UnknownCase(caseId);
+        return _caseOf(caseId);
     }
 
     /// @inheritdoc IDisputeManager
@@ -137,31 +137,52 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     function _open(
         JobTerms calldata terms,
         bytes32 outputCommitment,
-        IArbiter arbiter,
-        uint128 bond
+        IModelRegistry.Profile profile
     ) private returns (uint256 caseId, uint256 jobId) {
         jobId = MARKET.openDispute(terms, outputCommitment);
         caseId = ++lastCaseId;
         uint128 slashCap = uint128(Math.min(terms.stake, STAKING.slashableOf(terms.provider)));
         caseOfJob[jobId] = caseId;
-        _cases[caseId] = Case({
+        _records[caseId] = Record({
             jobId: jobId,
             challenger: msg.sender,
             openedAt: uint48(block.timestamp),
-            arbiter: arbiter,
             ruling: Ruling.None,
-            bond: bond,
+            profile: profile,
             slashCap: slashCap,
             arbiterReward: 0
         });
 
+        (IArbiter arbiter, uint128 bond) = _courtOf(profile);
         emit CaseOpened(caseId, jobId, msg.sender, address(arbiter), bond, slashCap, outputCommitment);
+    }
+
+    function _caseOf(uint256 caseId) private view returns (Case memory) {
+        Record memory record = _records[caseId];
+        (IArbiter arbiter, uint128 bond) = _courtOf(record.profile);
+        return
+            Case({
+                jobId: record.jobId,
+                challenger: record.challenger,
+                openedAt: record.openedAt,
+                arbiter: arbiter,
+                ruling: record.ruling,
+                bond: bond,
+                slashCap: record.slashCap,
+                arbiterReward: record.arbiterReward
+            });
+    }
+
+    /// @dev Who decides a case of this profile, and what its challenger puts at risk: written once each.
+    function _courtOf(IModelRegistry.Profile profile) private view returns (IArbiter, uint128) {
+        if (profile == IModelRegistry.Profile.None) return (IArbiter(address(0)), 0);
+        return (arbiterOf[profile], CHALLENGE_BOND);
     }
 
     /// @dev The output must be the delivered one: of two others, neither says anything about the job. A case that the
     /// arbiter upholds is to be resolved, and its finder paid.
     function _requireUndecided(uint256 caseId, uint256 jobId, bytes32 delivered) private view {
-        Case memory case_ = _cases[caseId];
+        Case memory case_ = _caseOf(caseId);
         if (case_.ruling != Ruling.None) revert DisputeManager_AlreadyResolved(caseId, case_.ruling);
         if (!MARKET.hasOutput(jobId, delivered)) revert DisputeManager_OtherOutput(jobId, delivered);
         (Ruling ruling, ) = _ask(case_.arbiter, caseId);
