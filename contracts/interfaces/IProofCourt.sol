@@ -22,8 +22,8 @@ interface IProofCourt is IArbiter {
 
     /// @notice One case.
     struct CourtCase {
-        /// keccak256(abi.encode(facts)).
-        bytes32 factsHash;
+        /// keccak256(abi.encode(facts)) until the trace is posted, from then on the root over the nodes of the model.
+        bytes32 anchor;
         address provider;
         uint40 openedAt;
         /// Last second of the job's challenge window.
@@ -41,7 +41,6 @@ interface IProofCourt is IArbiter {
         bool forwarded;
         /// Root over the Merkle roots of all tensors; zero until the trace is posted.
         bytes32 traceRoot;
-        bytes32 nodesRoot;
     }
 
     /// @notice A part of a tensor that the provider was told to show.

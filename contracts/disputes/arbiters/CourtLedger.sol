@@ -44,7 +44,7 @@ abstract contract CourtLedger is IProofCourt {
         if (MODELS.graphOf(facts.modelId) == 0) revert ProofCourt_NoGraph(facts.modelId);
 
         CourtCase storage case_ = _cases[caseId];
-        case_.factsHash = keccak256(abi.encode(facts));
+        case_.anchor = keccak256(abi.encode(facts));
         case_.provider = facts.provider;
         case_.openedAt = uint40(block.timestamp);
         // A window so long that the case would not end in time is cut for the court's purposes.

@@ -60,17 +60,17 @@ contract ProofCourt is TraceDemands, Multicall {
         bytes32[] calldata roots
     ) external whileOpen(caseId) {
         CourtCase storage case_ = _cases[caseId];
-        if (case_.factsHash != keccak256(abi.encode(facts))) revert ProofCourt_FactsMismatch(caseId);
+        if (case_.traceRoot != 0) revert ProofCourt_TraceAlreadyPosted(caseId);
+        if (case_.anchor != keccak256(abi.encode(facts))) revert ProofCourt_FactsMismatch(caseId);
         if (msg.sender != facts.provider && msg.sender != PROVIDERS.operatorOf(facts.provider)) {
             revert ProofCourt_NotProvider(caseId, msg.sender);
         }
-        if (case_.traceRoot != 0) revert ProofCourt_TraceAlreadyPosted(caseId);
         _requireTraceOf(facts, graph, roots);
 
         bytes32 traceRoot = TensorCommitment.rootOfHashes(roots);
         bytes32 audited = AUDITS.answerOf(facts.jobId);
         if (audited != 0 && audited != traceRoot) revert ProofCourt_OtherTrace(traceRoot, audited);
-        (case_.traceRoot, case_.nodesRoot) = (traceRoot, graph.nodesRoot);
+        (case_.traceRoot, case_.anchor) = (traceRoot, graph.nodesRoot);
         // No transaction carries the roots of a trace that 16 bits could not count.
         (case_.inputCount, case_.nodeCount) = (graph.inputs.length.toUint16(), uint256(graph.nodeCount).toUint16());
         case_.latestRevealAt = uint40(block.timestamp);
@@ -204,7 +204,7 @@ contract ProofCourt is TraceDemands, Multicall {
         if (case_.traceRoot == 0) revert ProofCourt_NoTrace(caseId);
         (uint256 inputs, uint256 nodes) = (case_.inputCount, case_.nodeCount);
         bytes32 leaf = GraphCommitment.nodeHash(claim.node);
-        if (!TensorCommitment.verifyHash(case_.nodesRoot, leaf, provenance.nodeIndex, nodes, provenance.nodeProof)) {
+        if (!TensorCommitment.verifyHash(case_.anchor, leaf, provenance.nodeIndex, nodes, provenance.nodeProof)) {
             revert ProofCourt_NotProven(leaf);
         }
 

@@ -185,7 +185,7 @@ abstract contract TraceDemands is CourtLedger {
         // Inputs are not asked for: whoever challenges has them, or could not tell that the result is wrong.
         if (tensor < inputs) revert ProofCourt_OutOfRange(tensor, inputs);
         bytes32 leaf = GraphCommitment.nodeHash(node);
-        if (!TensorCommitment.verifyHash(case_.nodesRoot, leaf, tensor - inputs, case_.nodeCount, nodeProof)) {
+        if (!TensorCommitment.verifyHash(case_.anchor, leaf, tensor - inputs, case_.nodeCount, nodeProof)) {
             revert ProofCourt_NotProven(leaf);
         }
         if (GraphCommitment.metaHash(meta) != node.outputMeta) revert ProofCourt_NotProven(node.outputMeta);
