@@ -76,7 +76,7 @@ contract FloatDot is IPartialVerifier {
         if (operator == Operators.REDUCE_SUM) return _reduceSum(claim, reading, steps, sum);
         if (operator == Operators.REDUCE_MEAN) return _reduceMean(claim, reading, steps, sum);
         steps.requireAll();
-        if (operator == Operators.AVERAGE_POOL) return _averagePool(claim, reading, numeric);
+        if (operator == Operators.AVERAGE_POOL) return _averagePool(claim, reading);
         if (operator == Operators.BATCH_NORMALIZATION) return _batchNormalization(claim, reading, numeric);
         revert Claims.Claims_WrongOperator(operator);
     }
@@ -109,11 +109,7 @@ contract FloatDot is IPartialVerifier {
         return _dot(claim, terms, sum, true, FloatOperands.ofChannel(claim, reading, 2, index[1]));
     }
 
-    function _averagePool(
-        Claim calldata claim,
-        Claims.Reading memory reading,
-        Numeric memory numeric
-    ) private pure returns (F32) {
+    function _averagePool(Claim calldata claim, Claims.Reading memory reading) private pure returns (F32) {
         Claims.requireOperands(claim, 1);
         (Windows.Window memory window, uint32 divisor, FloatSums.Order order) = _pool(claim, claim.headers[0].rank);
         (Claims.Tensor memory x, uint256 first, uint256[] memory places, uint256[] memory taps) = FloatOperands.pooled(
@@ -129,7 +125,7 @@ contract FloatDot is IPartialVerifier {
             sum = FloatSums.inColumns(places, taps, window.kernel[window.kernel.length - 1]);
         } else if (order == FloatSums.Order.Lanes) sum = FloatSums.inLanes(places);
         else if (order == FloatSums.Order.Packets) sum = FloatSums.inPackets(places, first);
-        else sum = _inSequence(places, numeric);
+        else sum = _inSequence(claim, places);
         return sum.div(SoftFloat32.fromUint(divisor == 0 ? places.length : divisor));
     }
 
@@ -223,10 +219,10 @@ contract FloatDot is IPartialVerifier {
         return sum.total;
     }
 
-    function _inSequence(uint256[] memory terms, Numeric memory numeric) private pure returns (F32) {
-        FloatSums.Blocks memory sum = FloatSums.Blocks(SoftFloat32.ZERO, FloatSums.MINUS_ZERO);
-        FloatSums.addInBlocks(sum, terms, 0, terms.length, numeric, SoftFloat32.ZERO);
-        return sum.total;
+    function _inSequence(Claim calldata claim, uint256[] memory terms) private pure returns (F32) {
+        FloatSums.Blocks memory start = FloatSums.Blocks(SoftFloat32.ZERO, FloatSums.MINUS_ZERO);
+        FloatSums.Blocks memory sum;
+        return _added(claim, FloatTerms.Terms(terms, 0, terms.length), sum, start);
     }
 
     /// @dev Fused: from zero. A sum in blocks is computed as a product with ones.
