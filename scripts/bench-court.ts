@@ -1,7 +1,7 @@
 /**
  * What a conviction costs, and whether wrong elements convict and right ones do not: of every model of the repository
- * that the court judges, and of networks that have its other operators. Fails where a dispute about integers costs more
- * than it may.
+ * that the court judges, and of networks that have its other operators. Fails where a dispute that is judged bit for bit
+ * costs more than it may.
  *
  *   npm run bench:court                      prints tables
  *   npm run bench:court -- --json            ends with one line of JSON
@@ -28,8 +28,9 @@ import { subject, SUBJECT_NAMES } from "../test/support/subjects.js";
 
 const COURT_GAS = "court-gas";
 const COMMAND = "npm run bench:court";
-/** Most gas of a whole dispute of profile Exact. */
+/** Most gas of a whole dispute that is judged bit for bit. */
 const BUDGET = 1_400_000n;
+const BIT_FOR_BIT = ["Exact", "Canonical"];
 /** Claims of each kind, over all models, if nothing is said. */
 const CLAIMS = "10000";
 
@@ -139,8 +140,8 @@ const progress = new Progress(process.stderr);
 progress.step("disputes");
 const disputes = await measureDisputes();
 console.log(disputeTable(disputes));
-const exact = disputes.filter(({ profile }) => profile === "Exact").sort((a, b) => Number(b.total - a.total));
-for (const { model, node, total } of exact.filter((dispute) => dispute.total > BUDGET)) {
+for (const { model, node, profile, total } of disputes) {
+  if (!BIT_FOR_BIT.includes(profile) || total <= BUDGET) continue;
   console.error(`a dispute about ${model}, ${node}, costs ${total} gas: more than ${BUDGET}`);
   process.exitCode = 1;
 }
@@ -181,8 +182,9 @@ if (options.json || gasOnly) {
       ...{ model, node, total: Number(total) },
       steps: steps.map(({ name, gas }) => ({ name, gas: Number(gas) })),
     }));
+    const exact = disputes.filter(({ profile }) => profile === "Exact").map(({ total }) => Number(total));
     // The dearest about integers.
-    const dispute = shownDisputes.find(({ total }) => total === Number(exact[0]?.total));
+    const dispute = shownDisputes.find(({ total }) => total === Math.max(...exact));
     const longSums = sums.map((row) => ({ ...row, most: Number(row.most), total: Number(row.total) }));
     const judged = { verifiers: verifiers.map(toVerifier), dispute, disputes: shownDisputes, longSums };
     const shown = { ...judged, mutations, honest, models };
