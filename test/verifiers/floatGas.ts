@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { TERM_GAS } from "../../sdk/src/graph/lowering/budget.js";
+import { SumOrder } from "../../sdk/src/graph/instruction.js";
 import { EXACT, type Numeric } from "../../sdk/src/graph/types.js";
 import { commitTensor, fromFloat32Array, initHash, Layout } from "../../sdk/src/tensor/index.js";
 import { claimOf, nodeOf } from "./support/cases.js";
@@ -17,6 +18,13 @@ const FACTORS: Readonly<Record<string, (i: number) => readonly [number, number]>
   "products that are subnormal": (i) => [(i % 2 === 0 ? 1 : -1) * (1.5 + i / 2 ** 17) * 2 ** -70, 2 ** -70 * 1.7],
   "zeros that are filled in": () => [-0, 0],
   "ordinary numbers": (i) => [1.5 + i, -1 / (1 + i)],
+  "ordinary and subnormal numbers by turns": (i) => [i % 2 === 0 ? 1.5 + i : (4_000_000 + i) * 2 ** -149, 1.25],
+  "numbers that take one another back": (i) => [i % 2 === 0 ? 1.5 + i : -0.5 - i, 1.25],
+  "numbers whose sums are close to the largest": (i) => [
+    i % 128 === 0 ? (i % 256 === 0 ? 1.5 : -1.5) * 2 ** 127 : 2 ** 100 * (1 + (i % 7)),
+    1,
+  ],
+  "numbers each far above the sum so far": (i) => [2 ** -50 * (i % 2 === 0 ? 1 : 2 ** 60), i % 4 === 3 ? -1 : 1],
 };
 
 const ORDERS: Readonly<Record<string, { numeric: Numeric; most: number }>> = {
@@ -43,6 +51,18 @@ function claim(numeric: Numeric, factors: (i: number) => readonly [number, numbe
   return claimOf({ node: { ...node, numeric }, tensors }, 0);
 }
 
+/** A sum in fours of numbers that are read one by one: the first factors. */
+function reduction(factors: (i: number) => readonly [number, number], count: number) {
+  const x = fromFloat32Array(
+    Float32Array.from({ length: count }, (_, i) => factors(i)[0]),
+    [1, count],
+  );
+  const shape = { outer: 1, length: count, inner: 1, order: SumOrder.Sequence };
+  const node = nodeOf({ operator: "ReduceSum", ...shape }, [true]);
+  const tensors = [x, fromFloat32Array(Float32Array.of(0), [1])].map((tensor) => commitTensor(tensor));
+  return claimOf({ node: { ...node, numeric: { ...EXACT, block: 4 } }, tensors }, 0);
+}
+
 describe("FloatDot, gas", function () {
   this.timeout(60_000);
   before(initHash);
@@ -55,5 +75,13 @@ describe("FloatDot, gas", function () {
         expect((long - short) / (LENGTH - SHORT)).to.be.lessThan(most);
       });
     }
+  }
+
+  for (const [what, factors] of Object.entries(FACTORS)) {
+    it(`read one by one, in fours: a number of ${what} costs no more than preparing a model allows for`, async () => {
+      const claims = [reduction(factors, LENGTH), reduction(factors, SHORT)];
+      const [long = 0, short = 0] = await gasOf(await deployVerifier("FloatDot"), claims);
+      expect((long - short) / (LENGTH - SHORT)).to.be.lessThan(TERM_GAS.read);
+    });
   }
 });
