@@ -8,6 +8,7 @@ import { isDeclinable, isHopeless } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { Journal } from "../jobs/journal.js";
+import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import { Answerable } from "./answerable.js";
@@ -161,7 +162,8 @@ export class Serve implements Role {
       due.length > 0
         ? contracts.market.interface.encodeFunctionData("submitAndFinaliseDue", [terms, output, "", due])
         : contracts.market.interface.encodeFunctionData("submit", [terms, output, ""]);
-    const outcome = await this.#send(`submit ${job}`, terms, data);
+    const urgency = { rank: Rank.InTime, due: Number(terms.executionDeadline) };
+    const outcome = await this.#send(`submit ${job}`, terms, data, urgency);
     if (outcome === "mined") metrics.jobs.inc({ outcome: "delivered" });
     log.info({ job, output, inputUri, outcome }, "delivered");
   }
@@ -173,19 +175,19 @@ export class Serve implements Role {
       return;
     }
     const data = contracts.market.interface.encodeFunctionData("decline", [terms]);
-    const outcome = await this.#send(`decline ${job}`, terms, data);
+    // One that comes too late loses nothing: anybody expires the job then. It must not keep what saves a stake waiting.
+    const outcome = await this.#send(`decline ${job}`, terms, data, { rank: Rank.AnyTime });
     if (outcome === "mined") metrics.jobs.inc({ outcome: "declined" });
     log.info({ job, outcome }, "declined");
   }
 
-  /** Either way it ends a job by its deadline, or the job expires. */
-  async #send(purpose: string, terms: JobTerms, data: string): Promise<Outcome> {
+  async #send(purpose: string, terms: JobTerms, data: string, urgency: Urgency): Promise<Outcome> {
     const { contracts, submitter } = this.context;
     return submitter.send({
       purpose,
       to: await contracts.market.getAddress(),
       data,
-      urgency: { rank: Rank.InTime, due: Number(terms.executionDeadline) },
+      urgency,
       stillWanted: () => this.#isWanted(terms),
     });
   }
