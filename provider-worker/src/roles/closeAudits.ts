@@ -18,13 +18,17 @@ const SPREAD = 1800;
  */
 export class CloseAudits implements Role {
   readonly name = "closeAudits";
-  readonly #tasks: TaskPool;
+  /** What is ready is sent at once: the submitter knows what goes first. */
+  readonly #openings: TaskPool;
+  readonly #closings: TaskPool;
   readonly #stagger: Stagger;
 
   constructor(private readonly context: RoleContext) {
-    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
+    const onError = (key: string, error: unknown) => {
       context.log.error({ job: key, err: error }, "audit not ended yet");
-    });
+    };
+    this.#openings = new TaskPool(Infinity, context.signal, onError);
+    this.#closings = new TaskPool(4, context.signal, onError);
     this.#stagger = new Stagger(context.operator, SPREAD);
   }
 
@@ -33,9 +37,9 @@ export class CloseAudits implements Role {
     this.#stagger.keepOnly(new Set(open.map(({ key }) => key)));
     for (const event of open) {
       const isOwn = sameAddress(event.args.auditor, this.context.provider);
-      if (isOwn && this.#mayReveal(event, now)) this.#tasks.start(event.key, () => this.#reveal(event));
+      if (isOwn && this.#mayReveal(event, now)) this.#openings.start(event.key, () => this.#reveal(event));
       if (this.#mayClose(event, now) && (isOwn || this.#stagger.hasWaited(event.key, now)))
-        this.#tasks.start(`close ${event.key}`, () => this.#close(event));
+        this.#closings.start(event.key, () => this.#close(event));
     }
     return Promise.resolve();
   }

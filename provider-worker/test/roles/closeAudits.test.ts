@@ -57,6 +57,27 @@ describe("Bringing audits to their end", () => {
       assert.deepEqual((await scene.metrics.drawnAudits.get()).values, [{ labels: { step: "reveal" }, value: 1 }]);
     });
 
+    it("does not wait for closings, which are worth as much later", async () => {
+      for (let job = 2; job <= 5; job++) {
+        scene.requested(job, { provider: STRANGER });
+        scene.submitted(job, OUTPUT, { provider: STRANGER });
+        const deadlines = { answerBy: String(ANSWER_BY), revealBy: String(REVEAL_BY) };
+        scene.happened("AuditCommitted", job, { jobId: job, auditor: PROVIDER, provider: STRANGER, ...deadlines });
+        const finding = String(AuditFinding.Unanswered);
+        scene.happened("AuditRevealed", job, { jobId: job, auditor: PROVIDER, finding });
+        scene.audit(job, AuditPhase.Due);
+      }
+      // The line of transactions is long.
+      scene.outcome = () => new Promise(() => undefined);
+      await tick();
+      assert.equal(scene.calls("close").length, 4);
+      committed();
+      bound();
+      answered();
+      await tick();
+      assert.equal(scene.calls("reveal").length, 1);
+    });
+
     it("waits no longer than the provider may take", async () => {
       committed();
       bound();
