@@ -13,6 +13,30 @@ import type { CourtModels } from "./courtModels.js";
 import type { TraceCosts } from "./traceCosts.js";
 import type { TraceSessions } from "./traceSessions.js";
 
+/**
+ * What is run before what. All that saves the provider's own stake or record goes before whatever is run about others: how
+ * much of that there is, and how long each of it runs, is up to strangers.
+ */
+export const RunRank = {
+  /** May save a stake or a clean record in time. */
+  Own: 0,
+  /** Hardly can any more. */
+  OwnLate: 1,
+  /** Has no stake to save: nobody counted how many of these there are. */
+  OwnUnstaked: 2,
+  /** About a case in which the worker's own bond is. */
+  OwnBond: 3,
+  /** About a result that is known, or thought, to be wrong. */
+  Wrong: 4,
+  /** About whatever else. */
+  Others: 5,
+} as const;
+
+/** Of a run about another provider. Each has its turn: whoever is looked at by the hundred delays what is about itself only. */
+export function urgencyAbout(provider: string, rank: number, due: number): Urgency {
+  return { rank, group: provider.toLowerCase(), due };
+}
+
 /** A job's run on this machine, tensor by tensor. */
 export interface CourtRun {
   readonly model: CourtModel;

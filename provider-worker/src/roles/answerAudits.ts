@@ -1,10 +1,13 @@
+import type { TraceCommitment } from "@assay/sdk";
 import { AuditPhase } from "@assay/sdk";
 
 import { Rank } from "../chain/submitter.js";
 import type { CourtRuns } from "../court/courtRuns.js";
+import { RunRank } from "../court/courtRuns.js";
 import { MOST_AT_ONCE } from "../court/traceSessions.js";
 import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
+import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
@@ -13,9 +16,10 @@ import { isOurs, runsOf } from "./role.js";
 /** Shows the root of its provider's trace in each audit of its jobs. The court takes no other trace afterwards. */
 export class AnswerAudits implements Role {
   readonly name = "answerAudits";
+  /** Runs under way, and such that wait for theirs with all that they need. */
   readonly #tasks: TaskPool;
   /** What is ready is sent at once: the submitter knows what goes first. */
-  readonly #sends: TaskPool;
+  readonly #answers: TaskPool;
   readonly #runs: CourtRuns;
   readonly #backoff = new Backoff(URGENT);
 
@@ -24,7 +28,7 @@ export class AnswerAudits implements Role {
       context.log.error({ job: key, err: error }, "audit not answered yet");
     };
     this.#tasks = new TaskPool(MOST_AT_ONCE, context.signal, onError);
-    this.#sends = new TaskPool(Infinity, context.signal, onError);
+    this.#answers = new TaskPool(Infinity, context.signal, onError);
     this.#runs = runsOf(context);
   }
 
@@ -37,11 +41,9 @@ export class AnswerAudits implements Role {
     this.#runs.keepOnly(open.map(({ key }) => key));
     for (const event of open) {
       if (journal.note(noteOf(event)) !== undefined || !this.#isIdle(event.key)) continue;
-      const until = Number(event.args.answerBy);
-      const answer = (place: Place) => this.#answer(event, until, place);
-      this.#tasks.start(event.key, (place) => this.#backoff.attempt(event.key, () => answer(place), until), {
-        due: until,
-      });
+      const urgency = { rank: RunRank.Own, due: Number(event.args.answerBy) };
+      const run = (place: Place) => this.#run(event, place, urgency);
+      this.#tasks.start(event.key, (place) => this.#attempt(event, () => run(place)), urgency);
     }
     return Promise.resolve();
   }
@@ -49,35 +51,36 @@ export class AnswerAudits implements Role {
   /** Also what an earlier run sent goes on by itself. */
   #isIdle(job: string): boolean {
     const { submitter } = this.context;
-    return !this.#sends.has(job) && !submitter.isUnderWay(purposeOf(job)) && this.#backoff.isDue(job);
+    return !this.#answers.has(job) && !submitter.isUnderWay(purposeOf(job)) && this.#backoff.isDue(job);
+  }
+
+  #attempt({ key, args }: ChainEvent, act: () => Promise<void>): Promise<void> {
+    return this.#backoff.attempt(key, act, Number(args.answerBy));
+  }
+
+  async #run(event: ChainEvent, place: Place, urgency: Urgency): Promise<void> {
+    const { key: job } = event;
+    if (!(await this.#isWanted(job))) return;
+    const { trace } = await this.#runs.get(job, place, urgency);
+    const [submitted] = this.context.journal.events("ResultSubmitted", job);
+    // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
+    if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
+    this.#answers.start(job, () => this.#attempt(event, () => this.#answer(event, trace)));
   }
 
   async #isWanted(job: string): Promise<boolean> {
     return (await this.context.contracts.audits.phaseOf(job)) === AuditPhase.Answer;
   }
 
-  async #answer(event: ChainEvent, due: number, place: Place): Promise<void> {
-    const { journal } = this.context;
-    const job = event.key;
-    if (!(await this.#isWanted(job))) return;
-    const { trace } = await this.#runs.get(job, place, { due });
-    const [submitted] = journal.events("ResultSubmitted", job);
-    // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
-    if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
-
-    const { traceRoot } = trace;
-    journal.bindTrace(job, traceRoot);
-    this.#sends.start(job, () => this.#backoff.attempt(job, () => this.#send(job, traceRoot, due), due));
-  }
-
-  async #send(job: string, traceRoot: string, due: number): Promise<void> {
-    const { contracts, submitter, metrics, log } = this.context;
+  async #answer({ key: job, args }: ChainEvent, { traceRoot }: TraceCommitment): Promise<void> {
+    const { contracts, journal, submitter, metrics, log } = this.context;
     const { audits } = contracts;
+    journal.bindTrace(job, traceRoot);
     const outcome = await submitter.send({
       purpose: purposeOf(job),
       to: await audits.getAddress(),
       data: audits.interface.encodeFunctionData("answer", [job, traceRoot]),
-      urgency: { rank: Rank.InTime, due },
+      urgency: { rank: Rank.InTime, due: Number(args.answerBy) },
       stillWanted: () => this.#isWanted(job),
     });
     if (outcome === "mined") metrics.auditAnswers.inc();

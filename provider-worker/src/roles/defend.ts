@@ -5,6 +5,7 @@ import { Rank, together } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
+import { RunRank } from "../court/courtRuns.js";
 import { MOST_AT_ONCE } from "../court/traceSessions.js";
 import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { Urgency } from "../jobs/line.js";
@@ -58,10 +59,9 @@ export class Defend implements Role {
     return Promise.resolve();
   }
 
-  /** What may save a stake in time, what hardly can, what has none to save: nobody counted how many of these there are. */
   #rankOf(found: CourtCase, left: number): number {
-    if (!this.#hasStake(found)) return 2;
-    return left < LAST_CALL ? 1 : 0;
+    if (!this.#hasStake(found)) return RunRank.OwnUnstaked;
+    return left < LAST_CALL ? RunRank.OwnLate : RunRank.Own;
   }
 
   #hasStake({ facts }: CourtCase): boolean {

@@ -7,6 +7,7 @@ import { Rank } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { lastMoveIn, openCourtCases } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
+import { RunRank, urgencyAbout } from "../court/courtRuns.js";
 import { Searches } from "../court/searches.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { Urgency } from "../jobs/line.js";
@@ -76,8 +77,8 @@ export class Prosecute implements Role {
   }
 
   /**
-   * Its own bonds first, then what it knows to be wrong. Of all others each provider has its turn: whoever challenges its own
-   * right results by the hundred delays its own cases only.
+   * Its own bonds first, then what it knows to be wrong, then all others: whoever challenges its own right results by the
+   * hundred delays its own cases only.
    */
   #urgencyOf({ facts }: CourtCase): Urgency {
     const { journal, operator } = this.context;
@@ -86,8 +87,9 @@ export class Prosecute implements Role {
     const isWrong = statement
       ? statement.output !== facts.outputCommitment
       : delivery !== undefined && verdictOn(journal, delivery) === "wrong";
-    const rank = sameAddress(facts.challenger, operator) ? 0 : isWrong ? 1 : 2;
-    return { rank, group: facts.provider.toLowerCase(), due: Number(facts.challengeableUntil) };
+    const isBonded = sameAddress(facts.challenger, operator);
+    const rank = isBonded ? RunRank.OwnBond : isWrong ? RunRank.Wrong : RunRank.Others;
+    return urgencyAbout(facts.provider, rank, Number(facts.challengeableUntil));
   }
 
   #waits({ id, demands }: CourtCase, now: number): boolean {
@@ -109,11 +111,7 @@ export class Prosecute implements Role {
     const overdue = found.demands.find((each) => isOverdue(each, now));
     if (overdue) return this.#proveSilence(found, overdue);
     const due = await lastMoveIn(this.context.contracts, found.id, now);
-    if (step.kind === "demand") {
-      this.#awaited.set(found.id, step.parts.map(partKey));
-      await Promise.all(step.parts.map((part) => this.#demand(found, run, part, due)));
-      return;
-    }
+    if (step.kind === "demand") return this.#demandAll(found, run, step.parts, due);
     if (await this.#accuse(found, step.accusation, due)) return;
     this.#giveUp(found, posted, NOTHING_WRONG);
   }
@@ -168,23 +166,33 @@ export class Prosecute implements Role {
     }
   }
 
-  async #demand(found: CourtCase, { model }: CourtRun, part: Part, due: number): Promise<void> {
+  /** Without a fee for all of them the job is run again after a pause only, or it would be at each look. */
+  async #demandAll(found: CourtCase, run: CourtRun, parts: readonly Part[], due: number): Promise<void> {
+    this.#awaited.set(found.id, parts.map(partKey));
+    const paid = await Promise.all(parts.map((part) => this.#demand(found, run, part, due)));
+    if (paid.includes(false)) this.#backoff.failed(found.id);
+    else this.#backoff.succeeded(found.id);
+  }
+
+  /** False if there is no fee for it. */
+  async #demand(found: CourtCase, { model }: CourtRun, part: Part, due: number): Promise<boolean> {
     const { court } = this.context.contracts;
     const { id } = found;
     const nodeIndex = part.tensor - model.inputNames.length;
     const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
-    if (!node || !meta) return;
+    if (!node || !meta) return true;
     const header = metaHeader(meta) as never;
     const stillWanted = async () => !(await this.#isOver(id)) && (await court.demandOf(id, part)).deadline === 0n;
-    if (!(await stillWanted())) return;
+    if (!(await stillWanted())) return true;
     const fee = await court.demandFeeOf(part, header);
-    if (!(await this.#reserve(id, fee))) return;
+    if (!(await this.#reserve(id, fee))) return false;
     const proof = nodesTree(model.nodes).proof(nodeIndex);
     const words = [id, part, node as never, proof, header] as const;
     const data = court.interface.encodeFunctionData("demand", [...words]);
     try {
       const purpose = `demand ${id} ${partKey(part)}`;
       await this.#move("demand", id, { purpose, data, due, stillWanted });
+      return true;
     } finally {
       this.#reserved -= fee;
     }

@@ -1,6 +1,7 @@
 import { id } from "ethers";
 
 import { isProven } from "../court/courtModels.js";
+import { RunRank, urgencyAbout } from "../court/courtRuns.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { ChainEvent, Journal } from "../jobs/journal.js";
@@ -106,8 +107,8 @@ export class SpotCheck implements Role {
     const { profile } = await contracts.models.factsOf(terms.modelId);
     // A jury compares bytes.
     if (!isProven(profile)) return false;
-    const due = Number(event.args.challengeableUntil);
-    const run = await tracer.trace(terms, inputUri, { rank: 2, group: terms.provider.toLowerCase(), due });
+    const urgency = urgencyAbout(terms.provider, RunRank.Wrong, Number(event.args.challengeableUntil));
+    const run = await tracer.trace(terms, inputUri, urgency);
     return (await differenceOfResult(this.context, event, run, place, signal)) !== "wrong";
   }
 }

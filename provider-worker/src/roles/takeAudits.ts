@@ -9,6 +9,7 @@ import type { Statement } from "../audits/statement.js";
 import { bindStatement, statementOf } from "../audits/statement.js";
 import { Rank } from "../chain/submitter.js";
 import type { CourtRuns } from "../court/courtRuns.js";
+import { RunRank, urgencyAbout } from "../court/courtRuns.js";
 import { Backoff } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Place } from "../jobs/taskPool.js";
@@ -111,7 +112,7 @@ export class TakeAudits implements Role {
     const { job, event, commitBy } = due;
     if (!(await this.#isFree(due))) return;
     try {
-      const { trace } = await this.#runs.get(job, place, { rank: 2, due: commitBy });
+      const { trace } = await this.#runs.get(job, place, urgencyAbout(due.terms.provider, RunRank.Others, commitBy));
       bindStatement(journal, job, { output: trace.outputRoot, traceRoot: trace.traceRoot });
       this.#backoff.succeeded(job);
     } catch (error) {
@@ -189,8 +190,7 @@ export class TakeAudits implements Role {
     if (journal.note(note) === undefined) {
       const end = Number(args.challengeableUntil);
       try {
-        const group = String(args.provider).toLowerCase();
-        const run = await this.#runs.get(job, place, { rank: 1, group, due: end });
+        const run = await this.#runs.get(job, place, urgencyAbout(String(args.provider), RunRank.Wrong, end));
         const difference = await differenceOfResult(this.context, event, run, place, signal);
         journal.setNote(note, difference, job);
         const [claimed, found] = [args.outputCommitment, run.trace.outputRoot];

@@ -56,6 +56,14 @@ describe("Answering audits", () => {
     assert.equal(scene.traced, 1);
   });
 
+  it("answers all that are open, however long each answer takes to be mined", async () => {
+    for (let job = 1; job <= 50; job++) audited({}, undefined, job);
+    scene.outcome = () => new Promise(() => undefined);
+    for (let second = 0; second < 20; second++) await tick(NOW + second);
+    assert.equal(scene.calls("answer").length, 50);
+    assert.equal(scene.traced, 50);
+  });
+
   it("shows it again after a transaction that was reverted", async () => {
     audited();
     scene.outcome = () => "reverted";

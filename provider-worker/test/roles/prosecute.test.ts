@@ -434,8 +434,23 @@ describe("Prosecuting", () => {
     assert.deepEqual(scene.sent, []);
     assert.match(scene.warnings.join(""), /no fee: deposit stake tokens/);
     scene.balances.set(`${STAKE_TOKEN} ${OPERATOR}`, 110n);
-    await tick();
+    await tick(NOW + 5);
     assert.deepEqual(names(), ["demand"]);
+  });
+
+  it("does not run a job again at each look while there is no fee", async () => {
+    // Too large to be kept.
+    prosecute = new Prosecute({ ...scene.context, keptRunBytes: 1 });
+    scene.requested(2, { provider: STRANGER });
+    scene.courtCase(4, 2, WRONG, STRANGER);
+    scene.happened("TracePosted", 4, { traceRoot: wrong.trace.traceRoot, roots: rootsOf(wrong) });
+    accused();
+    posted();
+    scene.balances.clear();
+    for (let second = 0; second < 60; second++) await tick(NOW + second);
+    // Each after 0, 5, 15 and 35 seconds.
+    assert.equal(scene.warnings.filter((line) => line.includes("no fee")).length, 8);
+    assert.ok(scene.traced <= 8, `${scene.traced} runs`);
   });
 
   it("keeps a bond in reserve, so that a case without end does not keep it from challenging", async () => {

@@ -4,6 +4,7 @@ import { afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Numeric, Tensor } from "@assay/sdk";
 import { commitTrace, fromFloat32Array, JobStatus, ModelProfile, runTrace, toFloat32Array } from "@assay/sdk";
 
+import { RunRank } from "../../src/court/courtRuns.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
 import { InferenceError, WorkerError } from "../../src/errors.js";
 import { SpotCheck } from "../../src/roles/spotCheck.js";
@@ -155,7 +156,10 @@ describe("Spot checks", () => {
 
     it("traces it after what the worker answers for itself, each provider's in its turn", async () => {
       await tick();
-      assert.deepEqual(scene.urgencies, [{ rank: 2, group: STRANGER.toLowerCase(), due: NOW + 100 }]);
+      assert.deepEqual(
+        [...scene.urgencies.values()],
+        [{ rank: RunRank.Wrong, group: STRANGER.toLowerCase(), due: NOW + 100 }],
+      );
     });
 
     it("holds the input from its execution to the end of the comparison", async () => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { JobTerms } from "@assay/sdk";
 import { auditCommitment, AuditPhase, auditTurn, JobStatus, ModelProfile } from "@assay/sdk";
 
+import { RunRank } from "../../src/court/courtRuns.js";
 import { AuditDesk } from "../../src/audits/office.js";
 import { statementOf } from "../../src/audits/statement.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
@@ -230,7 +231,11 @@ describe("Taking drawn audits", () => {
       await tick();
       assert.match(scene.warnings.join(""), /wrong result: challenging/);
       assert.equal(names().at(-1), "challenge");
-      assert.deepEqual(scene.urgencies.at(-1), { rank: 1, group: STRANGER.toLowerCase(), due: NOW + 100 });
+      assert.deepEqual(scene.urgencies.get("1"), {
+        rank: RunRank.Wrong,
+        group: STRANGER.toLowerCase(),
+        due: NOW + 100,
+      });
       scene.happened("JobDisputed", 1, { jobId: 1 });
       scene.sent.length = 0;
       await tick();

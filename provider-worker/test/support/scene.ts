@@ -98,8 +98,8 @@ export class Scene {
   /** A run of a job on this machine, and how often one was made. */
   trace: (job: string) => Promise<CourtRun> = () => Promise.reject(new Error("no run"));
   traced = 0;
-  /** How urgent each of them was. */
-  readonly urgencies: (Urgency | undefined)[] = [];
+  /** How urgent the last run of each job was, by its number. */
+  readonly urgencies = new Map<string, Urgency | undefined>();
   /** Models of which a sample was traced, what comes of it, and how long a trace takes this machine. */
   readonly measured: string[] = [];
   measure: () => Promise<void> = () => Promise.resolve();
@@ -164,10 +164,7 @@ export class Scene {
           return this.measure();
         },
         costs: { secondsOf: () => this.traceSeconds, gasOf: () => this.traceGas },
-        trace: (terms: JobTerms, _uri: string, urgency?: Urgency) => {
-          this.urgencies.push(urgency);
-          return this.#trace(terms);
-        },
+        trace: (terms: JobTerms, _uri: string, urgency?: Urgency) => this.#trace(terms, urgency),
       } as unknown as Tracer,
       judge: judgeHere,
       traceFile: {
@@ -286,8 +283,9 @@ export class Scene {
     this.demands.set(`${id} ${partKey(part)}`, { deadline: BigInt(replyBy), answered: false });
   }
 
-  #trace({ nonce }: JobTerms): Promise<CourtRun> {
+  #trace({ nonce }: JobTerms, urgency: Urgency | undefined): Promise<CourtRun> {
     this.traced++;
+    this.urgencies.set(String(nonce), urgency);
     return this.trace(String(nonce));
   }
 
