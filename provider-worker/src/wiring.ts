@@ -198,6 +198,7 @@ export class Wiring {
       judge: this.#judge,
       traceFile: traceFileIn(settings),
       keptRunBytes: settings.limits.courtBytes,
+      readUntil: () => this.reader.readUntil,
       provider: settings.provider,
       operator: wallet.address,
       metrics: this.metrics,

@@ -1,7 +1,8 @@
 import type { JobTerms } from "@assay/sdk";
+import { jobIdText } from "@assay/sdk";
 
 import { isProven } from "../court/courtModels.js";
-import type { RoleContext } from "./role.js";
+import type { JobOrder, RoleContext } from "./role.js";
 import { findRequest } from "./role.js";
 
 /** Seconds that a trace takes to be sent and mined, at least: 64 at once are on their way, and a block may take 12. */
@@ -40,14 +41,17 @@ export class Answerable {
     private readonly most: number | undefined,
   ) {}
 
-  /** Looks at what may be challenged from now on; `requested` are the jobs that are still to be delivered. */
-  async look(now: number, requested: ReadonlySet<string>): Promise<void> {
+  /**
+   * Looks at what may be challenged from now on, and what may have been without that it was read; `requested` are the jobs
+   * that are still to be delivered, `readUntil` the time up to which all is known.
+   */
+  async look(readUntil: number, requested: readonly JobOrder[]): Promise<void> {
     const { journal, provider, contracts } = this.context;
     if (this.#replyPeriod === 0) this.#replyPeriod = Number(await contracts.court.REPLY_PERIOD());
-    for (const job of this.#taken.keys()) if (!requested.has(job)) this.#taken.delete(job);
+    await this.#lookAtTaken(requested);
     const delivered = new Map<string, JobTerms>();
     for (const { key, args } of journal.openEventsOf(provider, "ResultSubmitted")) {
-      const isOpen = Number(args.challengeableUntil) >= now || journal.events("JobDisputed", key).length > 0;
+      const isOpen = Number(args.challengeableUntil) >= readUntil || journal.events("JobDisputed", key).length > 0;
       const terms = this.#delivered.get(key) ?? findRequest(journal, key)?.terms;
       if (!isOpen || !terms) continue;
       await this.#learn(terms.modelId);
@@ -60,9 +64,20 @@ export class Answerable {
     for (const modelId of this.#taken.values()) this.#add(modelId);
   }
 
+  /** What is bound to a result will be sent, whatever else is open, also after a restart. */
+  async #lookAtTaken(requested: readonly JobOrder[]): Promise<void> {
+    const jobs = new Map(requested.map(({ terms }) => [jobIdText(terms.id), terms]));
+    for (const job of this.#taken.keys()) if (!jobs.has(job)) this.#taken.delete(job);
+    for (const [job, terms] of jobs) {
+      if (this.context.journal.resultOf(job) === undefined || !(await this.#counts(job, terms))) continue;
+      this.#taken.set(job, terms.modelId);
+    }
+  }
+
   /** Whether one more job can be answered for; if so, it is counted from now on. */
-  async takes(job: string, { modelId, stake }: JobTerms): Promise<boolean> {
-    if (stake === 0n || this.#taken.has(job) || !(await this.#learn(modelId))) return true;
+  async takes(job: string, terms: JobTerms): Promise<boolean> {
+    const { modelId } = terms;
+    if (!(await this.#counts(job, terms))) return true;
     if (!this.#hasRoomFor(modelId)) return false;
     this.#taken.set(job, modelId);
     this.#add(modelId);
@@ -79,6 +94,11 @@ export class Answerable {
   numbers(): { open: number; seconds: number; replyPeriod: number } {
     const { count, seconds } = this.#open;
     return { open: count, seconds: Math.ceil(seconds), replyPeriod: this.#replyPeriod };
+  }
+
+  /** Whether a job is to be counted and is not yet. */
+  async #counts(job: string, { modelId, stake }: JobTerms): Promise<boolean> {
+    return stake > 0n && !this.#taken.has(job) && (await this.#learn(modelId));
   }
 
   #hasRoomFor(modelId: bigint): boolean {

@@ -24,6 +24,8 @@ export interface RoleContext {
   traceFile: Pick<TraceFile, "note">;
   /** Most bytes of runs for the court that each role keeps. */
   keptRunBytes: number;
+  /** Time of the newest block that was read; zero while that is not known. */
+  readUntil: () => number;
   /** The provider this worker works for, and the key it signs with. */
   provider: string;
   operator: string;

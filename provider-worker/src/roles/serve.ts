@@ -64,9 +64,14 @@ export class Serve implements Role {
     this.#deadlines.tick(now);
     this.#backoff.tick(now);
     const { journal, provider, log } = this.context;
-    const requested = journal.openEventsOf(provider, "JobRequested", ["ResultSubmitted"]);
-    const open = requested.map(orderIn).filter(({ terms }) => this.#isOpen(terms, now));
-    if (open.length > 0) await this.#answerable.look(now, new Set(open.map(({ terms }) => jobIdText(terms.id))));
+    // What was delivered or challenged in a last second is read some blocks later.
+    const readUntil = Math.min(now, this.context.readUntil());
+    const requested = journal
+      .openEventsOf(provider, "JobRequested", ["ResultSubmitted"])
+      .map(orderIn)
+      .filter(({ terms }) => this.#isOpen(terms, readUntil));
+    const open = requested.filter(({ terms }) => terms.executionDeadline >= now);
+    if (open.length > 0) await this.#answerable.look(readUntil, requested);
     const held = await this.#start(open, now);
     if (held && !this.#holds) log.warn(this.#answerable.numbers(), "jobs wait: more results than can be answered for");
     this.#holds = held;
@@ -92,8 +97,8 @@ export class Serve implements Role {
     return holds;
   }
 
-  #isOpen(terms: JobTerms, now: number): boolean {
-    return terms.executionDeadline >= now && this.context.journal.note(noteOf(terms)) === undefined;
+  #isOpen(terms: JobTerms, readUntil: number): boolean {
+    return terms.executionDeadline >= readUntil && this.context.journal.note(noteOf(terms)) === undefined;
   }
 
   /** The last offer that the provider set for each model, by the model's id. */

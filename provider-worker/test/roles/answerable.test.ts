@@ -52,6 +52,40 @@ describe("A provider whose results may all be challenged at once", () => {
     assert.deepEqual(scene.executed, ["60"]);
   });
 
+  it("counts what was bound before a restart and is not delivered yet, however often it starts anew", async () => {
+    scene.outcome = () => new Promise(() => undefined);
+    for (let run = 0; run < 3; run++) {
+      serve = new Serve(scene.context, 1000);
+      for (let job = 1; job <= 50; job++) scene.requested(job + 50 * run);
+      await tick();
+      await tick(NOW + 1);
+    }
+    assert.equal(scene.executed.length, ROOM);
+  });
+
+  it("counts what may have been challenged in its last second until that second has been read", async () => {
+    delivered(ROOM, NOW + 10);
+    scene.requested(60);
+    scene.readUntil = NOW + 10;
+    await tick(NOW + 34);
+    assert.deepEqual(scene.executed, []);
+    scene.readUntil = NOW + 11;
+    await tick(NOW + 35);
+    assert.deepEqual(scene.executed, ["60"]);
+  });
+
+  it("counts what may have been delivered in its last second until that second has been read", async () => {
+    for (let job = 1; job <= ROOM; job++) scene.requested(job, { executionDeadline: BigInt(NOW + 10) });
+    await tick();
+    scene.requested(60);
+    scene.readUntil = NOW + 10;
+    await tick(NOW + 34);
+    assert.equal(scene.executed.length, ROOM);
+    scene.readUntil = NOW + 11;
+    await tick(NOW + 35);
+    assert.equal(scene.executed.at(-1), "60");
+  });
+
   it("goes on once windows end", async () => {
     delivered(ROOM, NOW + 10);
     scene.requested(60);

@@ -87,6 +87,8 @@ export class Scene {
   /** Demands before the proof court, by case and part: `3 5 0 1`. */
   readonly demands = new Map<string, { deadline: bigint; answered: boolean }>();
   readonly office = new FakeOffice();
+  /** Time of the newest block that was read: all of them are, unless a test says otherwise. */
+  readUntil = Infinity;
   /** Trace roots that the proof court has, by case. */
   readonly traceRoots = new Map<string, string>();
   /** By which each case before the proof court ends. */
@@ -173,6 +175,7 @@ export class Scene {
         },
       },
       keptRunBytes: 1_000_000,
+      readUntil: () => this.readUntil,
       provider: PROVIDER,
       operator: OPERATOR,
       metrics: this.metrics,
