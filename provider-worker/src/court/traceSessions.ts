@@ -35,11 +35,13 @@ interface Session {
 
 /**
  * Models loaded to be run tensor by tensor, in processes that stay: to start one takes a hundred times as long as to run a
- * small model. At most `most` stay while nobody uses them, those used last.
+ * small model. Those that nobody uses, used last, stay as far as there are no more than `most` with those in use.
  */
 export class TraceSessions {
   /** Nobody uses these at the moment; the least recently used first. */
   #idle: Session[] = [];
+  /** Loaded or being loaded for somebody: no more than runs are made at once. */
+  #inUse = 0;
 
   constructor(
     private readonly startRuntime: StartRuntime,
@@ -55,16 +57,25 @@ export class TraceSessions {
   /** Acts on a loaded model that nobody else uses meanwhile. One that fails is not used again. */
   async use<T>(model: CourtModel, act: (loaded: LoadedModel) => Promise<T>): Promise<T> {
     this.signal.throwIfAborted();
-    const session = this.#takeIdle(model.commitment) ?? (await this.#open(model));
+    const idle = this.#takeIdle(model.commitment);
+    this.#inUse++;
     try {
-      const result = await act(session.loaded);
+      const session = idle ?? (await this.#open(model));
+      const result = await this.#act(session, act);
       this.#idle.push(session);
       return result;
-    } catch (error) {
-      session.loaded.stop();
-      throw error;
     } finally {
-      this.#keep(this.signal.aborted ? 0 : this.most);
+      this.#inUse--;
+      this.#makeRoom();
+    }
+  }
+
+  async #act<T>({ loaded }: Session, act: (loaded: LoadedModel) => Promise<T>): Promise<T> {
+    try {
+      return await act(loaded);
+    } catch (error) {
+      loaded.stop();
+      throw error;
     }
   }
 
@@ -78,8 +89,12 @@ export class TraceSessions {
 
   async #open(model: CourtModel): Promise<Session> {
     // Room for it before it comes: each may take a whole limit of memory.
-    this.#keep(this.most - 1);
+    this.#makeRoom();
     return { key: model.commitment, loaded: await loadForTraces(model, this.startRuntime(this.signal)) };
+  }
+
+  #makeRoom(): void {
+    this.#keep(this.signal.aborted ? 0 : Math.max(0, this.most - this.#inUse));
   }
 
   #keep(most: number): void {

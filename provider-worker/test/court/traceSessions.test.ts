@@ -64,6 +64,24 @@ describe("Models loaded for runs before the court", () => {
     assert.deepEqual([loads, running], [2, 1]);
   });
 
+  it("are no more than the limit, those that are in use and those that load included", async () => {
+    const most = 4;
+    const kept = sessions(most);
+    const model = (i: number): CourtModel => ({ ...one, commitment: `0x${i}` });
+    const several = Array.from({ length: most }, (_, i) => i);
+    await Promise.all(several.map((i) => kept.use(model(i), nothing)));
+    assert.equal(running, most);
+    const peaks: number[] = [];
+    const uses = several.map((i) =>
+      kept.use(model(10 + i), async () => {
+        peaks.push(running);
+        await new Promise((resolve) => setImmediate(resolve));
+      }),
+    );
+    await Promise.all(uses);
+    assert.deepEqual([Math.max(...peaks), running], [most, most]);
+  });
+
   it("are not used again after a run that failed", async () => {
     const kept = sessions(2);
     await assert.rejects(
