@@ -114,6 +114,14 @@ describe("The newest log", () => {
     });
   }
 
+  it("is looked for in smaller ranges where an endpoint takes too long", async () => {
+    blocks = [12_345];
+    refuse = (size) => (size > 1000 ? new Error("request timeout") : undefined);
+    assert.equal(await newest(0, 15_000), 12_345);
+    refuse = () => new Error("request timeout");
+    await assert.rejects(newest(0, 15_000), /no answer for the logs of blocks 14688 to 15000/);
+  });
+
   it("is given up where an endpoint refuses even one block", async () => {
     refuse = () => new Error("block range is too wide");
     await assert.rejects(newest(0, 15_000), /too wide/);
@@ -150,6 +158,44 @@ describe("All logs of a range of blocks", () => {
     refuse = (size) => (size > 3000 ? new Error("block range is too wide") : undefined);
     assert.deepEqual(await all(0, 41_234), blocks);
     assert.deepEqual(asked[1], [0, 9999]);
+  });
+
+  for (const [what, failure] of [
+    ["says nothing in time", Object.assign(new Error("request timeout"), { code: "TIMEOUT" })],
+    ["times out behind a proxy", new Error("server response 504 Gateway Timeout")],
+    ["gives up by itself", new Error("query timeout exceeded")],
+    ["has no time left", new Error("context deadline exceeded")],
+    ["drops the connection", Object.assign(new Error("socket hang up"), { code: "ECONNRESET" })],
+    ["closes it", new TypeError("fetch failed", { cause: new Error("other side closed") })],
+  ] as const) {
+    it(`are read in smaller ranges from an endpoint that ${what} where it is asked for too much`, async () => {
+      refuse = (size) => (size > 3000 ? failure : undefined);
+      assert.deepEqual(await all(0, 41_234), blocks);
+      const sizes = asked.map(([first, last]) => last - first + 1);
+      assert.deepEqual(sizes.slice(0, 5), [41_235, 10_000, 5000, 2500, 2500]);
+      // What took too long is not asked for again.
+      assert.ok(sizes.slice(3).every((size) => size <= 2500));
+    });
+  }
+
+  it("are given up, by the name of what failed, where an endpoint answers no range in time", async () => {
+    const failure = new Error("request timeout");
+    refuse = () => failure;
+    await assert.rejects(all(0, 41_234), (error: Error) => {
+      assert.match(error.message, /no answer for the logs of blocks 0 to 624, .* 6 tries.*: request timeout/);
+      assert.equal(error.cause, failure);
+      return true;
+    });
+    assert.equal(asked.length, 6);
+  });
+
+  it("are asked for again, so many times, where it is one block that takes too long", async () => {
+    refuse = () => (asked.length < 4 ? new Error("request timeout") : undefined);
+    assert.deepEqual(await all(1, 1), [1]);
+    refuse = () => new Error("request timeout");
+    asked = [];
+    await assert.rejects(all(1, 1), /request timeout/);
+    assert.equal(asked.length, 6);
   });
 
   it("begin and end with the blocks that were asked for", async () => {
