@@ -3,6 +3,8 @@ import { TensorError } from "@assay/sdk";
 /** Whatever the worker refuses or fails at; the message says what to change. */
 export class WorkerError extends Error {
   override name = "WorkerError";
+  /** Seconds for which it is of no use to try again. */
+  readonly pause: number = 0;
 
   constructor(
     message: string,
@@ -53,6 +55,11 @@ export function isHopeless(error: unknown): boolean {
   // That the journal failed says nothing about the job.
   if (error instanceof JournalError) return false;
   return error instanceof TensorError || (error instanceof WorkerError && !error.retryable);
+}
+
+/** Seconds for which it is of no use to try again what failed with this error. */
+export function pauseAfter(error: unknown): number {
+  return error instanceof WorkerError ? error.pause : 0;
 }
 
 /** Whether it may have failed for the moment only: somebody killed the process, or others took its time or memory. */

@@ -76,17 +76,32 @@ export interface Judge {
 }
 
 /**
- * A comparison or a step of a search took too long. Others may have had the time, so that it may do better next time; a few
- * times on end it is the model that is larger than this machine judges.
+ * A comparison or a step of a search took too long, or is not begun because others of the model did. Others may have had the
+ * machine, so that it may do better at another time.
  */
 export class JudgeError extends WorkerError {
   override name = "JudgeError";
+
+  constructor(
+    message: string,
+    override readonly pause: number,
+  ) {
+    super(message, true);
+  }
 }
 
 export interface JudgeOptions {
   /** Module of the thread, and how long one comparison or step may take; others only in tests. */
   thread?: string;
   deadlineMs?: number;
+  /** Milliseconds since some moment. */
+  now?: () => number;
+}
+
+/** How often on end a model took too long, and until when it is left alone, by the judge's clock. */
+interface Late {
+  readonly times: number;
+  readonly until: number;
 }
 
 const THREAD = fileURLToPath(
@@ -94,8 +109,10 @@ const THREAD = fileURLToPath(
 );
 /** Two minutes are some 400 million products. */
 const DEADLINE_MS = 120_000;
-/** Times on end that a model may take too long. */
+/** Times on end that a model may take too long before it is left alone for a while. */
 const TRIES = 3;
+/** Seconds of the first such while and of the longest: each is twice as long as the one before. */
+const [FIRST_PAUSE, LONGEST_PAUSE] = [600, 3600];
 
 /** Of a thread's heap; the tensors that it compares are not in it. */
 const MEMORY = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64 } as const;
@@ -103,14 +120,16 @@ const MEMORY = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64 } as
 /** A thread for each comparison and each search, ended at a deadline and by the signal; two compute at a time. */
 export class ThreadJudge implements Judge {
   readonly #turns = new Turns({ limit: 2, limitOfGroup: 1 });
-  /** How often on end a model took too long, by its commitment. */
-  readonly #late = new Map<string, number>();
+  /** Models that took too long the last time, by their commitments. */
+  readonly #late = new Map<string, Late>();
   readonly #thread: string;
   readonly #deadlineMs: number;
+  readonly #now: () => number;
 
-  constructor({ thread = THREAD, deadlineMs = DEADLINE_MS }: JudgeOptions = {}) {
+  constructor({ thread = THREAD, deadlineMs = DEADLINE_MS, now = () => performance.now() }: JudgeOptions = {}) {
     this.#thread = thread;
     this.#deadlineMs = deadlineMs;
+    this.#now = now;
   }
 
   async difference(
@@ -121,6 +140,7 @@ export class ThreadJudge implements Judge {
   ): Promise<Difference> {
     const answer = await this.#turns.take(model.commitment, async () => {
       signal.throwIfAborted();
+      this.#requireRested(model);
       const task: JudgeTask = { kind: "difference", model: withoutFile(model), own, ...(claimed && { claimed }) };
       const thread = this.#start(task);
       try {
@@ -148,6 +168,7 @@ export class ThreadJudge implements Judge {
     };
     const ask = async (question: SearchQuestion, signal: AbortSignal): Promise<JudgeAnswer> => {
       signal.throwIfAborted();
+      this.#requireRested(model);
       const running = (thread ??= begin());
       // Only a question keeps the process alive.
       running.ref();
@@ -180,14 +201,26 @@ export class ThreadJudge implements Judge {
 
   async #answerOf(thread: Thread, { commitment }: CourtModel, signal: AbortSignal): Promise<JudgeAnswer> {
     const late = () => {
-      const times = (this.#late.get(commitment) ?? 0) + 1;
-      this.#late.set(commitment, times);
       const message = `comparing with this machine's run took more than ${this.#deadlineMs} ms`;
-      return new JudgeError(message, times < TRIES);
+      return new JudgeError(message, this.#noteLate(commitment));
     };
     const answer = await within(this.#deadlineMs, late, signal, (either) => nextAnswer(thread, either));
     this.#late.delete(commitment);
     return refusalThrown(answer);
+  }
+
+  /** For how many seconds the model is left alone: however busy the machine was, not for good. */
+  #noteLate(commitment: string): number {
+    const times = (this.#late.get(commitment)?.times ?? 0) + 1;
+    const pause = times < TRIES ? 0 : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (times - TRIES));
+    this.#late.set(commitment, { times, until: this.#now() + 1000 * pause });
+    return pause;
+  }
+
+  /** Only two compute at a time: what always takes too long must not keep other models from their turns. */
+  #requireRested({ commitment }: CourtModel): void {
+    const left = Math.ceil(((this.#late.get(commitment)?.until ?? 0) - this.#now()) / 1000);
+    if (left > 0) throw new JudgeError(`comparing took too long ${TRIES} times on end: left alone for ${left} s`, left);
   }
 }
 

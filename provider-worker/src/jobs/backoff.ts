@@ -1,4 +1,4 @@
-import { isHopeless, mayPass } from "../errors.js";
+import { isHopeless, mayPass, pauseAfter } from "../errors.js";
 
 /** Seconds of the first pause and of the longest. */
 const FIRST = 5;
@@ -47,17 +47,17 @@ export class Backoff {
       this.succeeded(key);
       return result;
     } catch (error) {
-      this.failed(key, end);
+      this.failed(key, end, pauseAfter(error));
       throw error;
     }
   }
 
-  /** Notes a failure; `end` is the last second in which success is worth anything. */
-  failed(key: string, end = Infinity): void {
+  /** Notes a failure; `end` is the last second in which success is worth anything, `least` the shortest pause before it. */
+  failed(key: string, end = Infinity, least = 0): void {
     const now = this.#now;
     const before = this.#failed.get(key)?.pause;
     const pause = before === undefined ? FIRST : Math.min(this.longest, 2 * before);
-    const next = now + Math.max(FIRST, Math.min(pause, Math.floor((end - now) / 2)));
+    const next = now + Math.max(FIRST, Math.min(Math.max(pause, least), Math.floor((end - now) / 2)));
     for (const [each, { end: over, next: due }] of this.#failed)
       if (over < now || due + KEPT < now) this.#failed.delete(each);
     this.#failed.set(key, { pause, next, end });
@@ -69,7 +69,7 @@ export class Backoff {
    */
   retries(key: string, error: unknown, end?: number): boolean {
     const goesOn = mayPass(error) || !isHopeless(error);
-    if (goesOn) this.failed(key, end);
+    if (goesOn) this.failed(key, end, pauseAfter(error));
     else this.succeeded(key);
     return goesOn;
   }

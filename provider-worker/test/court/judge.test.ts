@@ -131,19 +131,26 @@ describe("Judging in a thread", () => {
     await assert.rejects(stopped, /told to stop/);
   });
 
-  it("gives up a model whose comparisons and searches take too long three times on end, for good", async () => {
-    const judge = new ThreadJudge({ thread: FRAIL, deadlineMs: 300 });
+  it("leaves a model alone whose comparisons and searches take too long three times on end, for ever longer and never for good", async () => {
+    let seconds = 0;
+    const judge = new ThreadJudge({ thread: FRAIL, deadlineMs: 300, now: () => 1000 * seconds });
     const run = await openRun();
-    const late = (retryable: boolean) => (error: unknown) =>
-      error instanceof JudgeError && error.retryable === retryable && /more than 300 ms/.test(error.message);
     const compared = () => judge.difference(run.model, [], undefined, AT_ALL_TIMES);
-    await assert.rejects(compared, late(true));
-    await assert.rejects(judge.search(run, rootsOf(run)).next([], undefined, AT_ALL_TIMES), late(true));
-    await assert.rejects(compared, late(false));
-    await assert.rejects(
-      judge.difference({ ...run.model, commitment: "0x01" }, [], undefined, AT_ALL_TIMES),
-      late(true),
-    );
+    const late = (pause: number) => (error: unknown) =>
+      error instanceof JudgeError && error.retryable && error.pause === pause && /more than 300 ms/.test(error.message);
+    const resting = (pause: number) => (error: unknown) =>
+      error instanceof JudgeError && error.retryable && error.pause === pause && /left alone/.test(error.message);
+    await assert.rejects(compared, late(0));
+    await assert.rejects(judge.search(run, rootsOf(run)).next([], undefined, AT_ALL_TIMES), late(0));
+    await assert.rejects(compared, late(600));
+    seconds = 599;
+    await assert.rejects(compared, resting(1));
+    await assert.rejects(judge.search(run, rootsOf(run)).next([], undefined, AT_ALL_TIMES), resting(1));
+    for (const pause of [1200, 2400, 3600, 3600]) {
+      seconds += 3600;
+      await assert.rejects(compared, late(pause));
+    }
+    await assert.rejects(judge.difference({ ...run.model, commitment: "0x01" }, [], undefined, AT_ALL_TIMES), late(0));
   });
 
   for (const [what, reason] of [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
+import { JudgeError } from "../../src/court/judge.js";
 import { ContentError, InferenceError, WorkerError } from "../../src/errors.js";
 import { Backoff } from "../../src/jobs/backoff.js";
 import { gate } from "../support/scene.js";
@@ -38,6 +39,24 @@ describe("What failed is tried again", () => {
 
   it("also where there is little time in all", () => {
     assert.deepEqual(triesUntil(60), [0, 5, 15, 35, 47, 53, 58]);
+  });
+
+  it("not before the time for which the error says that it is of no use, but for the end", async () => {
+    const resting = new JudgeError("left alone", 600);
+    for (const [end, next] of [
+      [10_000, 600],
+      [200, 100],
+    ] as const) {
+      const backoff = new Backoff();
+      await assert.rejects(backoff.attempt("job", () => Promise.reject(resting), end));
+      assert.ok(backoff.retries("other", resting, end));
+      for (const key of ["job", "other"]) {
+        backoff.tick(next - 1);
+        assert.equal(backoff.isDue(key), false);
+        backoff.tick(next);
+        assert.equal(backoff.isDue(key), true);
+      }
+    }
   });
 
   it("at once where something else failed, or it succeeded since", () => {
