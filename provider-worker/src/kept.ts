@@ -7,6 +7,7 @@ interface Entry<T> {
 export class Kept<T> {
   /** The least recently used first. */
   readonly #entries = new Map<string, Entry<T>>();
+  #bytes = 0;
 
   constructor(private readonly mostBytes: number) {}
 
@@ -19,17 +20,17 @@ export class Kept<T> {
   }
 
   set(key: string, value: T, bytes: number): void {
-    this.#entries.delete(key);
+    this.delete(key);
     this.#entries.set(key, { value, bytes });
-    let all = [...this.#entries.values()].reduce((sum, each) => sum + each.bytes, 0);
-    for (const [oldest, entry] of this.#entries) {
-      if (all <= this.mostBytes || oldest === key) return;
-      this.#entries.delete(oldest);
-      all -= entry.bytes;
+    this.#bytes += bytes;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#bytes <= this.mostBytes || oldest === key) return;
+      this.delete(oldest);
     }
   }
 
   delete(key: string): void {
+    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
   }
 

@@ -32,32 +32,41 @@ export interface CourtCase {
   readonly demands: readonly Demanded[];
 }
 
+/** What happens in a case, its end aside. */
+const MOVES = ["TracePosted", "PartDemanded", "ChildrenRevealed", "LeafRevealed"] as const;
+
 /** Cases before the proof court whose end the worker has not read. */
 export function openCourtCases(journal: Journal): CourtCase[] {
-  return journal.openEvents("CourtCaseOpened").map((event) => courtCaseOf(journal, event));
+  const movesOf = new Map<string, ChainEvent[]>();
+  for (const event of journal.eventsOfOpen("CourtCaseOpened", MOVES)) {
+    const moves = movesOf.get(event.key);
+    if (moves) moves.push(event);
+    else movesOf.set(event.key, [event]);
+  }
+  return journal.openEvents("CourtCaseOpened").map((event) => courtCaseOf(event, movesOf.get(event.key) ?? []));
 }
 
-function courtCaseOf(journal: Journal, { key: id, args }: ChainEvent): CourtCase {
-  const [posted] = journal.events("TracePosted", id);
+function courtCaseOf({ key: id, args }: ChainEvent, moves: readonly ChainEvent[]): CourtCase {
+  const posted = moves.find(({ name }) => name === "TracePosted");
   return {
     id,
     facts: args.facts as CourtFacts,
     traceBy: Number(args.replyBy),
     posted: posted && { roots: posted.args.roots as string[], blockHash: posted.blockHash },
-    demands: demandsOf(journal, id),
+    demands: demandsIn(moves),
   };
 }
 
-function demandsOf(journal: Journal, id: string): Demanded[] {
+function demandsIn(moves: readonly ChainEvent[]): Demanded[] {
+  const named = (wanted: (typeof MOVES)[number]) => moves.filter(({ name }) => name === wanted);
   const answers = new Map<string, Demanded["answer"]>();
-  for (const { args } of journal.events("ChildrenRevealed", id)) {
+  for (const { args } of named("ChildrenRevealed")) {
     answers.set(partKey(partOf(args.part)), { children: args.children as string[] });
   }
-  for (const { args } of journal.events("LeafRevealed", id)) {
+  for (const { args } of named("LeafRevealed")) {
     answers.set(partKey(partOf(args.part)), { leaf: String(args.leaf) });
   }
-  return journal
-    .events("PartDemanded", id)
+  return named("PartDemanded")
     .map(({ args }) => {
       const part = partOf(args.part);
       return { part, replyBy: Number(args.replyBy), answer: answers.get(partKey(part)) };

@@ -1,3 +1,4 @@
+import { Kept } from "../kept.js";
 import type { JournalFile } from "./journalFile.js";
 import type { Opening } from "./journalSchema.js";
 import { endedBy, endedSql, opens, PROVIDER } from "./journalSchema.js";
@@ -25,11 +26,16 @@ export interface Gap {
   to: number;
 }
 
-const EVENT = "id, block, block_hash AS blockHash, log_index AS logIndex, name, key, args";
+const EVENT = "block, block_hash AS blockHash, log_index AS logIndex, name, key, args";
+
+/** Bytes of decoded events kept in memory, and of the longest one of them: how long events are is up to strangers. */
+const [KEPT_BYTES, LONGEST_KEPT] = [64_000_000, 32_000];
 
 /** The part of the journal that follows the chain: how far it was read, and the events that were found. */
 export class JournalEvents {
   readonly #db: JournalFile;
+  /** By row, which is never given twice. Every look asks for all that is open, of which little is new. */
+  readonly #decoded = new Kept<ChainEvent>(KEPT_BYTES);
 
   constructor(db: JournalFile) {
     this.#db = db;
@@ -114,9 +120,8 @@ export class JournalEvents {
 
   /** Events of one name, oldest first, about one key or all. */
   events(name: string, key?: string): ChainEvent[] {
-    const sql = `SELECT ${EVENT} FROM events WHERE name = ? ${key === undefined ? "" : "AND key = ?"}
-      ORDER BY block, log_index`;
-    return this.#db.all(sql, ...(key === undefined ? [name] : [name, key])).map(toEvent);
+    const sql = `SELECT id FROM events WHERE name = ? ${key === undefined ? "" : "AND key = ?"} ORDER BY block, log_index`;
+    return this.#read(sql, ...(key === undefined ? [name] : [name, key]));
   }
 
   /** Hands a reader each event of one name once, as far as it is not rolled back: what it notes of it is durable. */
@@ -125,33 +130,57 @@ export class JournalEvents {
     const last = Number(this.#db.get("SELECT max(id) AS last FROM events")?.last ?? 0);
     if (last <= from) return;
     // The plus keeps SQLite from reading every event of the name: only the new ones, whatever their name, are looked at.
-    const rows = this.#db.all(`SELECT ${EVENT} FROM events WHERE id > ? AND +name = ? ORDER BY id`, from, name);
+    const events = this.#read("SELECT id FROM events WHERE id > ? AND +name = ? ORDER BY id", from, name);
     this.#db.transaction(() => {
-      for (const row of rows) take(toEvent(row));
+      for (const event of events) take(event);
       this.#db.run("INSERT OR REPLACE INTO readers VALUES (?, ?)", reader, last);
     });
   }
 
   /** Events of one name whose key nothing ended, and that has none of the other names yet: what is still open. */
   openEvents(name: Opening, closedBy: readonly string[] = []): ChainEvent[] {
-    return this.#db.all(openSql(closedBy, ""), name, ...closedBy).map(toEvent);
+    return this.#read(openSql(closedBy, ""), name, ...closedBy);
   }
 
   /** Those of them about one provider. Strangers' events are as long as they like: none of them is read. */
   openEventsOf(provider: string, name: Opening, closedBy: readonly string[] = []): ChainEvent[] {
     const sql = openSql(closedBy, `AND ${PROVIDER} = ?`);
-    return this.#db.all(sql, name, ...closedBy, provider.toLowerCase()).map(toEvent);
+    return this.#read(sql, name, ...closedBy, provider.toLowerCase());
   }
 
   /** Those of them about whose key a note was made. */
   openEventsNoted(name: Opening): ChainEvent[] {
-    return this.#db.all(openSql([], "AND EXISTS (SELECT 1 FROM notes WHERE about = opened.key)"), name).map(toEvent);
+    return this.#read(openSql([], "AND EXISTS (SELECT 1 FROM notes WHERE about = opened.key)"), name);
+  }
+
+  /** Events of these names about keys of what is open, oldest first: for all of it at once. */
+  eventsOfOpen(opening: Opening, names: readonly string[]): ChainEvent[] {
+    const marks = names.map(() => "?").join(", ");
+    // Cross: the open ones first, which an index has, then what is about each of their keys.
+    const sql = `SELECT part.id FROM events AS opened CROSS JOIN events AS part
+      WHERE opened.name = ? AND opened.ended IS NULL AND part.key = opened.key AND part.name IN (${marks})
+      ORDER BY part.block, part.log_index`;
+    return this.#read(sql, opening, ...names);
+  }
+
+  #read(sql: string, ...values: string[] | [number, string]): ChainEvent[] {
+    return this.#db.all(sql, ...values).map(({ id }) => this.#event(Number(id)));
+  }
+
+  #event(id: number): ChainEvent {
+    const known = this.#decoded.get(String(id));
+    if (known) return known;
+    const row = this.#db.get(`SELECT ${EVENT} FROM events WHERE id = ?`, id) ?? {};
+    const event = toEvent(row);
+    const { length } = String(row.args);
+    if (length <= LONGEST_KEPT) this.#decoded.set(String(id), event, length);
+    return event;
   }
 }
 
 function openSql(closedBy: readonly string[], also: string): string {
   const marks = closedBy.map(() => "?").join(", ");
-  return `SELECT ${EVENT} FROM events AS opened WHERE name = ? AND ended IS NULL
+  return `SELECT id FROM events AS opened WHERE name = ? AND ended IS NULL
     AND NOT EXISTS (SELECT 1 FROM events WHERE key = opened.key AND name IN (${marks})) ${also} ORDER BY block, log_index`;
 }
 

@@ -3,7 +3,7 @@ import type { CourtCase } from "../court/courtCase.js";
 import { openCourtCases } from "../court/courtCase.js";
 import { verdictOn } from "../roles/spotCheck.js";
 import type { RoleContext } from "../roles/role.js";
-import { findRequest, orderIn, sameAddress } from "../roles/role.js";
+import { factsIn, findFacts, sameAddress } from "../roles/role.js";
 import type { ChainEvent } from "./journal.js";
 
 export interface NeedsOptions {
@@ -53,14 +53,14 @@ export function neededJobs(parties: Parties, { readUntil, prosecutes }: NeedsOpt
 export function tensorsOf({ journal }: Pick<Parties, "journal">, jobs: readonly string[]): Set<string> {
   const commitments = jobs.flatMap((job) => {
     const delivered = journal.events("ResultSubmitted", job).map(({ args }) => String(args.outputCommitment));
-    return [findRequest(journal, job)?.terms.inputCommitment, journal.resultOf(job), ...delivered];
+    return [findFacts(journal, job)?.inputCommitment, journal.resultOf(job), ...delivered];
   });
   return new Set(commitments.filter((each) => each !== undefined));
 }
 
 /** Ids of the models of these jobs. */
 export function modelsOf({ journal }: Pick<Parties, "journal">, jobs: readonly string[]): Set<bigint> {
-  return new Set(jobs.flatMap((job) => findRequest(journal, job)?.terms.modelId ?? []));
+  return new Set(jobs.flatMap((job) => findFacts(journal, job)?.modelId ?? []));
 }
 
 function ownJobs({ journal, provider }: Parties, isOpen: (end: number) => boolean): string[] {
@@ -71,7 +71,7 @@ function ownJobs({ journal, provider }: Parties, isOpen: (end: number) => boolea
   const isNeeded = (request: ChainEvent) => {
     const [delivery] = journal.events("ResultSubmitted", request.key);
     if (delivery) return isOpen(Number(delivery.args.challengeableUntil)) || contested.has(request.key);
-    return isOpen(Number(orderIn(request).terms.executionDeadline));
+    return isOpen(Number(factsIn(request).executionDeadline));
   };
   return journal.openEventsOf(provider, "JobRequested").filter(isNeeded).map(keyOf);
 }

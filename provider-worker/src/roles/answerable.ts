@@ -2,8 +2,8 @@ import type { JobTerms } from "@assay/sdk";
 import { jobIdText } from "@assay/sdk";
 
 import { isProven } from "../court/courtModels.js";
-import type { JobOrder, RoleContext } from "./role.js";
-import { findRequest } from "./role.js";
+import type { JobFacts, JobOrder, RoleContext } from "./role.js";
+import { findFacts } from "./role.js";
 
 /** Seconds that a trace takes to be sent and mined, at least: 64 at once are on their way, and a block may take 12. */
 const SENDING_SECONDS = 0.2;
@@ -28,7 +28,7 @@ export class Answerable {
   /** Whether the proof court judges a model, by its id. */
   readonly #proven = new Map<bigint, boolean>();
   /** Results that may be challenged, by job. */
-  #delivered = new Map<string, JobTerms>();
+  #delivered = new Map<string, JobFacts>();
   /** Models of jobs that were taken on and are not delivered yet, as far as that was read. */
   readonly #taken = new Map<string, bigint>();
   /** What has to be answered for, and in how many seconds that could be. */
@@ -49,12 +49,12 @@ export class Answerable {
     const { journal, provider, contracts } = this.context;
     if (this.#replyPeriod === 0) this.#replyPeriod = Number(await contracts.court.REPLY_PERIOD());
     await this.#lookAtTaken(requested);
-    const delivered = new Map<string, JobTerms>();
+    const delivered = new Map<string, JobFacts>();
     for (const { key, args } of journal.openEventsOf(provider, "ResultSubmitted")) {
       const isOpen = Number(args.challengeableUntil) >= readUntil || journal.events("JobDisputed", key).length > 0;
-      const terms = this.#delivered.get(key) ?? findRequest(journal, key)?.terms;
+      const terms = this.#delivered.get(key) ?? findFacts(journal, key);
       if (!isOpen || !terms) continue;
-      await this.#learn(terms.modelId);
+      if (!this.#proven.has(terms.modelId)) await this.#learn(terms.modelId);
       delivered.set(key, terms);
     }
     this.#delivered = delivered;

@@ -12,7 +12,7 @@ import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { findRequest, runsOf, sameAddress } from "./role.js";
+import { findFacts, runsOf, sameAddress } from "./role.js";
 
 /** What a demand obliges to show, as a call of the court. */
 interface Answer {
@@ -51,7 +51,10 @@ export class Defend implements Role {
     this.#runs.keepOnly(ours.map(({ facts }) => facts.jobId));
     for (const found of ours) {
       const due = this.#dueOf(found);
-      if (due === undefined || journal.note(noteOf(found)) !== undefined || !this.#backoff.isDue(found.id)) continue;
+      if (due === undefined) continue;
+      // Only the last minute makes it less urgent than it was.
+      if (this.#tasks.has(found.id) && due - now >= LAST_CALL) continue;
+      if (journal.note(noteOf(found)) !== undefined || !this.#backoff.isDue(found.id)) continue;
       const urgency = { rank: this.#rankOf(found, due - now), due };
       const defend = (place: Place) => this.#defend(found, place, urgency);
       this.#tasks.start(found.id, (place) => this.#backoff.attempt(found.id, () => defend(place)), urgency);
@@ -65,7 +68,7 @@ export class Defend implements Role {
   }
 
   #hasStake({ facts }: CourtCase): boolean {
-    return findRequest(this.context.journal, facts.jobId)?.terms.stake !== 0n;
+    return findFacts(this.context.journal, facts.jobId)?.stake !== 0n;
   }
 
   /** By when the next thing has to be shown that is not on its way; undefined if there is none. */

@@ -4,8 +4,8 @@ import type { Accusation, Part, Step, Tensor } from "@assay/sdk";
 import { statementOf } from "../audits/statement.js";
 import type { Call, Outcome } from "../chain/submitter.js";
 import { Rank } from "../chain/submitter.js";
-import type { CourtCase, Demanded } from "../court/courtCase.js";
 import { lastMoveIn, openCourtCases } from "../court/courtCase.js";
+import type { CourtCase, CourtFacts, Demanded } from "../court/courtCase.js";
 import type { CourtRun, CourtRuns } from "../court/courtRuns.js";
 import { RunRank, urgencyAbout } from "../court/courtRuns.js";
 import { Searches } from "../court/searches.js";
@@ -72,8 +72,9 @@ export class Prosecute implements Role {
 
   #forgetBut(traces: readonly string[]): void {
     this.#searches.keepOnly(traces);
-    for (const each of this.#wrong) if (!traces.includes(each)) this.#wrong.delete(each);
-    for (const each of this.#outputs.keys()) if (!traces.includes(each)) this.#outputs.delete(each);
+    const open = new Set(traces);
+    for (const each of this.#wrong) if (!open.has(each)) this.#wrong.delete(each);
+    for (const each of this.#outputs.keys()) if (!open.has(each)) this.#outputs.delete(each);
   }
 
   /**
@@ -81,15 +82,17 @@ export class Prosecute implements Role {
    * hundred delays its own cases only.
    */
   #urgencyOf({ facts }: CourtCase): Urgency {
-    const { journal, operator } = this.context;
-    const [delivery] = journal.events("ResultSubmitted", facts.jobId);
-    const statement = statementOf(journal, facts.jobId);
-    const isWrong = statement
-      ? statement.output !== facts.outputCommitment
-      : delivery !== undefined && verdictOn(journal, delivery) === "wrong";
-    const isBonded = sameAddress(facts.challenger, operator);
-    const rank = isBonded ? RunRank.OwnBond : isWrong ? RunRank.Wrong : RunRank.Others;
+    const isBonded = sameAddress(facts.challenger, this.context.operator);
+    const rank = isBonded ? RunRank.OwnBond : this.#isKnownWrong(facts) ? RunRank.Wrong : RunRank.Others;
     return urgencyAbout(facts.provider, rank, Number(facts.challengeableUntil));
+  }
+
+  #isKnownWrong({ jobId, outputCommitment }: CourtFacts): boolean {
+    const { journal } = this.context;
+    const statement = statementOf(journal, jobId);
+    if (statement) return statement.output !== outputCommitment;
+    const [delivery] = journal.events("ResultSubmitted", jobId);
+    return delivery !== undefined && verdictOn(journal, delivery) === "wrong";
   }
 
   #waits({ id, demands }: CourtCase, now: number): boolean {

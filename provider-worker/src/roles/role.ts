@@ -58,9 +58,36 @@ export function findRequest(journal: Journal, job: string): JobOrder | undefined
   return event && orderIn(event);
 }
 
+/** Some terms of a job. All of them have its id, which is their hash and takes a hundred times as long. */
+export type JobFacts = Pick<JobTerms, "modelId" | "stake" | "inputCommitment" | "executionDeadline">;
+
+/** Those of a job that was requested; undefined if that was before the worker's first block. */
+export function findFacts(journal: Journal, job: string): JobFacts | undefined {
+  const [event] = journal.events("JobRequested", job);
+  return event && factsIn(event);
+}
+
 /** The same, out of the event itself. */
-export function orderIn({ args }: ChainEvent): JobOrder {
-  return { terms: parseTerms(args.terms), inputUri: String(args.inputUri) };
+export function factsIn({ args }: ChainEvent): JobFacts {
+  const { modelId, stake, inputCommitment, executionDeadline } = args.terms as Record<keyof JobFacts, string>;
+  return {
+    modelId: BigInt(modelId),
+    stake: BigInt(stake),
+    inputCommitment,
+    executionDeadline: BigInt(executionDeadline),
+  };
+}
+
+const orders = new WeakMap<ChainEvent, JobOrder>();
+
+/** The same, out of the event itself: once, since the id is the hash of all terms. */
+export function orderIn(event: ChainEvent): JobOrder {
+  const known = orders.get(event);
+  if (known) return known;
+  const { args } = event;
+  const order = { terms: parseTerms(args.terms), inputUri: String(args.inputUri) };
+  orders.set(event, order);
+  return order;
 }
 
 export function requestOf(journal: Journal, job: string): JobOrder {

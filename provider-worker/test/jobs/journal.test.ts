@@ -82,6 +82,30 @@ describe("The journal", () => {
       assert.deepEqual(journal.events("JobDisputed"), []);
     });
 
+    it("with what happened to all that is open at once, and not to what has ended", () => {
+      scan(3, event(1, "CourtCaseOpened", "1"), event(2, "CourtCaseOpened", "2"), event(3, "CourtCaseOpened", "3"));
+      scan(6, event(5, "PartDemanded", "3"), event(4, "TracePosted", "3"), event(6, "TracePosted", "1"));
+      scan(8, event(7, "TracePosted", "2"), event(8, "CaseResolved", "1"));
+      const found = journal.eventsOfOpen("CourtCaseOpened", ["TracePosted", "PartDemanded"]);
+      assert.deepEqual(
+        found.map(({ name, key }) => `${name} ${key}`),
+        ["TracePosted 3", "PartDemanded 3", "TracePosted 2"],
+      );
+      assert.deepEqual(keys(journal.eventsOfOpen("CourtCaseOpened", ["PartDemanded"])), ["3"]);
+    });
+
+    it("decoding an event once, unless it is long, and on another branch again", () => {
+      scan(1, event(1, "JobRequested", "1"), event(1, "OfferSet", "2", { uri: "x".repeat(40_000) }));
+      scan(2, event(2, "JobPaid", "1", { price: "5" }));
+      const [requested, paid] = [journal.events("JobRequested")[0], journal.events("JobPaid")[0]];
+      assert.equal(journal.events("JobRequested", "1")[0], requested);
+      assert.notEqual(journal.events("OfferSet")[0], journal.events("OfferSet")[0]);
+      journal.rollBack(2);
+      scan(2, event(2, "JobPaid", "1", { price: "6" }));
+      assert.equal(journal.events("JobRequested")[0], requested);
+      assert.deepEqual([paid?.args, journal.events("JobPaid")[0]?.args], [{ price: "5" }, { price: "6" }]);
+    });
+
     it("with the same event only once, however often it is read", () => {
       const paid = event(3, "JobPaid", "1", { price: "5" });
       scan(3, paid);

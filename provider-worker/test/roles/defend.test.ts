@@ -321,6 +321,21 @@ describe("Defending", () => {
     await calm();
   });
 
+  it("looks once at a case that waits for its run, until its last minute", async (test) => {
+    scene.trace = () => new Promise(() => undefined);
+    for (let job = 1; job <= 100; job++) challenged(job, job);
+    const [notes, events] = [test.mock.method(scene.journal, "note"), test.mock.method(scene.journal, "events")];
+    const asked = async (now: number) => {
+      const before = notes.mock.callCount() + events.mock.callCount();
+      await defend.tick(now);
+      return notes.mock.callCount() + events.mock.callCount() - before;
+    };
+    assert.ok((await asked(NOW)) >= 200);
+    await calm();
+    assert.equal(await asked(NOW + 1), 0);
+    assert.ok((await asked(NOW + 3541)) >= 200);
+  });
+
   it("runs a job without stake after all others, and posts its trace after whatever saves one", async () => {
     const traced: string[] = [];
     const first = gate<CourtRun>();
