@@ -83,7 +83,7 @@ describe("A prosecutor whose node allows little gas", function () {
 
   const SUMS: readonly (readonly [string, () => LongSum, bigint])[] = [
     ["of integers", integers, 3_000_000n],
-    ["of float32, bit for bit", product, 8_000_000n],
+    ["of float32, bit for bit", product, 5_000_000n],
     ["in any order", infinities, 8_000_000n],
   ];
   for (const [what, make, most] of SUMS) {
