@@ -103,6 +103,17 @@ describe("model:prepare", () => {
     expect(problems).to.have.lengthOf.at.least(5);
   });
 
+  it("names the option that lets a model through which it refuses", async () => {
+    const file = path.join(models, "digits_mlp_int8_static.onnx");
+    for (const [change, option] of [
+      [{ stripSoftmax: false }, "--strip-softmax"],
+      [{ stripSoftmax: false }, "--tolerance"],
+      [{ argMaxOfLogits: false }, "--arg-max-of-logits"],
+      [{ dim: "" }, "--dim N=1"],
+    ] as const)
+      expect(await refused({ file, ...change })).to.include(option);
+  });
+
   it("says what is wrong with its options", async () => {
     expect(await refused({ dim: "N" })).to.include("--dim");
     expect(await refused({ dim: "N=0" })).to.include("--dim");

@@ -24,7 +24,7 @@ export function stripSoftmax(model: OnnxModel, { argMaxOfLogits }: StripOptions)
   const finals = graph.node.filter((each) => each.opType === "Softmax" && isFinal(each, graph.node));
   if (finals.length === 0) {
     const reason = "no Softmax is the last step of the model";
-    problems.push({ where: graph.name ?? "", what: "Softmax", reason, remedy: "Do not ask to strip it" });
+    problems.push({ where: graph.name ?? "", what: "Softmax", reason, remedy: "Leave out --strip-softmax" });
   }
   for (const softmax of finals) {
     const [logits = "", probabilities = ""] = [softmax.input[0], softmax.output[0]];
@@ -76,7 +76,7 @@ function labelProblem(label: OnnxNode, softmax: OnnxNode): Problem {
     where: label.name || (label.output[0] ?? ""),
     what: "ArgMax",
     reason: `it reads the Softmax ${JSON.stringify(softmax.name || (softmax.output[0] ?? ""))} that is to be stripped`,
-    remedy: "Ask for ArgMax of the logits: labels then differ where rounding makes two probabilities equal",
+    remedy: "Take that of the logits (--arg-max-of-logits): labels differ where rounding makes two probabilities equal",
   };
 }
 

@@ -108,6 +108,8 @@ function portProblems(what: string, { name, type }: OnnxValue): Problem[] {
   return tensor.shape.dim.flatMap(({ dimValue, dimParam }, axis) => {
     if (dimValue !== undefined && dimValue > 0n) return [];
     const symbol = dimParam || `${name}:${axis}`;
-    return [{ where: name, what, reason: `axis ${axis} has no fixed length`, remedy: `Fix it, such as ${symbol}=1` }];
+    return [
+      { where: name, what, reason: `axis ${axis} has no fixed length`, remedy: `Fix it, such as by --dim ${symbol}=1` },
+    ];
   });
 }

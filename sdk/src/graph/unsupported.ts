@@ -76,7 +76,7 @@ export function makesTensors(operator: string): boolean {
 /** Of what is judged within a bound only. */
 const DIFFERS: Answer = {
   reason: "functions differ between CPUs: they are judged within a bound, in profile Tolerance only",
-  remedy: "Prepare the model with tolerance, end it before (a final Softmax can be stripped), or use Relu or Clip",
+  remedy: "Prepare the model with --tolerance, end it before (a final Softmax: --strip-softmax), or use Relu or Clip",
 };
 
 const OTHER: Answer = { reason: "the court has no such operator", remedy: "Use operators of docs/COURT.md" };
