@@ -71,6 +71,11 @@ export class Defend implements Role {
     return findFacts(this.context.journal, facts.jobId)?.stake !== 0n;
   }
 
+  /** Of a transaction. What has no stake to save has no deadline there either: it would go before what has. */
+  #inLine(found: CourtCase, rank: number, due: number): Urgency {
+    return this.#hasStake(found) ? { rank, due } : { rank: Rank.AnyTime };
+  }
+
   /** By when the next thing has to be shown that is not on its way; undefined if there is none. */
   #dueOf({ id, posted, traceBy, demands }: CourtCase): number | undefined {
     if (!posted) return this.#isIdle(tracePurpose(id)) ? traceBy : undefined;
@@ -128,7 +133,7 @@ export class Defend implements Role {
         to: await court.getAddress(),
         data: court.interface.encodeFunctionData("postTrace", [id, facts, model.graph as never, roots]),
         // One call saves the stake of a job, where an answer saves it together with all others of its case.
-        urgency: { rank: this.#hasStake(found) ? Rank.First : Rank.AnyTime, due: traceBy },
+        urgency: this.#inLine(found, Rank.First, traceBy),
         stillWanted: () => this.#wantsTrace(id),
       });
       if (outcome === "mined") metrics.courtMoves.inc({ move: "trace" });
@@ -188,10 +193,7 @@ export class Defend implements Role {
       purpose: together(answers.map(({ part }) => showPurpose(id, part))),
       to: await court.getAddress(),
       data: more.length > 0 ? court.interface.encodeFunctionData("multicall", [all]) : first.data,
-      urgency: {
-        rank: this.#hasStake(found) ? Rank.InTime : Rank.AnyTime,
-        due: Math.min(...answers.map(({ due }) => due)),
-      },
+      urgency: this.#inLine(found, Rank.InTime, Math.min(...answers.map(({ due }) => due))),
       stillWanted: async () => {
         const wanted = await Promise.all(answers.map(({ part }) => this.#wantsPart(id, part)));
         return wanted.includes(true);

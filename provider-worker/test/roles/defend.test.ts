@@ -7,6 +7,7 @@ import { GasLimitError, MerkleTree, Ruling, toHex } from "@assay/sdk";
 import type { Outcome } from "../../src/chain/submitter.js";
 import { Rank } from "../../src/chain/submitter.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
+import { Line } from "../../src/jobs/line.js";
 import { Defend } from "../../src/roles/defend.js";
 import { courtRun, rootsOf } from "../support/courtRuns.js";
 import { calm, gate, hash, NOW, Scene, STRANGER } from "../support/scene.js";
@@ -354,6 +355,21 @@ describe("Defending", () => {
     const ranks = scene.calls("postTrace").map(({ urgency }) => urgency?.rank);
     assert.deepEqual(ranks.slice(10), [Rank.AnyTime, Rank.AnyTime]);
     assert.ok(ranks.slice(0, 10).every((rank) => rank === Rank.First));
+  });
+
+  it("lets nothing of a job without stake go before what saves one, however soon it is due", async () => {
+    scene.requested(1, { stake: 0n });
+    scene.courtCase(3, 1, run.trace.outputRoot, undefined, undefined, NOW + 60);
+    await tick();
+    posted();
+    scene.demanded(3, { tensor: CONVOLUTION, level: 1, index: 0 }, NOW + 60);
+    await tick();
+    assert.deepEqual(names(), ["postTrace", "revealChildren"]);
+    const line = new Line<string>();
+    line.tick(NOW);
+    for (const { name, urgency } of scene.sent) line.put(name, name, urgency);
+    line.put("trace", "trace", { rank: Rank.First, due: NOW + 3600 });
+    assert.equal(line.next(), "trace");
   });
 
   it("posts the traces of other cases while earlier ones wait to be mined, before any answer", async () => {
