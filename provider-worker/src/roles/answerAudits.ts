@@ -1,4 +1,3 @@
-import type { TraceCommitment } from "@assay/sdk";
 import { AuditPhase } from "@assay/sdk";
 
 import { Rank } from "../chain/submitter.js";
@@ -43,7 +42,7 @@ export class AnswerAudits implements Role {
       if (journal.note(noteOf(event)) !== undefined || !this.#isIdle(event.key)) continue;
       const urgency = { rank: RunRank.Own, due: Number(event.args.answerBy) };
       const run = (place: Place) => this.#run(event, place, urgency);
-      this.#tasks.start(event.key, (place) => this.#attempt(event, () => run(place)), urgency);
+      this.#tasks.start(event.key, (place) => this.#backoff.attempt(event.key, () => run(place), urgency.due), urgency);
     }
     return Promise.resolve();
   }
@@ -51,11 +50,9 @@ export class AnswerAudits implements Role {
   /** Also what an earlier run sent goes on by itself. */
   #isIdle(job: string): boolean {
     const { submitter } = this.context;
-    return !this.#answers.has(job) && !submitter.isUnderWay(purposeOf(job)) && this.#backoff.isDue(job);
-  }
-
-  #attempt({ key, args }: ChainEvent, act: () => Promise<void>): Promise<void> {
-    return this.#backoff.attempt(key, act, Number(args.answerBy));
+    const purpose = purposeOf(job);
+    if (this.#answers.has(job) || submitter.isUnderWay(purpose)) return false;
+    return this.#backoff.isDue(job) && this.#backoff.isDue(purpose);
   }
 
   async #run(event: ChainEvent, place: Place, urgency: Urgency): Promise<void> {
@@ -65,14 +62,17 @@ export class AnswerAudits implements Role {
     const [submitted] = this.context.journal.events("ResultSubmitted", job);
     // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
     if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
-    this.#answers.start(job, () => this.#attempt(event, () => this.#answer(event, trace)));
+    // Only the root waits with it: a trace may be large.
+    const { traceRoot } = trace;
+    const send = () => this.#answer(event, traceRoot);
+    this.#answers.start(job, () => this.#backoff.attempt(purposeOf(job), send, urgency.due));
   }
 
   async #isWanted(job: string): Promise<boolean> {
     return (await this.context.contracts.audits.phaseOf(job)) === AuditPhase.Answer;
   }
 
-  async #answer({ key: job, args }: ChainEvent, { traceRoot }: TraceCommitment): Promise<void> {
+  async #answer({ key: job, args }: ChainEvent, traceRoot: string): Promise<void> {
     const { contracts, journal, submitter, metrics, log } = this.context;
     const { audits } = contracts;
     journal.bindTrace(job, traceRoot);

@@ -123,21 +123,23 @@ export class Defend implements Role {
 
   #postTrace(found: CourtCase, { model, trace }: CourtRun, roots: string[]): void {
     const { contracts, journal, submitter, metrics, log } = this.context;
+    // Only these wait with it: a trace may be large, and hundreds may wait.
+    const [graph, { traceRoot }] = [model.graph, trace];
     const { court } = contracts;
     const { id, facts, traceBy } = found;
     const purpose = tracePurpose(id);
     this.#start([purpose], async () => {
-      journal.bindTrace(facts.jobId, trace.traceRoot);
+      journal.bindTrace(facts.jobId, traceRoot);
       const outcome = await submitter.send({
         purpose,
         to: await court.getAddress(),
-        data: court.interface.encodeFunctionData("postTrace", [id, facts, model.graph as never, roots]),
+        data: court.interface.encodeFunctionData("postTrace", [id, facts, graph as never, roots]),
         // One call saves the stake of a job, where an answer saves it together with all others of its case.
         urgency: this.#inLine(found, Rank.First, traceBy),
         stillWanted: () => this.#wantsTrace(id),
       });
       if (outcome === "mined") metrics.courtMoves.inc({ move: "trace" });
-      log.info({ case: id, job: facts.jobId, traceRoot: trace.traceRoot, outcome }, "trace posted");
+      log.info({ case: id, job: facts.jobId, traceRoot, outcome }, "trace posted");
     });
   }
 

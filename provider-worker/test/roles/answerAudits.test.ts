@@ -106,6 +106,14 @@ describe("Answering audits", () => {
     assert.equal(scene.sent.length, 1);
   });
 
+  it("tries again what could not be sent after the same pauses, with the same run", async () => {
+    audited();
+    scene.outcome = () => Promise.reject(new Error("the node is away"));
+    for (let second = 0; second <= 52; second++) await tick(NOW + second);
+    assert.equal(scene.sent.length, 5);
+    assert.equal(scene.traced, 1);
+  });
+
   it("answers in the last second", async () => {
     audited();
     await tick(NOW + 60);
