@@ -1,0 +1,152 @@
+import { GasLimitError, inPartsThatFit, metaHeader, nodesTree, partKey, proofCalls, Ruling } from "@assay/sdk";
+import type { Accusation, Part } from "@assay/sdk";
+
+import type { Call, Outcome } from "../chain/submitter.js";
+import { Rank } from "../chain/submitter.js";
+import type { CourtCase, Demanded } from "../court/courtCase.js";
+import type { CourtRun } from "../court/courtRuns.js";
+import type { Backoff } from "../jobs/backoff.js";
+import type { RoleContext } from "./role.js";
+
+/** A call of the court, and the last second in which it counts. */
+type Move = Pick<Call, "purpose" | "data" | "stillWanted"> & { readonly due: number };
+
+/** What is sent against a provider in a case before the proof court: demands, proofs of silence and accusations. */
+export class ProsecutionMoves {
+  /** Fees of demands on their way. */
+  #reserved = 0n;
+
+  constructor(
+    private readonly context: RoleContext,
+    /** When to look again at a case in which a move failed. */
+    private readonly backoff: Backoff,
+  ) {}
+
+  /** Without a fee for all of them the job is run again after a pause only, or it would be at each look. */
+  async demandAll(found: CourtCase, run: CourtRun, parts: readonly Part[], due: number): Promise<void> {
+    const paid = await Promise.all(parts.map((part) => this.#demand(found, run, part, due)));
+    if (paid.includes(false)) this.backoff.failed(found.id);
+    else this.backoff.succeeded(found.id);
+  }
+
+  /** False if there is no fee for it. */
+  async #demand(found: CourtCase, { model }: CourtRun, part: Part, due: number): Promise<boolean> {
+    const { court } = this.context.contracts;
+    const { id } = found;
+    const nodeIndex = part.tensor - model.inputNames.length;
+    const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
+    if (!node || !meta) return true;
+    const header = metaHeader(meta) as never;
+    const stillWanted = async () => !(await this.#isOver(id)) && (await court.demandOf(id, part)).deadline === 0n;
+    if (!(await stillWanted())) return true;
+    const fee = await court.demandFeeOf(part, header);
+    if (!(await this.#reserve(id, fee))) return false;
+    const proof = nodesTree(model.nodes).proof(nodeIndex);
+    const words = [id, part, node as never, proof, header] as const;
+    const data = court.interface.encodeFunctionData("demand", [...words]);
+    try {
+      const purpose = `demand ${id} ${partKey(part)}`;
+      await this.#move("demand", id, { purpose, data, due, stillWanted });
+      return true;
+    } finally {
+      this.#reserved -= fee;
+    }
+  }
+
+  /** Whether a fee leaves a bond: what is spent on cases must not keep the worker from challenging the next. */
+  async #reserve(caseId: string, fee: bigint): Promise<boolean> {
+    const { contracts, operator, log } = this.context;
+    const { court, disputes, escrow } = contracts;
+    const [bond, token] = await Promise.all([disputes.CHALLENGE_BOND(), court.STAKE_TOKEN()]);
+    const balance = await escrow.balanceOf(token, operator);
+    const needed = this.#reserved + fee + bond;
+    if (balance >= needed) {
+      this.#reserved += fee;
+      return true;
+    }
+    log.error({ case: caseId, needed, balance, operator }, "no fee: deposit stake tokens into the escrow for this key");
+    return false;
+  }
+
+  /** Of what is shown after all, until somebody proves the silence, the time to claim begins anew. */
+  async proveSilence({ id }: CourtCase, { part, replyBy }: Demanded): Promise<void> {
+    const { court } = this.context.contracts;
+    const stillWanted = async () => !(await this.#isOver(id)) && !(await court.demandOf(id, part)).answered;
+    if (!(await stillWanted())) return;
+    const data = court.interface.encodeFunctionData("proveSilence", [id, part]);
+    const due = replyBy + Number(await court.CLAIM_PERIOD());
+    await this.#move("silence", id, { purpose: `silence ${id}`, data, due, stillWanted });
+  }
+
+  /** False if the court sees no contradiction: this machine and the verifier do not compute the same. */
+  async accuse({ id }: CourtCase, accusation: Accusation, due: number): Promise<boolean> {
+    const { journal, log } = this.context;
+    const stillWanted = async () => !(await this.#isOver(id));
+    if (!(await stillWanted())) return true;
+    // What was added up in short parts is not to be found again among longer ones.
+    let cuts = Number(journal.note(cutsOf(id)) ?? 0);
+    let first = accusation;
+    for (let i = 0; i < cuts; i++) first = first.smaller?.() ?? first;
+    try {
+      return await inPartsThatFit(
+        first,
+        (tried) => this.#prove(id, tried, due, stillWanted),
+        ({ parts }, error) => {
+          journal.setNote(cutsOf(id), String(++cuts), id);
+          log.warn({ case: id, calls: parts.length + 1, err: error }, "not enough gas: proving in shorter parts");
+        },
+      );
+    } catch (error) {
+      if (error instanceof GasLimitError) this.#startOver(id);
+      throw error;
+    }
+  }
+
+  /** Another node may allow more gas. */
+  #startOver(id: string): void {
+    this.context.journal.removeNote(cutsOf(id));
+    this.backoff.failed(id);
+  }
+
+  /** False as above. */
+  async #prove(id: string, accusation: Accusation, due: number, stillWanted: Move["stillWanted"]): Promise<boolean> {
+    const { contracts, operator } = this.context;
+    const calls = await proofCalls(contracts.court, id, operator, accusation);
+    if (!calls) return false;
+    // A long sum takes several calls. What stops here goes on from what the chain has by then.
+    for (const { name, data } of calls) {
+      const [move, purpose] =
+        name === "accumulate" ? (["sum", `sum ${id}`] as const) : (["proof", `prove ${id}`] as const);
+      if ((await this.#move(move, id, { purpose, data, due, stillWanted })) !== "mined") return true;
+    }
+    return true;
+  }
+
+  async #move(
+    move: "demand" | "silence" | "sum" | "proof",
+    id: string,
+    { purpose, data, due, stillWanted }: Move,
+  ): Promise<Outcome> {
+    const { contracts, submitter, metrics, log } = this.context;
+    const outcome = await submitter.send({
+      purpose,
+      to: await contracts.court.getAddress(),
+      data,
+      urgency: { rank: Rank.InTime, due },
+      stillWanted,
+    });
+    if (outcome === "mined") metrics.courtMoves.inc({ move });
+    log.info({ case: id, purpose, outcome }, "prosecuted");
+    return outcome;
+  }
+
+  async #isOver(caseId: string): Promise<boolean> {
+    const [ruling] = await this.context.contracts.court.rulingOf(caseId);
+    return ruling !== Ruling.None;
+  }
+}
+
+/** How often the sums of a case were cut in halves. */
+function cutsOf(id: string): string {
+  return `cuts of sums in ${id}`;
+}
