@@ -75,9 +75,10 @@ library FloatChain {
         F32 b = F32.wrap(uint32(term));
         if (F32.unwrap(sum) & MAGNITUDE == 0) {
             if (F32.unwrap(sum) == 0 && _isZero(term)) return sum;
-            // What begins with a zero is the product, rounded; of a product that is rounded to zero it has the sign.
+            // What begins with a zero is the product, rounded. Zeros are added if the product was one, or became one before.
             F32 product = a.mul(b);
-            if (F32.unwrap(product) & MAGNITUDE != 0) return product;
+            if (F32.unwrap(product) & MAGNITUDE != 0 || (fused && !_isZero(term))) return product;
+            return sum.add(product);
         }
         return fused ? a.fma(b, sum) : sum.add(a.mul(b));
     }

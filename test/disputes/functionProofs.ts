@@ -13,6 +13,7 @@ import {
   toFloat32Array,
 } from "@assay/sdk";
 
+import type { NodeDescription } from "../../sdk/test/support/onnxModel.js";
 import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { Random } from "../../sdk/test/tensor/random.js";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
@@ -118,10 +119,27 @@ describe("ProofCourt, a block of a transformer", function () {
     });
   }
 
+  for (const length of [8, LONGER]) {
+    it(`convicts by a LayerNormalization of ${length} elements whose epsilon is -0`, async () => {
+      const { model, trace } = await ofRow("LayerNormalization", ["x", "gain"], length, { epsilon: { float: -0 } });
+      const output = trace.length - 1;
+      const honest = await accused(model, trace, output);
+      await expect(honest.sent).to.be.revertedWithCustomError(honest.market.court, "ProofCourt_NoContradiction");
+      const { market, sent, caseId } = await accused(model, shifted(trace, output, 2), output);
+      await sent;
+      expect(await market.court.rulingOf(caseId)).to.deep.equal([RULING.upheld, market.challenger.address]);
+    });
+  }
+
   /** A model of one operator over one row, and an honest trace of it. */
-  async function ofRow(operator: string, inputs: readonly string[], length: number) {
+  async function ofRow(
+    operator: string,
+    inputs: readonly string[],
+    length: number,
+    attributes: NodeDescription["attributes"] = {},
+  ) {
     const file = onnxFile({
-      nodes: [node(operator, [...inputs], "y")],
+      nodes: [node(operator, [...inputs], "y", attributes)],
       inputs: { x: ["float32", [1, length]] },
       outputs: { y: undefined },
       constants: inputs.length > 1 ? { gain: floats(length) } : {},

@@ -223,6 +223,14 @@ const LIMITS: Readonly<Record<string, Limit>> = {
     operator: "Conv",
     most: 15_280,
   },
+  "a Conv of products that round to zero, bit for bit, in parts": {
+    node: node("Conv", {}, ["x", "w"]),
+    dims: (length) => [1, length, 1, 1],
+    values: floats(small),
+    constants: filters((length) => [1, length, 1, 1], floats(small)),
+    operator: "Conv",
+    most: 15_280,
+  },
   "a Conv along one axis, bit for bit, in parts": {
     node: node("Conv", {}, ["x", "w"]),
     dims: (length) => [1, length, 2],

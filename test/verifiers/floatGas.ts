@@ -12,6 +12,9 @@ const SHORT = 8;
 
 /** The factors of each product. */
 const FACTORS: Readonly<Record<string, (i: number) => readonly [number, number]>> = {
+  "subnormal numbers": (i) => [(i % 2 === 0 ? 1 : -1) * (4_000_000 + i) * 2 ** -149, (4_000_000 + i) * 2 ** -149],
+  "normal numbers, rounded to zero": (i) => [2 ** -100 * (1 + i / 2 ** 17), 1.5 * 2 ** -100],
+  "subnormal and small numbers": (i) => [4_000_001 * 2 ** -149, (1.5 + i / 2 ** 17) * 2 ** -20],
   infinities: () => [Infinity, Infinity],
   NaN: () => [NaN, 1],
   "subnormal times normal numbers": (i) => [(i % 2 === 0 ? 1 : -1) * (4_000_000 + i) * 2 ** -149, 1.5 + i / 2 ** 17],

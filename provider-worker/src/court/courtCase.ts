@@ -17,6 +17,7 @@ export interface CourtFacts {
 
 /** A part of a tensor that somebody asked for, and what was shown of it. */
 export interface Demanded extends DemandedPart {
+  readonly demander: string;
   /** Chain's clock. */
   readonly replyBy: number;
 }
@@ -69,7 +70,8 @@ function demandsIn(moves: readonly ChainEvent[]): Demanded[] {
   return named("PartDemanded")
     .map(({ args }) => {
       const part = partOf(args.part);
-      return { part, replyBy: Number(args.replyBy), answer: answers.get(partKey(part)) };
+      const demander = String(args.demander);
+      return { part, demander, replyBy: Number(args.replyBy), answer: answers.get(partKey(part)) };
     })
     .sort((a, b) => a.replyBy - b.replyBy);
 }

@@ -29,6 +29,8 @@ type Posted = NonNullable<CourtCase["posted"]>;
 export class Prosecute implements Role {
   readonly name = "prosecute";
   readonly #tasks: TaskPool;
+  /** Silences about its own demands, which take no run. */
+  readonly #silences: TaskPool;
   readonly #runs: CourtRuns;
   readonly #searches: Searches;
   readonly #moves: ProsecutionMoves;
@@ -40,9 +42,11 @@ export class Prosecute implements Role {
   readonly #awaited = new Map<string, readonly string[]>();
 
   constructor(private readonly context: RoleContext) {
-    this.#tasks = new TaskPool(4, context.signal, (key, error) => {
+    const onError = (key: string, error: unknown) => {
       context.log.warn({ case: key, err: error }, "case not prosecuted yet");
-    });
+    };
+    this.#tasks = new TaskPool(4, context.signal, onError);
+    this.#silences = new TaskPool(Infinity, context.signal, onError);
     this.#runs = runsOf(context);
     this.#searches = new Searches(context.judge);
     this.#moves = new ProsecutionMoves(context, this.#backoff);
@@ -59,12 +63,29 @@ export class Prosecute implements Role {
     for (const found of others) {
       // Without a trace in time the ruling follows by itself: `resolve` carries it out.
       if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;
+      const unanswered = this.#ownUnanswered(found, now);
+      if (unanswered) {
+        this.#convictTheSilent(found, unanswered);
+        continue;
+      }
       if (this.#waits(found, now) || !this.#backoff.isDue(found.id)) continue;
       const { posted } = found;
       const urgency = this.#urgencyOf(found);
       this.#tasks.start(found.id, (place) => this.#prosecute(found, posted, now, place), urgency);
     }
     return Promise.resolve();
+  }
+
+  #ownUnanswered({ demands }: CourtCase, now: number): Demanded | undefined {
+    const { operator } = this.context;
+    return demands.find((each) => isOverdue(each, now) && sameAddress(each.demander, operator));
+  }
+
+  /** It asked because the result is wrong: whatever keeps it from running the job again, it has nothing more to find out. */
+  #convictTheSilent(found: CourtCase, unanswered: Demanded): void {
+    const key = `silence ${found.id}`;
+    if (!this.#backoff.isDue(key)) return;
+    this.#silences.start(found.id, () => this.#backoff.attempt(key, () => this.#moves.proveSilence(found, unanswered)));
   }
 
   #forgetBut(traces: readonly string[]): void {

@@ -121,6 +121,14 @@ const ORDERS: Record<string, { given: Case; numeric: Numeric; wasm?: Numeric }> 
   },
 };
 
+const withoutEpsilon = {
+  op: "BatchNormalization",
+  inputs: [floats(random, 2, 3, 5)],
+  constants: { 1: floats(random, 3), 2: floats(random, 3), 3: floats(random, 3), 4: filled(3, 0.7) },
+  attributes: { epsilon: { float: 0 } },
+  opset: 15,
+};
+
 const lastSum = ({ nodes }: CourtModel) => nodes.findLast(({ operator }) => operator >> 8 === 6);
 
 /** An operator as another processor computes it: of some numbers a unit in the last place off, as ARM64 takes reciprocals. */
@@ -171,6 +179,14 @@ describe("The order of summation that onnxruntime shows", () => {
           await check({ opset: 18, ...given, inputs: given.inputs.map(same), runtime });
         }
       }
+    }
+  });
+
+  it("of a batch normalisation without an epsilon is tried with variances that are not zero", async () => {
+    const file = onnxFile(modelOf(withoutEpsilon).description);
+    for (const sums of ["Canonical", "Tolerance"] as const) {
+      const { instructions } = await readModel(file, inProcess, sums);
+      assert.match(instructions.at(-1)?.operator ?? "", /BatchNormalization/);
     }
   });
 

@@ -6,9 +6,11 @@ import { answerDemand, ContractRevertError, GasLimitError, Ruling, toHex } from 
 import { AbiCoder, keccak256, toBeHex } from "ethers";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
-import { InferenceError } from "../../src/errors.js";
+import { JudgeError } from "../../src/court/judge.js";
+import { ContentError, InferenceError } from "../../src/errors.js";
 import type { Outcome } from "../../src/chain/submitter.js";
 import { Prosecute } from "../../src/roles/prosecute.js";
+import type { RoleContext } from "../../src/roles/role.js";
 import { courtRun, longRun, OPEN, openRun, productRun, rootsOf } from "../support/courtRuns.js";
 import { outputsOf } from "../support/otherOrder.js";
 import { calm, gate, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
@@ -316,6 +318,47 @@ describe("Prosecuting", () => {
     scene.demanded(3, CHILDREN);
     await tick(NOW + 51);
     assert.deepEqual(dues()[1], ["proveSilence", NOW + 50 + 1800]);
+  });
+
+  const unanswered = async () => {
+    accused();
+    posted();
+    await tick();
+    scene.demanded(3, CHILDREN, NOW + 50, OPERATOR);
+    await tick(NOW + 1);
+    assert.deepEqual(names(), ["demand"]);
+  };
+
+  it("proves a silence about its own demand while comparing takes too long", async () => {
+    await unanswered();
+    const late = () => Promise.reject(new JudgeError("too long", 600));
+    const judge = { difference: late, search: () => ({ next: late, stop: () => undefined }) };
+    prosecute = new Prosecute({ ...scene.context, judge } as unknown as RoleContext);
+    await tick(NOW + 50);
+    assert.deepEqual(names(), ["demand"]);
+    await tick(NOW + 51);
+    assert.deepEqual(names(), ["demand", "proveSilence"]);
+  });
+
+  it("proves a silence about its own demand where the input is gone after a restart", async () => {
+    await unanswered();
+    scene.execute = () => {
+      throw new ContentError("nobody has the input any more");
+    };
+    prosecute = new Prosecute(scene.context);
+    await tick(NOW + 51);
+    assert.deepEqual(names(), ["demand", "proveSilence"]);
+  });
+
+  it("proves a silence about its own demand once, and again after a pause if that failed", async () => {
+    await unanswered();
+    scene.outcome = ({ name }) => (name === "proveSilence" ? Promise.reject(new Error("node down")) : "mined");
+    await tick(NOW + 51);
+    const sent = scene.sent.length;
+    await tick(NOW + 52);
+    assert.equal(scene.sent.length, sent);
+    await tick(NOW + 4000);
+    assert.ok(scene.sent.length > sent);
   });
 
   it("does not convict a right result by a silence", async () => {

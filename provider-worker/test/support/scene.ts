@@ -281,8 +281,8 @@ export class Scene {
   }
 
   /** Somebody asks for a part in that case. */
-  demanded(id: number, part: Part, replyBy = NOW + 50): void {
-    this.happened("PartDemanded", id, { part, demander: STRANGER, replyBy: String(replyBy) });
+  demanded(id: number, part: Part, replyBy = NOW + 50, demander = STRANGER): void {
+    this.happened("PartDemanded", id, { part, demander, replyBy: String(replyBy) });
     this.demands.set(`${id} ${partKey(part)}`, { deadline: BigInt(replyBy), answered: false });
   }
 

@@ -88,8 +88,8 @@ function randomConstants({ node, values }: Open, seed: number): Constants {
   const next = generator(seed);
   return floatConstants(node.input, values, ({ dims }) => {
     const numbers = randomFloats(elementCount(dims), next, { scale: 1, zeros: 4 });
-    // A variance is not negative.
-    return node.opType === "BatchNormalization" ? numbers.map(Math.abs) : numbers;
+    // A variance is not negative, and without an epsilon not zero.
+    return node.opType === "BatchNormalization" ? numbers.map((x) => Math.abs(x) || 1) : numbers;
   });
 }
 

@@ -54,7 +54,8 @@ const layerNormalization: Lowering = (node) => {
       throw new Refusal("its scale or bias is 2^50 or more", "Mend the model");
     }
   }
-  const epsilon = node.float("epsilon", Math.fround(1e-5));
+  // Of -0 the court knows nothing. Added to a variance it is what 0 is.
+  const epsilon = node.float("epsilon", Math.fround(1e-5)) + 0;
   if (!(epsilon >= 0 && epsilon < Infinity))
     throw new Refusal("its epsilon is negative or no number", "Mend the model");
   if (isLong([length])) return longLayerNormalization(x, { length, epsilon: toBits(epsilon) }, scale, bias, output);
