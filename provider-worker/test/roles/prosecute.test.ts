@@ -10,7 +10,6 @@ import { JudgeError } from "../../src/court/judge.js";
 import { ContentError, InferenceError } from "../../src/errors.js";
 import type { Outcome } from "../../src/chain/submitter.js";
 import { Prosecute } from "../../src/roles/prosecute.js";
-import type { RoleContext } from "../../src/roles/role.js";
 import { courtRun, longRun, OPEN, openRun, productRun, rootsOf } from "../support/courtRuns.js";
 import { outputsOf } from "../support/otherOrder.js";
 import { calm, gate, hash, NOW, OPERATOR, PROVIDER, Scene, STAKE_TOKEN, STRANGER } from "../support/scene.js";
@@ -333,7 +332,7 @@ describe("Prosecuting", () => {
     await unanswered();
     const late = () => Promise.reject(new JudgeError("too long", 600));
     const judge = { difference: late, search: () => ({ next: late, stop: () => undefined }) };
-    prosecute = new Prosecute({ ...scene.context, judge } as unknown as RoleContext);
+    prosecute = new Prosecute({ ...scene.context, judge });
     await tick(NOW + 50);
     assert.deepEqual(names(), ["demand"]);
     await tick(NOW + 51);
