@@ -140,11 +140,11 @@ export class ThreadJudge implements Judge {
   ): Promise<Difference> {
     const answer = await this.#turns.take(model.commitment, async () => {
       signal.throwIfAborted();
-      this.#requireRested(model);
+      this.#requireRested(comparing(model));
       const task: JudgeTask = { kind: "difference", model: withoutFile(model), own, ...(claimed && { claimed }) };
       const thread = this.#start(task);
       try {
-        return await this.#answerOf(thread, model, signal);
+        return await this.#answerOf(thread, comparing(model), signal);
       } finally {
         await thread.terminate();
       }
@@ -168,13 +168,13 @@ export class ThreadJudge implements Judge {
     };
     const ask = async (question: SearchQuestion, signal: AbortSignal): Promise<JudgeAnswer> => {
       signal.throwIfAborted();
-      this.#requireRested(model);
+      this.#requireRested(searching(model));
       const running = (thread ??= begin());
       // Only a question keeps the process alive.
       running.ref();
       try {
         running.postMessage(question);
-        return await this.#answerOf(running, model, signal);
+        return await this.#answerOf(running, searching(model), signal);
       } catch (error) {
         stop();
         throw error;
@@ -199,27 +199,27 @@ export class ThreadJudge implements Judge {
     return thread;
   }
 
-  async #answerOf(thread: Thread, { commitment }: CourtModel, signal: AbortSignal): Promise<JudgeAnswer> {
+  async #answerOf(thread: Thread, work: string, signal: AbortSignal): Promise<JudgeAnswer> {
     const late = () => {
       const message = `comparing with this machine's run took more than ${this.#deadlineMs} ms`;
-      return new JudgeError(message, this.#noteLate(commitment));
+      return new JudgeError(message, this.#noteLate(work));
     };
     const answer = await within(this.#deadlineMs, late, signal, (either) => nextAnswer(thread, either));
-    this.#late.delete(commitment);
+    this.#late.delete(work);
     return refusalThrown(answer);
   }
 
-  /** For how many seconds the model is left alone: however busy the machine was, not for good. */
-  #noteLate(commitment: string): number {
-    const times = (this.#late.get(commitment)?.times ?? 0) + 1;
+  /** For how many seconds such work is left alone: however busy the machine was, not for good. */
+  #noteLate(work: string): number {
+    const times = (this.#late.get(work)?.times ?? 0) + 1;
     const pause = times < TRIES ? 0 : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (times - TRIES));
-    this.#late.set(commitment, { times, until: this.#now() + 1000 * pause });
+    this.#late.set(work, { times, until: this.#now() + 1000 * pause });
     return pause;
   }
 
   /** Only two compute at a time: what always takes too long must not keep other models from their turns. */
-  #requireRested({ commitment }: CourtModel): void {
-    const left = Math.ceil(((this.#late.get(commitment)?.until ?? 0) - this.#now()) / 1000);
+  #requireRested(work: string): void {
+    const left = Math.ceil(((this.#late.get(work)?.until ?? 0) - this.#now()) / 1000);
     if (left > 0) throw new JudgeError(`comparing took too long ${TRIES} times on end: left alone for ${left} s`, left);
   }
 }
@@ -262,6 +262,10 @@ function stepOf(step: PlainStep): Step {
   if (!accusation) throw new WorkerError("the thread that searches accuses of nothing", true);
   return { kind: "accuse", accusation };
 }
+
+/** What is left alone by itself: a trace that takes long to search must not keep a model's results from being compared. */
+const comparing = ({ commitment }: CourtModel): string => `compare ${commitment}`;
+const searching = ({ commitment }: CourtModel): string => `search ${commitment}`;
 
 /** Nothing that is judged is in the file. */
 const withoutFile = (model: CourtModel): CourtModel => ({ ...model, file: new Uint8Array(0) });

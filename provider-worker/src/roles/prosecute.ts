@@ -62,12 +62,13 @@ export class Prosecute implements Role {
     for (const id of this.#awaited.keys()) if (!open.has(id)) this.#awaited.delete(id);
     for (const found of others) {
       // Without a trace in time the ruling follows by itself: `resolve` carries it out.
-      if (!found.posted || journal.note(noteOf(found, found.posted)) !== undefined) continue;
+      if (!found.posted) continue;
       const unanswered = this.#ownUnanswered(found, now);
       if (unanswered) {
         this.#convictTheSilent(found, unanswered);
         continue;
       }
+      if (journal.note(noteOf(found, found.posted)) !== undefined) continue;
       if (this.#waits(found, now) || !this.#backoff.isDue(found.id)) continue;
       const { posted } = found;
       const urgency = this.#urgencyOf(found);

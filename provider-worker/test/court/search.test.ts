@@ -17,8 +17,10 @@ import {
   explainClaim,
   fromNumbers,
   initHash,
+  leafHash,
   MerkleTree,
   nextStep,
+  proveLeaf,
   readModel,
   runTrace,
   Search,
@@ -83,6 +85,40 @@ describe("The search for what convicts", () => {
     const own = toFloat32Array(trace[tensor] as Tensor);
     return { [tensor]: Object.fromEntries(places.map((place) => [place, -(own[place] ?? NaN)])) };
   };
+
+  it("accuses of a leaf of truth values that are none, which cannot be judged", async () => {
+    const asked = await readModel(
+      onnxFile({
+        nodes: [
+          { op: "Greater", inputs: ["x", "one"], outputs: ["isMore"] },
+          { op: "Where", inputs: ["isMore", "x", "one"], outputs: ["y"] },
+        ],
+        inputs: { x: ["float32", [1, 40]] },
+        outputs: { y: undefined },
+        constants: { one: fromNumbers("float32", [], [1]) },
+        opset: 13,
+      }),
+      inProcess,
+    );
+    const x = fromNumbers(
+      "float32",
+      [1, 40],
+      Array.from({ length: 40 }, (_, i) => i % 3),
+    );
+    const own = commitTrace(asked, await runTrace(asked, new Map([["x", x]]), inProcess));
+    const at = own.tensors.findIndex(({ tensor }) => tensor.dtype === "bool");
+    const committed = own.tensors[at] as TensorCommitment;
+    const leaf = Uint8Array.from(proveLeaf(committed, 0).leaf);
+    leaf[7] = 2;
+    const roots = own.tensors.map(({ header }, i) => (i === at ? toHex(leafHash(leaf)) : header.merkleRoot));
+    const hidden: Shown = { children: () => undefined, leaf: () => undefined };
+    assert.deepEqual(nextStep(asked, own, roots, hidden), {
+      kind: "demand",
+      parts: [{ tensor: at, level: 0, index: 0 }],
+    });
+    const step = nextStep(asked, own, roots, { ...hidden, leaf: () => toHex(leaf) });
+    assert.equal(step.kind === "accuse" && step.accusation.kind, "malformedLeaf");
+  });
 
   /** Plays a case to its end: each round all that is asked for is shown. */
   function play(posted: TraceCommitment): { rounds: Part[][]; accusation: Accusation | undefined } {

@@ -349,6 +349,18 @@ describe("Prosecuting", () => {
     assert.deepEqual(names(), ["demand", "proveSilence"]);
   });
 
+  it("proves a silence about its own demand also in a case that it gave up", async () => {
+    await unanswered();
+    scene.execute = () => {
+      throw new InferenceError("rejected", "run: the model takes no such input");
+    };
+    prosecute = new Prosecute(scene.context);
+    await tick(NOW + 2);
+    assert.match(scene.warnings.join(""), /cannot be run on this machine/);
+    await tick(NOW + 51);
+    assert.deepEqual(names(), ["demand", "proveSilence"]);
+  });
+
   it("proves a silence about its own demand once, and again after a pause if that failed", async () => {
     await unanswered();
     scene.outcome = ({ name }) => (name === "proveSilence" ? Promise.reject(new Error("node down")) : "mined");

@@ -3,7 +3,7 @@ import { judgeOf } from "../graph/judge.js";
 import type { CourtModel } from "../graph/prepare.js";
 import { evaluateNode, operandsOf, type TraceCommitment } from "../graph/trace.js";
 import { Source } from "../graph/types.js";
-import { commitTensor, proveLeaf, type TensorCommitment } from "../tensor/commitment.js";
+import { commitTensor, isCanonicalLeaf, proveLeaf, type TensorCommitment } from "../tensor/commitment.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { accusations, type Accusation } from "./accusation.js";
 import type { DifferingLeaf } from "./evidence.js";
@@ -81,10 +81,13 @@ export class ComparingSearch {
     const acquitted = this.#acquitted.get(tensor) ?? new Set();
     const left = leaves.filter(({ index }) => !acquitted.has(index));
     if (!instruction || left.length === 0) return undefined;
-    const operands = operandsOf(model, this.#tensors(), node);
-    const convicts = judgeOf(instruction, operands, patch(expected, left), model.nodes[node]?.numeric);
     const tensors = run.tensors.map((_, i) => (i === tensor ? expected : this.#known.get(i))) as TensorCommitment[];
     const against = { model, honest: { ...run, tensors }, roots, tensor };
+    // By itself, before anything is judged: its bytes may be no numbers.
+    const malformed = left.find(({ leaf, index }) => !isCanonicalLeaf(expected.header, leaf, index));
+    if (malformed) for (const accusation of accusations(against, malformed, malformed.leaf)) return accusation;
+    const operands = operandsOf(model, this.#tensors(), node);
+    const convicts = judgeOf(instruction, operands, patch(expected, left), model.nodes[node]?.numeric);
     for (const leaf of left) {
       const own = proveLeaf(expected, leaf.index).leaf;
       for (const accusation of accusations(against, leaf, own, convicts)) return accusation;
