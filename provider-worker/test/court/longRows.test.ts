@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
-import type { CourtModel, Part, Shown, Tensor, TraceCommitment } from "@assay/sdk";
+import type { CourtModel, Tensor, TraceCommitment } from "@assay/sdk";
 import {
-  answerDemand,
   commitTrace,
   evaluateNode,
   explainClaim,
@@ -12,18 +11,17 @@ import {
   initHash,
   judgeOf,
   loadForTraces,
-  nextStep,
   operandsOf,
   prepareModel,
   runTrace,
   toFloat32Array,
-  toHex,
   traceOn,
 } from "@assay/sdk";
 
 import type { NodeDescription } from "../../../sdk/test/support/onnxModel.js";
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { Random } from "../../../sdk/test/tensor/random.js";
+import { playCase } from "../support/playCase.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 
 const EXPONENTIALS = ["BlockMax", "BlockMax", "BlockExponentials", "ToleranceReduceSum"];
@@ -220,35 +218,13 @@ describe("Rows that are too long for one transaction", () => {
     return others;
   }
 
-  /** Plays a case to its end: each round all that is asked for is shown. */
+  /** The element that a case about a posted trace ends with. */
   function accusedOf(model: CourtModel, own: TraceCommitment, posted: TraceCommitment) {
-    const seen = new Set<string>();
-    const key = ({ tensor, level, index }: Part) => `${tensor} ${level} ${index}`;
-    const answer = (part: Part) => {
-      const committed = posted.tensors[part.tensor];
-      return committed && seen.has(key(part)) ? answerDemand(committed, part) : undefined;
-    };
-    const shown: Shown = {
-      children: (part) => {
-        const answered = answer(part);
-        return answered?.kind === "children" ? answered.children : undefined;
-      },
-      leaf: (part) => {
-        const answered = answer(part);
-        return answered?.kind === "leaf" ? toHex(answered.leaf) : undefined;
-      },
-    };
-    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
-    for (;;) {
-      const step = nextStep(model, own, roots, shown);
-      if (step.kind === "accuse") {
-        const { provenance, claim } = step.accusation;
-        const { claimed, correct } = explainClaim(claim);
-        assert.notEqual(claimed, correct);
-        return { node: provenance.nodeIndex, element: claim.element };
-      }
-      if (step.kind !== "demand") return undefined;
-      for (const part of step.parts) seen.add(key(part));
-    }
+    const { accusation } = playCase(model, own, posted);
+    if (!accusation) return undefined;
+    const { provenance, claim } = accusation;
+    const { claimed, correct } = explainClaim(claim);
+    assert.notEqual(claimed, correct);
+    return { node: provenance.nodeIndex, element: claim.element };
   }
 });

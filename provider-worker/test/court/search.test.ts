@@ -34,6 +34,7 @@ import { getBytes } from "ethers";
 
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
+import { playCase } from "../support/playCase.js";
 import type { Tampering } from "../support/courtRuns.js";
 import { courtRun, OPEN, openRun, rootsOf } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
@@ -120,36 +121,7 @@ describe("The search for what convicts", () => {
     assert.equal(step.kind === "accuse" && step.accusation.kind, "malformedLeaf");
   });
 
-  /** Plays a case to its end: each round all that is asked for is shown. */
-  function play(posted: TraceCommitment): { rounds: Part[][]; accusation: Accusation | undefined } {
-    const seen = new Set<string>();
-    const rounds: Part[][] = [];
-    const key = ({ tensor, level, index }: Part) => `${tensor} ${level} ${index}`;
-    const answer = (part: Part) => {
-      const committed = posted.tensors[part.tensor];
-      return committed && seen.has(key(part)) ? answerDemand(committed, part) : undefined;
-    };
-    const shown: Shown = {
-      children: (part) => {
-        const answered = answer(part);
-        return answered?.kind === "children" ? answered.children : undefined;
-      },
-      leaf: (part) => {
-        const answered = answer(part);
-        return answered?.kind === "leaf" ? toHex(answered.leaf) : undefined;
-      },
-    };
-    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
-    for (;;) {
-      const step = nextStep(model, honest, roots, shown);
-      if (step.kind !== "demand") return { rounds, accusation: step.kind === "accuse" ? step.accusation : undefined };
-      rounds.push([...step.parts]);
-      for (const part of step.parts) {
-        assert.ok(!seen.has(key(part)), `${key(part)} is asked for twice`);
-        seen.add(key(part));
-      }
-    }
-  }
+  const play = (posted: TraceCommitment) => playCase(model, honest, posted);
 
   /** Requires a claim that the court takes: about this element, against the posted trace. */
   function requireProof(accusation: Accusation | undefined, posted: TraceCommitment, tensor: number, element: number) {

@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 
-import type {
-  Accusation,
-  CourtModel,
-  DemandedPart,
-  Part,
-  Shown,
-  Tensor,
-  TensorCommitment,
-  TraceCommitment,
-} from "@assay/sdk";
+import type { Accusation, CourtModel, DemandedPart, Tensor, TensorCommitment, TraceCommitment } from "@assay/sdk";
 import {
   answerDemand,
   commitTrace,
@@ -18,7 +9,6 @@ import {
   fromFloat32Array,
   initHash,
   MerkleTree,
-  nextStep,
   runTrace,
   Search,
   shownIn,
@@ -26,6 +16,7 @@ import {
   toHex,
 } from "@assay/sdk";
 
+import { playCase } from "../support/playCase.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 import { samples } from "../support/models.js";
 import { inAnyOrder, ORDERS } from "../support/otherOrder.js";
@@ -55,36 +46,8 @@ describe("The search in a trace whose sums may be taken in any order", () => {
     return fromFloat32Array(values.with(element, (values[element] ?? 0) + 5), tensor.dims);
   };
 
-  /** Plays a case to its end: each round all that is asked for is shown. */
-  function play(posted: TraceCommitment, falsify = (leaf: Uint8Array) => leaf) {
-    const seen = new Map<string, Part>();
-    const rounds: Part[][] = [];
-    const key = ({ tensor, level, index }: Part) => `${tensor} ${level} ${index}`;
-    const answer = (part: Part) => {
-      const committed = posted.tensors[part.tensor];
-      return committed && seen.has(key(part)) ? answerDemand(committed, part) : undefined;
-    };
-    const shown: Shown = {
-      children: (part) => {
-        const answered = answer(part);
-        return answered?.kind === "children" ? answered.children : undefined;
-      },
-      leaf: (part) => {
-        const answered = answer(part);
-        return answered?.kind === "leaf" ? toHex(falsify(answered.leaf)) : undefined;
-      },
-    };
-    const roots = posted.tensors.map(({ header }) => header.merkleRoot);
-    for (;;) {
-      const step = nextStep(model, own, roots, shown);
-      if (step.kind !== "demand") return { rounds, accusation: step.kind === "accuse" ? step.accusation : undefined };
-      rounds.push([...step.parts]);
-      for (const part of step.parts) {
-        assert.ok(!seen.has(key(part)), `${key(part)} is asked for twice`);
-        seen.set(key(part), part);
-      }
-    }
-  }
+  const play = (posted: TraceCommitment, falsify?: (leaf: Uint8Array) => Uint8Array) =>
+    playCase(model, own, posted, falsify);
 
   function requireProof(accusation: Accusation | undefined, posted: TraceCommitment, tensor: number, element: number) {
     assert.ok(accusation);
