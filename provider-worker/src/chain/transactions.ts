@@ -74,7 +74,8 @@ export class Transactions {
   /** Waits until the nonce is used; sends again, at last with higher fees, while it is not. */
   async settle(attempts: Attempts): Promise<Settled> {
     const { nonce } = attempts[0];
-    const hashes = attempts.map(({ hash }) => hash);
+    // At the highest fees a replacement is what it replaces.
+    const hashes = new Set(attempts.map(({ hash }) => hash));
     let sent = attempts.at(-1) ?? attempts[0];
     for (let looks = 1; ; looks++) {
       const outcome = await this.#look(hashes, nonce).catch(() => undefined);
@@ -84,7 +85,7 @@ export class Transactions {
       }
       if (looks % this.options.patience === 0) {
         sent = await this.#replacement(sent).catch(() => sent);
-        hashes.push(sent.hash);
+        hashes.add(sent.hash);
       }
       if (looks % 5 === 0) {
         await this.#refill(nonce).catch(() => undefined);
@@ -133,7 +134,7 @@ export class Transactions {
     for (const settled of this.journal.settledTransactions(await this.#count(), nonce)) await this.#broadcast(settled);
   }
 
-  async #look(hashes: readonly string[], nonce: number): Promise<Settled | undefined> {
+  async #look(hashes: ReadonlySet<string>, nonce: number): Promise<Settled | undefined> {
     // Of a nonce that is not used there is no receipt to ask for.
     if ((await this.#count()) <= nonce) return undefined;
     const found = await this.#receiptOf(hashes);
@@ -142,8 +143,8 @@ export class Transactions {
     return (await this.#receiptOf(hashes)) ? undefined : "superseded";
   }
 
-  async #receiptOf(hashes: readonly string[]): Promise<TransactionReceipt | undefined> {
-    for (const hash of new Set(hashes)) {
+  async #receiptOf(hashes: ReadonlySet<string>): Promise<TransactionReceipt | undefined> {
+    for (const hash of hashes) {
       const receipt: TransactionReceipt | null = await this.provider.getTransactionReceipt(hash);
       if (receipt) return receipt;
     }

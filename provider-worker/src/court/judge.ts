@@ -98,7 +98,7 @@ export interface JudgeOptions {
   now?: () => number;
 }
 
-/** How often on end a model took too long, and until when it is left alone, by the judge's clock. */
+/** How often on end searches or comparisons of a model took too long, and until when it is left alone, by the judge's clock. */
 interface Late {
   readonly times: number;
   readonly until: number;
@@ -109,7 +109,7 @@ const THREAD = fileURLToPath(
 );
 /** Two minutes are some 400 million products. */
 const DEADLINE_MS = 120_000;
-/** Times on end that a model may take too long before it is left alone for a while. */
+/** Times on end that they may take too long before it is left alone for a while. */
 const TRIES = 3;
 /** Seconds of the first such while and of the longest: each is twice as long as the one before. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [600, 3600];
@@ -120,7 +120,7 @@ const MEMORY = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64 } as
 /** A thread for each comparison and each search, ended at a deadline and by the signal; two compute at a time. */
 export class ThreadJudge implements Judge {
   readonly #turns = new Turns({ limit: 2, limitOfGroup: 1 });
-  /** Models that took too long the last time, by their commitments. */
+  /** What took too long the last time: `comparing` or `searching` of a model. */
   readonly #late = new Map<string, Late>();
   readonly #thread: string;
   readonly #deadlineMs: number;
