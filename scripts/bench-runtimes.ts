@@ -32,7 +32,7 @@ const NETWORKS: readonly { name: string; options?: PrepareOptions; network: () =
   trained("digits_mlp_fp32", [1, 64]),
   trained("digits_cnn_fp32", [1, 1, 8, 8]),
   { name: "sums of float32", network: () => floatNetwork("wasm") },
-  { name: "three 3x3 convolutions of 128 channels, 16x16", network: convolutions },
+  { name: "three 3x3 convolutions of 128 channels, 16x16", network: () => convolutions(3, 16) },
   trained("digits_mlp_int8_static", [1, 64]),
   trained("digits_cnn_int8_static", [1, 1, 8, 8]),
   { name: "operators of integers", network: exactNetwork },

@@ -59,7 +59,7 @@ export const courtTasks: NewTaskDefinition[] = [
     .addOption(fromBlock)
     .setAction(lazy(actions, "silence"))
     .build(),
-  marketTask("court:collect", "sends fees and reward of a resolved case to whom they belong; anyone may")
+  marketTask("court:collect", "sends fees of a resolved case to whom they belong; anyone may")
     .addPositionalArgument(dispute)
     .addOption(fromBlock)
     .setAction(lazy(actions, "collect"))

@@ -2,8 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IArbiter} from "../interfaces/IArbiter.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -18,26 +18,31 @@ import {BASIS_POINTS} from "../types/Limits.sol";
 /// @notice Slash and bond of each case are split once, by its ruling.
 abstract contract CaseSettlement is IDisputeManager {
     using FeeMath for uint128;
-    using SafeERC20 for IERC20;
+    using Math for uint256;
 
-    /// @dev A case as it is kept, in three slots: arbiter and bond are those of its profile, which never change.
+    /// @dev The case about a job as it is kept: one slot until an arbiter is paid. Its arbiter and bond are those of its
+    /// profile, which never change; what it can slash is the stake of its job's terms.
     struct Record {
-        uint256 jobId;
         address challenger;
         uint48 openedAt;
+        uint32 caseId;
         Ruling ruling;
-        /// None of a case without arbiter and bond.
         IModelRegistry.Profile profile;
-        uint128 slashCap;
         uint128 arbiterReward;
+    }
+
+    /// @dev Who judges a profile, and whether for a reward.
+    struct Appointment {
+        IArbiter arbiter;
+        bool isPaid;
     }
 
     /// @notice Shares of a slash. A cheat may be its own finder and its own jury, and must still lose:
     /// FINDER_BPS + ARBITER_BPS < 100 %, asserted in the constructor. The rest goes to the treasury.
     uint16 public constant FINDER_BPS = 4_000;
     uint16 public constant ARBITER_BPS = 2_000;
-    /// @notice Most of a lost bond that pays the arbiter; the rest compensates the provider. The arbiter gets the smaller
-    /// of its shares of slash and bond whichever way it rules: what it earns must not depend on what it says.
+    /// @notice Most of a lost bond that pays the arbiter; the rest compensates the provider. An arbiter that is paid gets
+    /// the smaller of its shares of slash and bond whichever way it rules: what it earns must not depend on what it says.
     uint16 public constant BOND_ARBITER_BPS = 5_000;
 
     IInferenceMarket public immutable MARKET;
@@ -46,7 +51,8 @@ abstract contract CaseSettlement is IDisputeManager {
     /// @notice Token of stakes, bonds and rewards.
     IERC20 public immutable STAKE_TOKEN;
 
-    mapping(uint256 caseId => Record) internal _records;
+    mapping(uint256 jobId => Record) internal _records;
+    mapping(IModelRegistry.Profile profile => Appointment) internal _appointments;
 
     constructor(IInferenceMarket market, IPaymentEscrow escrow, IProviderStaking staking) {
         if (FINDER_BPS + ARBITER_BPS >= BASIS_POINTS) {
@@ -54,7 +60,6 @@ abstract contract CaseSettlement is IDisputeManager {
         }
         (MARKET, ESCROW, STAKING) = (market, escrow, staking);
         STAKE_TOKEN = staking.STAKE_TOKEN();
-        STAKE_TOKEN.forceApprove(address(escrow), type(uint256).max);
     }
 
     /// @inheritdoc IDisputeManager
@@ -63,11 +68,10 @@ abstract contract CaseSettlement is IDisputeManager {
     }
 
     function _settleUpheld(uint256 caseId, Case memory case_, JobTerms calldata terms, address finder) internal {
-        uint128 slashed = STAKING.slash(terms.provider, terms.stake, case_.slashCap, address(this));
+        uint128 slashed = _slash(terms);
         uint128 finderReward = slashed.share(FINDER_BPS);
-        uint128 arbiterReward = _arbiterReward(case_.bond, slashed);
+        uint128 arbiterReward = _rewardArbiter(case_, slashed);
         uint128 treasuryAmount = slashed - finderReward - arbiterReward;
-        _records[caseId].arbiterReward = arbiterReward;
 
         emit CaseResolved(
             caseId,
@@ -82,34 +86,44 @@ abstract contract CaseSettlement is IDisputeManager {
             treasuryAmount
         );
 
-        _deposit(finder, finderReward);
-        _deposit(address(case_.arbiter), arbiterReward);
-        _deposit(treasury(), treasuryAmount);
-        ESCROW.credit(address(STAKE_TOKEN), case_.challenger, case_.bond);
+        _credit(finder, finderReward);
+        _credit(address(case_.arbiter), arbiterReward);
+        _credit(treasury(), treasuryAmount);
+        _credit(case_.challenger, case_.bond);
     }
 
     function _settleRejected(uint256 caseId, Case memory case_, JobTerms calldata terms) internal {
-        uint128 arbiterReward = _arbiterReward(case_.bond, case_.slashCap);
+        uint128 arbiterReward = _rewardArbiter(case_, terms.stake);
         uint128 toProvider = case_.bond - arbiterReward;
-        _records[caseId].arbiterReward = arbiterReward;
 
         emit CaseResolved(caseId, case_.jobId, Ruling.Rejected, address(0), 0, arbiterReward, 0, 0, toProvider, 0);
 
-        ESCROW.credit(address(STAKE_TOKEN), address(case_.arbiter), arbiterReward);
-        ESCROW.credit(address(STAKE_TOKEN), terms.provider, toProvider);
+        _credit(address(case_.arbiter), arbiterReward);
+        _credit(terms.provider, toProvider);
     }
 
     function _settleInconclusive(uint256 caseId, Case memory case_) internal {
         emit CaseResolved(caseId, case_.jobId, Ruling.Inconclusive, address(0), 0, 0, 0, case_.bond, 0, 0);
 
-        ESCROW.credit(address(STAKE_TOKEN), case_.challenger, case_.bond);
+        _credit(case_.challenger, case_.bond);
     }
 
-    function _arbiterReward(uint128 bond, uint128 slash) private pure returns (uint128) {
-        return uint128(Math.min(bond.share(BOND_ARBITER_BPS), slash.share(ARBITER_BPS)));
+    /// @dev Writes down what the arbiter may share out: nothing if nobody there works for it.
+    function _rewardArbiter(Case memory case_, uint128 slash) private returns (uint128 reward) {
+        if (!_appointments[case_.profile].isPaid) return 0;
+        reward = uint128(Math.min(case_.bond.share(BOND_ARBITER_BPS), slash.share(ARBITER_BPS)));
+        _records[case_.jobId].arbiterReward = reward;
     }
 
-    function _deposit(address account, uint128 amount) private {
-        if (amount > 0) ESCROW.deposit(address(STAKE_TOKEN), account, amount);
+    /// @dev Moves the stake behind the job into the escrow, where it is shared out. Of a token that keeps some for itself
+    /// only what arrived; never more than was slashed, or what is deposited meanwhile would count twice.
+    function _slash(JobTerms calldata terms) private returns (uint128) {
+        uint256 before = STAKE_TOKEN.balanceOf(address(ESCROW));
+        uint128 slashed = STAKING.slash(terms.provider, terms.stake, terms.stake, address(ESCROW));
+        return uint128(Math.min(slashed, STAKE_TOKEN.balanceOf(address(ESCROW)).saturatingSub(before)));
+    }
+
+    function _credit(address account, uint128 amount) private {
+        if (amount > 0) ESCROW.credit(address(STAKE_TOKEN), account, amount);
     }
 }

@@ -5,7 +5,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IArbiter} from "../interfaces/IArbiter.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
@@ -20,6 +20,8 @@ import {CaseSettlement} from "./CaseSettlement.sol";
 
 /// @title Challenges, and how they end
 contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
+    using SafeCast for uint256;
+
     /// @inheritdoc IDisputeManager
     bytes32 public constant RESULT_TYPEHASH = keccak256("Result(uint256 jobId,bytes32 outputCommitment)");
     /// @dev Gas kept from an arbiter's view, so that one that burns all it gets cannot block the way out.
@@ -33,10 +35,7 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IDisputeManager
     uint256 public lastCaseId;
-    /// @inheritdoc IDisputeManager
-    mapping(IModelRegistry.Profile profile => IArbiter) public arbiterOf;
-    /// @inheritdoc IDisputeManager
-    mapping(uint256 jobId => uint256) public caseOfJob;
+    mapping(uint256 caseId => uint256 jobId) private _jobs;
 
     constructor(
         IInferenceMarket market,
@@ -55,7 +54,7 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IDisputeManager
     function challenge(JobTerms calldata terms, bytes32 outputCommitment) external returns (uint256 caseId) {
         IModelRegistry.Profile profile = MODELS.factsOf(terms.modelId).profile;
-        IArbiter arbiter = arbiterOf[profile];
+        IArbiter arbiter = arbiterOf(profile);
         if (address(arbiter) == address(0)) revert DisputeManager_NoArbiter(profile);
 
         uint256 jobId;
@@ -74,7 +73,7 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
 
         (Ruling ruling, address finder) = _rulingOf(caseId, case_);
         // Before anything else: whatever follows, no second resolve.
-        _records[caseId].ruling = ruling;
+        _records[case_.jobId].ruling = ruling;
         MARKET.closeDispute(terms, ruling == Ruling.Upheld);
 
         if (ruling == Ruling.Upheld) _settleUpheld(caseId, case_, terms, finder);
@@ -93,13 +92,13 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         if (signed == delivered) revert DisputeManager_SameResult(jobId, signed);
         if (!_isSigned(terms, resultDigest(jobId, signed), signature)) revert DisputeManager_NotSigned(jobId, signed);
 
-        caseId = caseOfJob[jobId];
+        caseId = caseOfJob(jobId);
         // No challenge keeps this proof out, a friend's least of all: an open case ends with it. But whoever challenged
         // is the finder then, or a cheat about to be convicted would take that share itself by a second signature.
         if (caseId == 0) (caseId, ) = _open(terms, delivered, IModelRegistry.Profile.None);
         else _requireUndecided(caseId, jobId, delivered);
         Case memory case_ = _caseOf(caseId);
-        _records[caseId].ruling = Ruling.Upheld;
+        _records[jobId].ruling = Ruling.Upheld;
 
         emit EquivocationProven(caseId, jobId, msg.sender, delivered, signed);
 
@@ -110,22 +109,32 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IDisputeManager
     function setArbiter(IModelRegistry.Profile profile, IArbiter arbiter) external {
         if (msg.sender != _DEPLOYER) revert DisputeManager_NotDeployer(msg.sender);
-        address current = address(arbiterOf[profile]);
+        address current = address(arbiterOf(profile));
         if (current != address(0)) revert DisputeManager_ArbiterAlreadySet(profile, current);
         if (address(arbiter) == address(0)) revert DisputeManager_ZeroAddress();
         (uint256 period, uint256 cap) = (arbiter.resolutionPeriod(), MAX_RESOLUTION - RESOLUTION_GRACE);
         if (period > cap) revert DisputeManager_ArbiterTooSlow(period, cap);
 
-        arbiterOf[profile] = arbiter;
+        _appointments[profile] = Appointment(arbiter, arbiter.isPaid());
 
         emit ArbiterSet(profile, address(arbiter));
     }
 
     /// @inheritdoc IDisputeManager
-    /// @dev Not in the middle of a resolution: a ruling whose reward is not known yet would be forwarded as nothing.
+    /// @dev Not in the middle of a resolution: a ruling whose reward is not known yet would be shared out as nothing.
     function caseOf(uint256 caseId) external view nonReentrantView returns (Case memory) {
-        if (_records[caseId].openedAt == 0) revert DisputeManager_UnknownCase(caseId);
+        if (_jobs[caseId] == 0) revert DisputeManager_UnknownCase(caseId);
         return _caseOf(caseId);
+    }
+
+    /// @inheritdoc IDisputeManager
+    function arbiterOf(IModelRegistry.Profile profile) public view returns (IArbiter) {
+        return _appointments[profile].arbiter;
+    }
+
+    /// @inheritdoc IDisputeManager
+    function caseOfJob(uint256 jobId) public view returns (uint256) {
+        return _records[jobId].caseId;
     }
 
     /// @inheritdoc IDisputeManager
@@ -141,34 +150,28 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     ) private returns (uint256 caseId, uint256 jobId) {
         jobId = MARKET.openDispute(terms, outputCommitment);
         caseId = ++lastCaseId;
-        uint128 slashCap = uint128(Math.min(terms.stake, STAKING.slashableOf(terms.provider)));
-        caseOfJob[jobId] = caseId;
-        _records[caseId] = Record({
-            jobId: jobId,
-            challenger: msg.sender,
-            openedAt: uint48(block.timestamp),
-            ruling: Ruling.None,
-            profile: profile,
-            slashCap: slashCap,
-            arbiterReward: 0
-        });
+        _jobs[caseId] = jobId;
+        Record storage record = _records[jobId];
+        (record.caseId, record.challenger, record.openedAt) = (caseId.toUint32(), msg.sender, uint48(block.timestamp));
+        record.profile = profile;
 
         (IArbiter arbiter, uint128 bond) = _courtOf(profile);
-        emit CaseOpened(caseId, jobId, msg.sender, address(arbiter), bond, slashCap, outputCommitment);
+        emit CaseOpened(caseId, jobId, msg.sender, address(arbiter), bond, terms.stake, outputCommitment);
     }
 
     function _caseOf(uint256 caseId) private view returns (Case memory) {
-        Record memory record = _records[caseId];
+        uint256 jobId = _jobs[caseId];
+        Record memory record = _records[jobId];
         (IArbiter arbiter, uint128 bond) = _courtOf(record.profile);
         return
             Case({
-                jobId: record.jobId,
+                jobId: jobId,
                 challenger: record.challenger,
                 openedAt: record.openedAt,
+                profile: record.profile,
                 arbiter: arbiter,
                 ruling: record.ruling,
                 bond: bond,
-                slashCap: record.slashCap,
                 arbiterReward: record.arbiterReward
             });
     }
@@ -176,7 +179,7 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
     /// @dev Who decides a case of this profile, and what its challenger puts at risk: written once each.
     function _courtOf(IModelRegistry.Profile profile) private view returns (IArbiter, uint128) {
         if (profile == IModelRegistry.Profile.None) return (IArbiter(address(0)), 0);
-        return (arbiterOf[profile], CHALLENGE_BOND);
+        return (arbiterOf(profile), CHALLENGE_BOND);
     }
 
     /// @dev The output must be the delivered one: of two others, neither says anything about the job. A case that the

@@ -19,6 +19,9 @@ interface IArbiter {
     /// neither of which is the fault of who found the same trace. Must not revert: audits are closed by it.
     function disprovenTraceOf(uint256 caseId) external view returns (bytes32 traceRoot);
 
+    /// @notice Whether it takes a share of slashes and lost bonds, to pay who judges for it. Asked once, when it is named.
+    function isPaid() external view returns (bool);
+
     /// @notice Most seconds the arbiter takes; at most `MAX_RESOLUTION`.
     function resolutionPeriod() external view returns (uint48);
 }

@@ -14,24 +14,24 @@ interface IDisputeManager {
         uint256 jobId;
         address challenger;
         uint48 openedAt;
-        /// Zero if the case was opened by a proof of equivocation, which ends it too.
+        /// None if the case was opened by a proof of equivocation, which ends it too: it has neither arbiter nor bond.
+        IModelRegistry.Profile profile;
         IArbiter arbiter;
         Ruling ruling;
         uint128 bond;
-        /// Most that can be slashed: the provider's stake behind the job when the case opened.
-        uint128 slashCap;
-        /// What the ruling gave the arbiter to pay its jurors.
+        /// What the ruling gave the arbiter to pay its jurors; zero if it is not paid.
         uint128 arbiterReward;
     }
 
     /// @notice A result was challenged.
+    /// @param stake What the provider loses if the challenge is upheld.
     event CaseOpened(
         uint256 indexed caseId,
         uint256 indexed jobId,
         address indexed challenger,
         address arbiter,
         uint128 bond,
-        uint128 slashCap,
+        uint128 stake,
         bytes32 outputCommitment
     );
     /// @notice A case ended; all amounts are balances in the escrow now.
@@ -103,7 +103,7 @@ interface IDisputeManager {
     /// @notice One case.
     function caseOf(uint256 caseId) external view returns (Case memory);
 
-    /// @notice Latest case about a job; zero if there was none.
+    /// @notice The case about a job; zero if there was none.
     function caseOfJob(uint256 jobId) external view returns (uint256 caseId);
 
     /// @notice What whoever delivers a job signs to answer for a result off chain (EIP-712).

@@ -6,6 +6,7 @@ import {IOperatorVerifier} from "./IOperatorVerifier.sol";
 import {Claim} from "../types/CourtTypes.sol";
 import {CaseFacts} from "../types/DisputeTypes.sol";
 import {Graph, Node} from "../types/GraphTypes.sol";
+import {JobTerms} from "../types/JobTypes.sol";
 import {TensorHeader} from "../types/TensorTypes.sol";
 
 /// @title A court that convicts on proof
@@ -20,27 +21,42 @@ interface IProofCourt is IArbiter {
         uint48 claim;
     }
 
-    /// @notice One case.
+    /// @notice How far a case is. What time makes of it is the ruling.
+    enum Stage {
+        None,
+        Opened,
+        /// The trace is posted.
+        Traced,
+        /// A demand was not answered in time.
+        Silent,
+        /// An element of the trace was proven wrong.
+        Disproven
+    }
+
+    /// @notice One case, in two slots. Seconds fit 32 bits until 2106.
     struct CourtCase {
-        /// keccak256(abi.encode(facts)) until the trace is posted, from then on the root over the nodes of the model.
+        /// keccak256(abi.encode(CaseFacts)) until the trace is posted, keccak256(abi.encode(TraceFacts)) from then on; once an
+        /// element was proven wrong, the root of that trace.
         bytes32 anchor;
-        address provider;
-        uint40 openedAt;
+        /// The provider, or who convicted it.
+        address party;
+        /// When the case was opened, then when the trace was posted, then when a part of it was shown last.
+        uint32 movedAt;
         /// Last second of the job's challenge window.
-        uint40 windowEnd;
-        uint16 inputCount;
-        /// Who proved the provider wrong; zero for nobody.
-        address finder;
-        uint40 latestRevealAt;
+        uint32 windowEnd;
         /// Demands without an answer.
         uint24 pending;
+        Stage stage;
+    }
+
+    /// @notice What the court keeps the hash of: whoever acts on a posted trace brings it.
+    struct TraceFacts {
+        /// Root over the Merkle roots of all tensors.
+        bytes32 root;
+        /// Root over the nodes of the model's graph.
+        bytes32 nodesRoot;
+        uint16 inputCount;
         uint16 nodeCount;
-        /// An element of the trace was proven wrong, and not only left unshown.
-        bool disproven;
-        /// The court's reward went on.
-        bool forwarded;
-        /// Root over the Merkle roots of all tensors; zero until the trace is posted.
-        bytes32 traceRoot;
     }
 
     /// @notice A part of a tensor that the provider was told to show.
@@ -64,6 +80,7 @@ interface IProofCourt is IArbiter {
 
     /// @notice What proves a claim's node and headers.
     struct Provenance {
+        TraceFacts trace;
         uint32 nodeIndex;
         bytes32[] nodeProof;
         /// For each operand of the trace, then for the output: its Merkle root's proof in the trace.
@@ -108,8 +125,6 @@ interface IProofCourt is IArbiter {
     event SilenceProven(uint256 indexed caseId, address indexed finder, Part part);
     /// @notice The price of a demand went where the ruling sends it.
     event DemandFeePaid(uint256 indexed caseId, address indexed to, uint128 amount);
-    /// @notice The court's share of a slash or a bond went where it belongs.
-    event RewardForwarded(uint256 indexed caseId, address indexed to, uint128 amount);
     /// @notice A family of operators got its verifier, at deployment.
     event VerifierSet(uint8 indexed family, address indexed verifier);
 
@@ -131,6 +146,7 @@ interface IProofCourt is IArbiter {
     error ProofCourt_TraceAlreadyPosted(uint256 caseId);
     error ProofCourt_OtherTrace(bytes32 given, bytes32 audited);
     error ProofCourt_NoTrace(uint256 caseId);
+    error ProofCourt_TraceMismatch(uint256 caseId);
     error ProofCourt_TooLate(uint256 caseId, uint256 deadline);
     error ProofCourt_WrongTraceLength(uint256 given, uint256 expected);
     error ProofCourt_InputMismatch(bytes32 traced, bytes32 committed);
@@ -144,7 +160,6 @@ interface IProofCourt is IArbiter {
     error ProofCourt_NotOverdue(uint256 caseId, Part part, uint256 deadline);
     error ProofCourt_NoContradiction(uint256 caseId);
     error ProofCourt_OtherSum(bytes32 given, bytes32 kept);
-    error ProofCourt_AlreadyPaid(uint256 caseId);
 
     /// @notice Posts the Merkle roots of all tensors of the run. Only the provider or its operator: a wrong trace convicts.
     /// If the job was audited, the trace that the provider showed the root of then, and no other.
@@ -161,6 +176,7 @@ interface IProofCourt is IArbiter {
     /// @param meta Its output's header with a Merkle root of zero.
     function demand(
         uint256 caseId,
+        TraceFacts calldata trace,
         Part calldata part,
         Node calldata node,
         bytes32[] calldata nodeProof,
@@ -171,6 +187,7 @@ interface IProofCourt is IArbiter {
     /// @param proof From the node to the tensor's Merkle root.
     function revealChildren(
         uint256 caseId,
+        TraceFacts calldata trace,
         Part calldata part,
         bytes32[] calldata children,
         bytes32[] calldata proof,
@@ -181,6 +198,7 @@ interface IProofCourt is IArbiter {
     /// @notice Answers a demand of level 0, by a leaf of full length: of another nobody could prove anything.
     function revealLeaf(
         uint256 caseId,
+        TraceFacts calldata trace,
         Part calldata part,
         bytes calldata leaf,
         bytes32[] calldata proof,
@@ -220,8 +238,8 @@ interface IProofCourt is IArbiter {
     /// @notice Sends the fee of a demand to the provider, or back if the provider was convicted. After the ruling.
     function payDemandFee(uint256 caseId, Part calldata part) external;
 
-    /// @notice Sends what the ruling gave the court on: from a lost bond to the provider, from a slash to the treasury.
-    function forwardReward(uint256 caseId) external;
+    /// @notice `DisputeManager.resolve`, so that a ruling is carried out and its fees are paid in one transaction.
+    function resolve(uint256 caseId, JobTerms calldata terms) external;
 
     /// @notice The verifier of a family of operators; zero if there is none. Fixed at deployment.
     function verifierOf(uint8 family) external view returns (IOperatorVerifier);

@@ -83,6 +83,11 @@ contract SilentArbiter is IArbiter {
     }
 
     /// @inheritdoc IArbiter
+    function isPaid() external pure returns (bool) {
+        return true;
+    }
+
+    /// @inheritdoc IArbiter
     function resolutionPeriod() external view returns (uint48) {
         return _PERIOD;
     }

@@ -1,7 +1,10 @@
+import type { TensorMeta } from "@assay/sdk";
+import { dtypeSize } from "@assay/sdk";
 import type { TransactionResponse } from "ethers";
 
-import { at } from "../../test/support/fixture.js";
+import { at, networkHelpers } from "../../test/support/fixture.js";
 import { callsFor, infinities, integers, longCase, pooling, product } from "../../test/support/longSums.js";
+import { convolutions } from "../../test/support/networks.js";
 import type { Run } from "../../test/support/proofs.js";
 import {
   accusationsOf,
@@ -13,7 +16,7 @@ import {
   postTrace,
   runOf,
 } from "../../test/support/proofs.js";
-import { subject } from "../../test/support/subjects.js";
+import { prepareNetwork, subject } from "../../test/support/subjects.js";
 
 /** Gas of one step of a dispute. */
 export interface Step {
@@ -24,7 +27,7 @@ export interface Step {
 /** A fixed clock: a time that is part of calldata costs what its bytes cost. */
 const START = 2_000_000_000n;
 const SAMPLE = 3;
-/** Bits of the first byte that are wrong. */
+/** Bits of the last byte of an element that are wrong. */
 const WRONG = 64;
 const LONG_SUMS = {
   "ConvInteger, 32,768 products out of 1,024 pixels": integers,
@@ -44,11 +47,21 @@ export interface Dispute {
 }
 
 /** Models whose sums are judged wrong, one after the other; of each operator the dearest dispute is shown. */
-const DISPUTED = {
-  digits_mlp_int8_static: ["QLinearMatMul"],
-  digits_cnn_int8_static: ["QLinearConv", "QLinearMatMul"],
-  digits_cnn_fp32: ["Conv", "MatMul"],
-} as const;
+const DISPUTED = [
+  { name: "digits_mlp_int8_static", operators: ["QLinearMatMul"], of: () => subject("digits_mlp_int8_static") },
+  {
+    name: "digits_cnn_int8_static",
+    operators: ["QLinearConv", "QLinearMatMul"],
+    of: () => subject("digits_cnn_int8_static"),
+  },
+  { name: "digits_cnn_fp32", operators: ["Conv", "MatMul"], of: () => subject("digits_cnn_fp32") },
+  {
+    name: "1,152 products in any order",
+    operators: ["ToleranceConv"],
+    of: () => prepareNetwork(convolutions(2, 8), true),
+  },
+  { name: "1,152 products bit for bit", operators: ["Conv"], of: () => prepareNetwork(convolutions(2, 8)) },
+] as const;
 const PROFILE = { Exact: 1, Canonical: 2, Tolerance: 3 } as const;
 /** Seconds between the disputes of the table. */
 const APART = 10_000_000n;
@@ -57,17 +70,15 @@ const APART = 10_000_000n;
 export async function measureDisputes(): Promise<Dispute[]> {
   const dearest: Dispute[] = [];
   let start = START;
-  for (const [name, operators] of Object.entries(DISPUTED)) {
-    const { model, inputs } = await subject(name);
+  for (const { name, operators, of } of DISPUTED) {
+    const { model, inputs } = await of();
     for (const operator of operators) {
       const all: Dispute[] = [];
       for (const [node, { operator: each }] of model.instructions.entries()) {
         if (each !== operator) continue;
-        const given = await runOf(model, inputs[SAMPLE] ?? fail("no sample"), {
-          tensor: model.inputNames.length + node,
-          byte: 0,
-          by: WRONG,
-        });
+        const tensor = model.inputNames.length + node;
+        const byte = lastByteInside(model.tensors[tensor] ?? fail("no such tensor"));
+        const given = await runOf(model, inputs[SAMPLE] ?? fail("no sample"), { tensor, byte, by: WRONG });
         const steps = await measureDispute(given, (start += APART));
         const total = steps.reduce((sum, { gas }) => sum + gas, 0n);
         all.push({ model: name, profile: model.profile.kind, node: `${node} ${operator}`, steps, total });
@@ -80,6 +91,7 @@ export async function measureDisputes(): Promise<Dispute[]> {
 
 async function measureDispute(given: Run, start: bigint): Promise<Step[]> {
   const market = await marketOf(given.model, PROFILE[given.model.profile.kind]);
+  await convictTheSilent(market, given);
   await at(start);
   const steps: Step[] = [];
   const step = async (name: string, sent: TransactionResponse | Promise<TransactionResponse>) => {
@@ -92,20 +104,33 @@ async function measureDispute(given: Run, start: bigint): Promise<Step[]> {
   steps.push({ name: "challenge", gas: (await challenged?.getTransactionReceipt())?.gasUsed ?? 0n });
   await step("post the trace", postTrace(market, given, opened));
   const { interface: calls } = market.court;
-  const payments = [calls.encodeFunctionData("forwardReward", [opened.caseId])];
+  const ruling = [calls.encodeFunctionData("resolve", [opened.caseId, terms])];
   const dug = await digDown(market, given, opened.caseId, async (part, demanded, answered) => {
     const what = part.level === 0 ? ["demand a leaf", "show the leaf"] : ["demand hashes", "show the hashes"];
     await step(what[0] ?? "", demanded);
     await step(what[1] ?? "", answered);
-    payments.push(calls.encodeFunctionData("payDemandFee", [opened.caseId, part]));
+    ruling.push(calls.encodeFunctionData("payDemandFee", [opened.caseId, part]));
   });
   await step(
     "prove the fraud",
     accuse(market, opened.caseId, accusationsOf(given, dug)[0] ?? fail("nothing to accuse")),
   );
-  await step("resolve", market.disputes.resolve(opened.caseId, terms));
-  await step("send fees and reward on", market.court.multicall(payments));
+  await step("resolve and return the fees", market.court.multicall(ruling));
   return steps;
+}
+
+/** A case before the one that is measured, which is not the first of its market: nor are most. */
+async function convictTheSilent(market: Awaited<ReturnType<typeof marketOf>>, given: Run): Promise<void> {
+  const terms = await deliver(market, given);
+  const { caseId } = await openCase(market, terms, given);
+  await networkHelpers.time.increase(await market.court.REPLY_PERIOD());
+  await market.disputes.resolve(caseId, terms);
+}
+
+/** Of the element in the middle of a tensor, which takes a whole window. */
+function lastByteInside({ dtype, dims }: TensorMeta): number {
+  const element = dims.reduce((sum, length) => sum * length + Math.floor(length / 2), 0);
+  return (element + 1) * dtypeSize(dtype) - 1;
 }
 
 function fail(why: string): never {

@@ -48,8 +48,7 @@ export async function waitForRulings(market: DemoMarket, cheated: readonly Purch
   await until("the court kept nothing", async () => {
     const demanded = await court.queryFilter(court.filters.PartDemanded());
     const returned = await court.queryFilter(court.filters.DemandFeePaid());
-    const forwarded = await court.queryFilter(court.filters.RewardForwarded());
-    return returned.length === demanded.length && forwarded.length === resolved.length;
+    return returned.length === demanded.length;
   });
   return Promise.all(resolved.map(({ args }) => disputeOf(market, args)));
 }

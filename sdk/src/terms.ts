@@ -46,6 +46,9 @@ export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
 /** What an arbiter decided. */
 export const Ruling = { None: 0n, Upheld: 1n, Rejected: 2n, Inconclusive: 3n } as const;
 
+/** How far a case before the proof court is. */
+export const CourtStage = { None: 0n, Opened: 1n, Traced: 2n, Silent: 3n, Disproven: 4n } as const;
+
 const market = InferenceMarket__factory.createInterface();
 const TERMS_TYPE = market.getFunction("expire").inputs[0];
 if (!TERMS_TYPE) throw new AssayError("InferenceMarket.expire takes no terms: rebuild the typed contracts");

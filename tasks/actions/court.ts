@@ -13,6 +13,7 @@ import {
   proofCalls,
   runTrace,
   shownIn,
+  traceFactsOf,
 } from "@assay/sdk";
 
 import type { CourtCase } from "../support/courtCase.js";
@@ -78,8 +79,10 @@ export const answer = action(async (session, given: CaseArguments & RunArguments
   const found = await findCourtCase(session, given.case, given.fromBlock);
   const open = found.demands.filter((each) => !each.answer);
   if (open.length === 0) throw new UserError(`no demand of case ${given.case} is open: nothing is left to do`);
-  const trace = await caseRun(session, found, await caseModel(session, found, given.file), given);
-  const tree = MerkleTree.fromHashes(rootsOf(trace));
+  const model = await caseModel(session, found, given.file);
+  const trace = await caseRun(session, found, model, given);
+  const roots = rootsOf(trace);
+  const [tree, facts] = [MerkleTree.fromHashes(roots), traceFactsOf(model.graph, roots)];
   const calls = open.map(({ part }) => {
     const committed = tensorOf(trace, part.tensor);
     const shown = answerDemand(committed, part);
@@ -87,8 +90,14 @@ export const answer = action(async (session, given: CaseArguments & RunArguments
     const proofs: [string[], string, string[]] = [[...shown.proof], root, tree.proof(part.tensor)];
     const data =
       shown.kind === "leaf"
-        ? court.interface.encodeFunctionData("revealLeaf", [given.case, part, shown.leaf, ...proofs])
-        : court.interface.encodeFunctionData("revealChildren", [given.case, part, [...shown.children], ...proofs]);
+        ? court.interface.encodeFunctionData("revealLeaf", [given.case, facts, part, shown.leaf, ...proofs])
+        : court.interface.encodeFunctionData("revealChildren", [
+            given.case,
+            facts,
+            part,
+            [...shown.children],
+            ...proofs,
+          ]);
     return { part, shown: shown.kind, data };
   });
   const answered: Fields[] = [];
@@ -131,7 +140,7 @@ export const silence = action(async (session, given: CaseArguments) => {
   return { case: given.case, finder: first.demander, ...first.part, transaction: receipt.hash };
 });
 
-/** Sends fees of demands and the court's reward where the ruling sends them; what is sent already is passed over. */
+/** Sends fees of demands where the ruling sends them; what is sent already is passed over. */
 export const collect = action(async (session, given: CaseArguments) => {
   const { court } = session.contracts;
   const found = await findCourtCase(session, given.case, given.fromBlock);
@@ -141,17 +150,14 @@ export const collect = action(async (session, given: CaseArguments) => {
     if ((await court.demandOf(given.case, part)).deadline === 0n) continue;
     owed.push({ data: court.interface.encodeFunctionData("payDemandFee", [given.case, part]) });
   }
-  const { forwarded } = await court.courtCaseOf(given.case);
-  if (!forwarded) owed.push({ data: court.interface.encodeFunctionData("forwardReward", [given.case]) });
   const paid: Fields[] = [];
   for (const batch of courtBatches(owed)) {
     const receipt = await session.send(() => court.multicall(batch.map(({ data }) => data)));
     for (const log of receipt.logs) {
       const parsed = court.interface.parseLog(log);
-      if (parsed?.name !== "DemandFeePaid" && parsed?.name !== "RewardForwarded") continue;
+      if (parsed?.name !== "DemandFeePaid") continue;
       const { to, amount } = parsed.args.toObject() as { to: string; amount: bigint };
-      const what = parsed.name === "DemandFeePaid" ? "demand" : "reward";
-      paid.push({ what, to, amount: token.show(amount), transaction: receipt.hash });
+      paid.push({ to, amount: token.show(amount), transaction: receipt.hash });
     }
   }
   return { case: given.case, paid };
@@ -167,7 +173,14 @@ async function sendDemand(session: Session, found: CourtCase, model: CourtModel,
   }
   const proof = nodesTree(model.nodes).proof(nodeIndex);
   const receipt = await session.send(() =>
-    court.demand(found.id, part, node as never, proof, metaHeader(meta) as never),
+    court.demand(
+      found.id,
+      traceFactsOf(model.graph, postedRoots(found)),
+      part,
+      node as never,
+      proof,
+      metaHeader(meta) as never,
+    ),
   );
   const { replyBy } = emitted(receipt, court.interface, "PartDemanded");
   return { demanded: { ...part }, replyBy: replyBy as bigint, transaction: receipt.hash };

@@ -19,7 +19,7 @@ export const challenge = action(async (session, given: { job: bigint; fromBlock:
     challenger: String(opened.challenger),
     arbiter: String(opened.arbiter),
     bond: token.show(opened.bond as bigint),
-    slashCap: token.show(opened.slashCap as bigint),
+    stake: token.show(opened.stake as bigint),
     outputCommitment: delivery.outputCommitment,
     transaction: receipt.hash,
   };
@@ -63,7 +63,6 @@ export const show = action(async (session, given: { case: bigint; fromBlock: num
     arbiter: facts.arbiter,
     openedAt: moment(facts.openedAt),
     bond: token.show(facts.bond),
-    slashCap: token.show(facts.slashCap),
     outputCommitment,
     ...(await consequencesOf(session, given.case, given.fromBlock)),
   };

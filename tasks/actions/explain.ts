@@ -1,5 +1,5 @@
 import type { ExplainedClaim } from "@assay/sdk";
-import { decodeAccusation, dtypeFromOnnx, explainClaim, Source, toPart } from "@assay/sdk";
+import { CourtStage, decodeAccusation, dtypeFromOnnx, explainClaim, Source, toPart } from "@assay/sdk";
 
 import { consequencesOf, findCase } from "../support/cases.js";
 import type { CourtCase } from "../support/courtCase.js";
@@ -79,14 +79,14 @@ async function deadlinesOf(
   { id, replyBy }: CourtCase,
   convicted: boolean,
 ): Promise<Fields> {
-  const { windowEnd, latestRevealAt, pending } = await court.courtCaseOf(id);
+  const { windowEnd, movedAt, pending, stage } = await court.courtCaseOf(id);
   const [reply, claim, depth] = [await court.REPLY_PERIOD(), await court.CLAIM_PERIOD(), await court.DEPTH()];
-  const quietUntil = latestRevealAt + claim > windowEnd ? latestRevealAt + claim : windowEnd;
+  const quietUntil = movedAt + claim > windowEnd ? movedAt + claim : windowEnd;
   return {
     traceBy: moment(replyBy),
     windowEnd: moment(windowEnd),
     lastDemandAt: moment(windowEnd + (depth + 1n) * (reply + claim)),
-    acquittedAfter: moment(latestRevealAt === 0n || pending > 0n || convicted ? 0n : quietUntil),
+    acquittedAfter: moment(stage < CourtStage.Traced || pending > 0n || convicted ? 0n : quietUntil),
   };
 }
 

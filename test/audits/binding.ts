@@ -114,7 +114,7 @@ describe("What a provider says in an audit, before the proof court", function ()
     const opened = await openCase(market, terms, given);
     const honest = postTrace(market, given, opened);
     await refused(honest, market.court, "ProofCourt_OtherTrace", given.honest.traceRoot, id("nothing"));
-    await at((await market.court.courtCaseOf(opened.caseId)).openedAt + COURT_PERIOD + 1n);
+    await at((await market.disputes.caseOf(opened.caseId)).openedAt + COURT_PERIOD + 1n);
     await market.disputes.resolve(opened.caseId, terms);
     expect((await market.disputes.caseOf(opened.caseId)).ruling).to.equal(RULING.upheld);
     await market.audits.close(terms.id);
@@ -147,7 +147,7 @@ describe("What a provider says in an audit, before the proof court", function ()
       const given = await run(0);
       const terms = await audited(market, given, given.honest.traceRoot);
       const { caseId } = await openCase(market, terms, given);
-      await at((await market.court.courtCaseOf(caseId)).openedAt + COURT_PERIOD + 1n);
+      await at((await market.disputes.caseOf(caseId)).openedAt + COURT_PERIOD + 1n);
       await market.disputes.resolve(caseId, terms);
       expect((await market.disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
       await closed(market, terms.id);

@@ -101,10 +101,10 @@ describe("DisputeManager", () => {
         terms.id,
         challenger.address,
         time,
+        4n,
         await arbiter.getAddress(),
         RULING.none,
         BOND,
-        OFFER.stake,
         0n,
       ]);
       expect([await disputes.lastCaseId(), await disputes.caseOfJob(terms.id)]).to.deep.equal([1n, 1n]);

@@ -15,7 +15,7 @@ import { ZeroAddress } from "ethers";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
-import { COURT_PERIOD, GAS_VALUE, RULING } from "../support/assemble.js";
+import { BOND, COURT_PERIOD, GAS_VALUE, RULING } from "../support/assemble.js";
 import { quietUntil, tracedCase, waitForRuling } from "../support/cases.js";
 import { at, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
 import {
@@ -155,7 +155,7 @@ describe("ProofCourt", function () {
       market.disputes,
       "DisputeManager_NotYetRuled",
       caseId,
-      (await market.court.courtCaseOf(caseId)).openedAt + 7n * 24n * 3600n,
+      (await market.disputes.caseOf(caseId)).openedAt + 7n * 24n * 3600n,
     );
     await waitForRuling(market, caseId);
     await market.disputes.resolve(caseId, terms);
@@ -180,7 +180,7 @@ describe("ProofCourt", function () {
     const given = await run(3);
     const terms = await deliver(market, given);
     const opened = await openCase(market, terms, given);
-    const { openedAt } = await market.court.courtCaseOf(opened.caseId);
+    const { openedAt } = await market.disputes.caseOf(opened.caseId);
     await at(openedAt + COURT_PERIOD);
     await networkHelpers.mine();
     expect((await market.court.rulingOf(opened.caseId))[0]).to.equal(RULING.none);
@@ -255,12 +255,12 @@ describe("ProofCourt", function () {
       expect(await market.escrow.balanceOf(market.stakeToken, to)).to.equal(before + demandFees(given, part));
       const again = market.court.payDemandFee(caseId, part);
       await refused(again, market.court, "ProofCourt_NotDemanded", caseId, Object.values(part));
-      const reward = (await market.disputes.caseOf(caseId)).arbiterReward;
-      const heir = tamper ? market.treasury : market.provider;
-      const had = await market.escrow.balanceOf(market.stakeToken, heir);
-      await market.court.forwardReward(caseId);
-      expect(await market.escrow.balanceOf(market.stakeToken, heir)).to.equal(had + reward);
-      await refused(market.court.forwardReward(caseId), market.court, "ProofCourt_AlreadyPaid", caseId);
+      // Nothing is kept for the court, which has nobody to pay.
+      expect((await market.disputes.caseOf(caseId)).arbiterReward).to.equal(0n);
+      const [resolved] = await market.disputes.queryFilter(market.disputes.filters.CaseResolved(caseId));
+      const { slashed, finderReward, treasuryAmount, bondToProvider } = resolved?.args ?? {};
+      if (tamper) expect(treasuryAmount).to.equal((slashed ?? 0n) - (finderReward ?? 0n));
+      else expect(bondToProvider).to.equal(BOND);
     }
   });
 

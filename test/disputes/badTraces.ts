@@ -1,5 +1,5 @@
 import type { CourtModel, Tensor } from "@assay/sdk";
-import { answerDemand, MerkleTree } from "@assay/sdk";
+import { answerDemand, MerkleTree, traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 
 import { COURT_PERIOD, RULING } from "../support/assemble.js";
@@ -71,12 +71,13 @@ describe("A provider that commits to what no honest party would", function () {
     const leaves = Array.from({ length: PLACES - 1 }, () => new Uint8Array(32));
     const short = forge(given, WIDE, leaves);
     const opened = await tracedCase(market, short);
-    await demand(market, given, opened.caseId, { tensor: WIDE, level: 0, index: PLACES - 1 });
+    await demand(market, short, opened.caseId, { tensor: WIDE, level: 0, index: PLACES - 1 });
     const root = short.posted.tensors[WIDE]?.header.merkleRoot ?? "";
     const traceProof = MerkleTree.fromHashes(rootsOf(short)).proof(WIDE);
+    const facts = traceFactsOf(wide.model.graph, rootsOf(short));
     const part = { tensor: WIDE, level: 0, index: PLACES - 1 };
     const proof = MerkleTree.fromLeaves(leaves).proof(PLACES - 2);
-    const call = market.court.revealLeaf(opened.caseId, part, new Uint8Array(32), proof, root, traceProof);
+    const call = market.court.revealLeaf(opened.caseId, facts, part, new Uint8Array(32), proof, root, traceProof);
     await expect(call).to.be.revertedWithCustomError(market.court, "ProofCourt_NotProven");
     await convictOfSilence(market, opened);
   });
@@ -95,8 +96,9 @@ describe("A provider that commits to what no honest party would", function () {
     const { children, proof } = shown;
     const root = committed.header.merkleRoot;
     const traceProof = MerkleTree.fromHashes(rootsOf(given)).proof(WIDE);
+    const facts = traceFactsOf(given.model.graph, rootsOf(given));
     const show = (hashes: readonly string[]) =>
-      market.court.revealChildren(caseId, part, [...hashes], [...proof], root, traceProof);
+      market.court.revealChildren(caseId, facts, part, [...hashes], [...proof], root, traceProof);
     const expected = PLACES - 256;
     const [count, error] = ["ProofCourt_WrongChildren", "ProofCourt_NotProven"];
     await refused(show(children.slice(1)), market.court, count, expected - 1, expected);
@@ -104,10 +106,18 @@ describe("A provider that commits to what no honest party would", function () {
     await refused(show([]), market.court, count, 0, expected);
     const reversed = show([...children].reverse());
     await refused(reversed, market.court, error, MerkleTree.fromHashes([...children].reverse()).root);
-    const asLeaf = market.court.revealLeaf(caseId, part, new Uint8Array(32), [...proof], root, traceProof);
+    const asLeaf = market.court.revealLeaf(caseId, facts, part, new Uint8Array(32), [...proof], root, traceProof);
     await refused(asLeaf, market.court, "ProofCourt_NotDemanded", caseId, Object.values(part));
     const foreignRoot = given.posted.tensors[0]?.header.merkleRoot ?? "";
-    const otherTensor = market.court.revealChildren(caseId, part, [...children], [...proof], foreignRoot, traceProof);
+    const otherTensor = market.court.revealChildren(
+      caseId,
+      facts,
+      part,
+      [...children],
+      [...proof],
+      foreignRoot,
+      traceProof,
+    );
     await expect(otherTensor).to.be.revertedWithCustomError(market.court, error);
     await convictOfSilence(market, opened);
   });
@@ -180,7 +190,7 @@ describe("A provider that commits to what no honest party would", function () {
     const bystander = { ...market, operator: market.stranger };
     const foreign = postTrace(bystander, given, opened);
     await refused(foreign, court, "ProofCourt_NotProvider", caseId, market.stranger.address);
-    const { openedAt } = await court.courtCaseOf(caseId);
+    const { openedAt } = await market.disputes.caseOf(caseId);
     await at(openedAt + COURT_PERIOD + 1n);
     await expectConvicted(market, await settle(market, opened.terms, caseId));
   });

@@ -88,7 +88,6 @@ describe("Several calls of the proof court as one", function () {
     await waitForRuling(market, caseId);
     await disputes.resolve(caseId, terms);
     const payments = parts.map((part) => court.interface.encodeFunctionData("payDemandFee", [caseId, part]));
-    payments.push(court.interface.encodeFunctionData("forwardReward", [caseId]));
     const paid = await sendAll(market, stranger, payments);
     expect(paid).to.have.lengthOf(3);
     await market.market.collect({ ...terms });
@@ -159,10 +158,12 @@ describe("Several calls of the proof court as one", function () {
     const late = court.connect(challenger).multicall([proof, demandData(market, given, caseId, OTHER)]);
     await refused(late, court, "ProofCourt_Over", caseId);
     await court.connect(challenger).multicall([proof]);
-    await market.disputes.resolve(caseId, terms);
-    const forward = court.interface.encodeFunctionData("forwardReward", [caseId]);
-    await refused(court.multicall([forward, forward]), court, "ProofCourt_AlreadyPaid", caseId);
-    await court.multicall([forward, court.interface.encodeFunctionData("payDemandFee", [caseId, LEAF])]);
+    const fee = court.interface.encodeFunctionData("payDemandFee", [caseId, LEAF]);
+    const ruling = court.interface.encodeFunctionData("resolve", [caseId, terms]);
+    await refused(court.multicall([fee, ruling]), court, "ProofCourt_NotOver", caseId);
+    const twicePaid = court.multicall([ruling, fee, fee]);
+    await refused(twicePaid, court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));
+    await court.connect(market.stranger).multicall([ruling, fee]);
     await expectAllSettled(market);
   });
 });

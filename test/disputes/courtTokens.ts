@@ -39,9 +39,8 @@ describe("The proof court over a stake token that misbehaves", function () {
   this.timeout(120_000);
 
   for (const [name, argsOf] of [
-    ["forwardReward", (caseId: bigint) => [caseId]],
     ["payDemandFee", (caseId: bigint) => [caseId, LEAF]],
-    ["multicall", (caseId: bigint) => [[COURT.encodeFunctionData("forwardReward", [caseId])]]],
+    ["multicall", (caseId: bigint) => [[COURT.encodeFunctionData("payDemandFee", [caseId, LEAF])]]],
   ] as const) {
     it(`B05 forwards what is due although the token calls ${name} in the middle of the slash`, async () => {
       const market = await networkHelpers.loadFixture(provenInReentrant);

@@ -1,5 +1,5 @@
 import type { CourtModel, Hex } from "@assay/sdk";
-import { initHash, MerkleTree } from "@assay/sdk";
+import { initHash, MerkleTree, traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 import type { ContractTransactionResponse } from "ethers";
 import { Transaction, dataLength, ZeroAddress } from "ethers";
@@ -35,19 +35,21 @@ async function deepCase(lengths: Lengths) {
   return { deep, market, caseId, posted };
 }
 
-async function demandPart(market: ProvenMarket, caseId: bigint, { answer, node, nodes, meta }: DeepTrace) {
+async function demandPart(market: ProvenMarket, caseId: bigint, deep: DeepTrace) {
+  const { answer, node, nodes, meta, graph, roots } = deep;
   const court = market.court.connect(market.challenger);
-  return court.demand(caseId, answer.part, node as never, nodes.proof(0), meta as never);
+  return court.demand(caseId, traceFactsOf(graph, roots), answer.part, node as never, nodes.proof(0), meta as never);
 }
 
-async function showPart(market: ProvenMarket, caseId: bigint, { answer, roots }: DeepTrace) {
+async function showPart(market: ProvenMarket, caseId: bigint, { answer, graph, roots }: DeepTrace) {
+  const facts = traceFactsOf(graph, roots);
   const { part, leaf, children, proof } = answer;
   const tree = MerkleTree.fromHashes(roots);
   const proofs: [Hex[], string, string[]] = [[...proof], roots[part.tensor] ?? "", tree.proof(part.tensor)];
   const court = market.court.connect(market.operator);
   return leaf === undefined
-    ? court.revealChildren(caseId, part, [...(children ?? [])], ...proofs)
-    : court.revealLeaf(caseId, part, leaf, ...proofs);
+    ? court.revealChildren(caseId, facts, part, [...(children ?? [])], ...proofs)
+    : court.revealLeaf(caseId, facts, part, leaf, ...proofs);
 }
 
 const gasOf = async (sent: ContractTransactionResponse): Promise<bigint> => (await sent.wait())?.gasUsed ?? 0n;

@@ -1,3 +1,4 @@
+import { traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 
 import { BOND, COURT_PERIOD, RULING } from "../support/assemble.js";
@@ -14,6 +15,7 @@ import {
   evidenceOf,
   postTrace,
   provenMarket,
+  rootsOf,
   run,
 } from "../support/proofs.js";
 
@@ -33,7 +35,7 @@ describe("An honest provider before the proof court", function () {
 
     // A rival posts in its name; it takes its own time to the last second.
     await fails(postTrace({ ...market, operator: stranger }, fake, opened), "ProofCourt_NotProvider");
-    const { openedAt } = await court.courtCaseOf(caseId);
+    const { openedAt } = await disputes.caseOf(caseId);
     await at(openedAt + COURT_PERIOD);
     await postTrace(market, given, opened);
 
@@ -47,7 +49,9 @@ describe("An honest provider before the proof court", function () {
     const { deadline } = await court.demandOf(caseId, parts[0] ?? expect.fail("no nodes"));
     for (const [i, part] of parts.entries()) {
       await fails(court.proveSilence(caseId, part), "ProofCourt_NotOverdue");
-      await fails(accuse(second, caseId, accusation), "ProofCourt_NotProven");
+      await fails(accuse(second, caseId, accusation), "ProofCourt_TraceMismatch");
+      const provenance = { ...accusation.provenance, trace: traceFactsOf(given.model.graph, rootsOf(given)) };
+      await fails(accuse(second, caseId, { ...accusation, provenance }), "ProofCourt_NotProven");
       const call = disputes.resolve(caseId, terms);
       await expect(call).to.be.revertedWithCustomError(disputes, "DisputeManager_NotYetRuled");
       // The last of all falls into the last second of the first.

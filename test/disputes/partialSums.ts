@@ -319,7 +319,7 @@ describe("ProofCourt, partial sums", function () {
     const before = await court.courtCaseOf(opened.caseId);
     const sum = await accumulate(opened, NOTHING, 10);
     expect(await court.courtCaseOf(opened.caseId)).to.deep.equal(before);
-    const quiet = before.latestRevealAt + (await court.CLAIM_PERIOD());
+    const quiet = before.movedAt + (await court.CLAIM_PERIOD());
     const end = quiet > before.windowEnd ? quiet : before.windowEnd;
     await networkHelpers.time.increaseTo(end);
     expect(await rulingOf(opened)).to.equal(RULING.none);

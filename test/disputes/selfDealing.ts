@@ -125,7 +125,7 @@ describe("A provider that has friends", function () {
     const market = await alone();
     const before = await wealth(market, [market.provider]);
     const { terms, caseId } = await challengedCase(market, await run(3));
-    const { openedAt } = await market.court.courtCaseOf(caseId);
+    const { openedAt } = await market.disputes.caseOf(caseId);
     await at(openedAt + COURT_PERIOD + 1n);
     expect(await settle(market, terms, caseId)).to.equal(RULING.upheld);
     const after = await wealth(market, [market.provider]);

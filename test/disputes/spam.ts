@@ -1,4 +1,5 @@
 import type { Part } from "@assay/sdk";
+import { traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 
 import { BOND, RULING } from "../support/assemble.js";
@@ -7,7 +8,7 @@ import { quietUntil, settle, tracedCase } from "../support/cases.js";
 import { at, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
 import { wideModel } from "../support/graphs.js";
 import type { ProvenMarket, Run } from "../support/proofs.js";
-import { answer, demand, demandFees, marketOf, provenMarket, run, runOf } from "../support/proofs.js";
+import { answer, demand, demandFees, marketOf, provenMarket, rootsOf, run, runOf } from "../support/proofs.js";
 
 const EXACT = 1;
 const PLACES = 6;
@@ -82,9 +83,10 @@ describe("A challenger that spams", function () {
     for (const level of [1, 2, 9, 255]) await refused(ask({ ...LEAF, level }), market.court, error, 0, 0);
     const inputs = given.model.inputNames.length;
     const ofNode = { ...given, honest: { ...given.honest, tensors: given.honest.tensors.slice(inputs) } };
+    const facts = traceFactsOf(given.model.graph, rootsOf(given));
     const call = market.court
       .connect(market.challenger)
-      .demand(caseId, { ...LEAF, tensor: 0 }, given.model.nodes[0] as never, [], headerOf(ofNode, 0) as never);
+      .demand(caseId, facts, { ...LEAF, tensor: 0 }, given.model.nodes[0] as never, [], headerOf(ofNode, 0) as never);
     await refused(call, market.court, error, 0, inputs);
   });
 

@@ -1,12 +1,24 @@
-import type { Accusation, Hex } from "@assay/sdk";
+import type { Accusation, Hex, TraceFacts } from "@assay/sdk";
+import { traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
+import { ZeroHash } from "ethers";
 
 import { BOND, RULING } from "../support/assemble.js";
 import { expectAllSettled } from "../support/books.js";
 import { quietUntil, settle, tracedCase } from "../support/cases.js";
 import { at, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
 import type { ProvenMarket, Run } from "../support/proofs.js";
-import { accusationsOf, accuse, answer, demand, demandFees, evidenceOf, provenMarket, run } from "../support/proofs.js";
+import {
+  accusationsOf,
+  accuse,
+  answer,
+  demand,
+  demandFees,
+  evidenceOf,
+  provenMarket,
+  rootsOf,
+  run,
+} from "../support/proofs.js";
 
 const LEAF = { tensor: 6, level: 0, index: 0 };
 const TAMPER = { tensor: LEAF.tensor, byte: 0 };
@@ -65,6 +77,10 @@ describe("A stranger before the proof court", function () {
     await fails(accuseBy({ node }), "ProofCourt_NotProven");
     await fails(accuseBy({}, { nodeIndex: provenance.nodeIndex + 1 }), "ProofCourt_NotProven");
     await fails(accuseBy({}, { nodeProof: [] }), "ProofCourt_NotProven");
+    for (const change of [{ root: ZeroHash }, { nodesRoot: ZeroHash }, { inputCount: 2 }, { nodeCount: 1 }]) {
+      const trace = { ...provenance.trace, ...change } as TraceFacts;
+      await fails(accuseBy({}, { trace }), "ProofCourt_TraceMismatch");
+    }
     await fails(accuseBy({}, { traceProofs: provenance.traceProofs.map(() => []) }), "ProofCourt_NotProven");
     // And with nothing forged, there is nothing to be proven.
     await fails(accuseBy({ openings: [right, operand, ...rest] }), "ProofCourt_NoContradiction");
@@ -79,11 +95,14 @@ describe("A stranger before the proof court", function () {
     const other = await tracedCase(market, wrong);
     const accusation = accusationOf(wrong);
     const call = accuse(asStranger(market), opened.caseId, accusation);
-    await expect(call).to.be.revertedWithCustomError(market.court, "ProofCourt_NotProven");
+    await refused(call, market.court, "ProofCourt_TraceMismatch", opened.caseId);
+    const trace = traceFactsOf(honest.model.graph, rootsOf(honest));
+    const mixed = { ...accusation, provenance: { ...accusation.provenance, trace } };
+    const disguised = accuse(asStranger(market), opened.caseId, mixed);
+    await expect(disguised).to.be.revertedWithCustomError(market.court, "ProofCourt_NotProven");
     await accuse(asStranger(market), other.caseId, accusation);
     expect((await market.court.rulingOf(opened.caseId)).ruling).to.equal(RULING.none);
     await market.disputes.resolve(other.caseId, other.terms);
-    await market.court.forwardReward(other.caseId);
     await at((await quietUntil(market, opened.caseId)) + 1n);
     expect(await settle(market, opened.terms, opened.caseId)).to.equal(RULING.rejected);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
@@ -135,19 +154,18 @@ describe("A stranger before the proof court", function () {
       await refused(disputes.resolve(caseId, terms), disputes, "DisputeManager_NotYetRuled", caseId, latest);
     }
     await refused(court.payDemandFee(caseId, LEAF), court, "ProofCourt_NotOver", caseId);
-    await refused(court.forwardReward(caseId), court, "ProofCourt_NotOver", caseId);
     const otherTerms = { ...terms, price: 1n };
     await at(quiet + 10n);
     const call = disputes.resolve(caseId, otherTerms);
     await refused(call, disputes, "DisputeManager_OtherJob", caseId, terms.id);
     await networkHelpers.mine();
-    // What the court says is not yet carried out: fees and reward wait for that.
+    // What the court says is not yet carried out: fees wait for that.
     expect((await court.rulingOf(caseId)).ruling).to.equal(RULING.rejected);
     await refused(court.payDemandFee(caseId, LEAF), court, "ProofCourt_NotOver", caseId);
     expect(await settle(market, terms, caseId, [LEAF])).to.equal(RULING.rejected);
   });
 
-  it("forwards fees and rewards once, to whom they belong, and none of a case of the jury's", async () => {
+  it("forwards fees once, to whom they belong, and none of a case that there is not", async () => {
     const market = await load();
     const { court, escrow, stakeToken, provider, stranger } = market;
     const given = await run(3);
@@ -161,8 +179,8 @@ describe("A stranger before the proof court", function () {
     expect(await escrow.balanceOf(stakeToken, stranger)).to.equal(had);
     const fee = court.payDemandFee(caseId, LEAF);
     await refused(fee, court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));
-    await refused(court.forwardReward(caseId), court, "ProofCourt_AlreadyPaid", caseId);
-    await refused(court.forwardReward(caseId + 1n), market.disputes, "DisputeManager_UnknownCase", caseId + 1n);
+    const none = court.payDemandFee(caseId + 1n, LEAF);
+    await refused(none, market.disputes, "DisputeManager_UnknownCase", caseId + 1n);
     await expectAllSettled(market);
   });
 });

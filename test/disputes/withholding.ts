@@ -33,7 +33,7 @@ describe("A provider that withholds", function () {
     const opened = await challengedCase(market, given);
     const { terms, caseId } = opened;
     await expectBooksExact(market, { prices: OFFER.price, bonds: BOND });
-    const { openedAt } = await market.court.courtCaseOf(caseId);
+    const { openedAt } = await market.disputes.caseOf(caseId);
     expect(await rulingAt(market, caseId, openedAt + COURT_PERIOD)).to.equal(RULING.none);
     await at(openedAt + COURT_PERIOD + 1n);
     await refused(postTrace(market, given, opened), market.court, "ProofCourt_Over", caseId);
@@ -45,7 +45,7 @@ describe("A provider that withholds", function () {
     const market = await load();
     const given = await run(3);
     const opened = await challengedCase(market, given);
-    const { openedAt } = await market.court.courtCaseOf(opened.caseId);
+    const { openedAt } = await market.disputes.caseOf(opened.caseId);
     await at(openedAt + COURT_PERIOD);
     await postTrace(market, given, opened);
     await at((await quietUntil(market, opened.caseId)) + 1n);

@@ -1,5 +1,5 @@
 import type { CourtModel, JobTerms, Part } from "@assay/sdk";
-import { metaHeader, nodesTree, Operator, Ruling } from "@assay/sdk";
+import { metaHeader, nodesTree, Operator, Ruling, traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 
 import { PROFILE } from "../../scripts/demo/market.js";
@@ -61,8 +61,10 @@ describe("The worker before the proof court on a real node", function () {
     const nodeIndex = part.tensor - model.inputNames.length;
     const meta = model.tensors[part.tensor];
     if (!meta) throw new Error(`no tensor ${part.tensor}`);
+    const [posted] = await court().queryFilter(court().filters.TracePosted(caseId));
+    const facts = traceFactsOf(model.graph, posted?.args.roots ?? []);
     const words = [model.nodes[nodeIndex] as never, nodesTree(model.nodes).proof(nodeIndex)] as const;
-    await (await court().demand(caseId, part, ...words, metaHeader(meta) as never)).wait();
+    await (await court().demand(caseId, facts, part, ...words, metaHeader(meta) as never)).wait();
   };
 
   it("has a wrong result convicted by one element, refunded and slashed, with nobody's help", async () => {

@@ -49,7 +49,7 @@ export const COURT_PERIOD = HOUR;
 /** Stake tokens a gas, in their smallest unit. */
 export const GAS_VALUE = 500_000_000_000n;
 /** As `DefenceGas` has them. */
-export const DEFENCE_GAS = { answer: 84_000n, word: 1_300n, mostWords: 2_048n, trace: 5_600_000n };
+export const DEFENCE_GAS = { answer: 87_000n, word: 1_300n, mostWords: 2_048n, trace: 5_600_000n };
 /** Periods and amounts of audits, as by default. */
 export const AUDITS = {
   roundPeriod: 300n,

@@ -23,8 +23,8 @@ export async function tracedCase(market: ProvenMarket, given: Run) {
 
 /** The last second in which a case is open that nobody touches any more. */
 export async function quietUntil(market: ProvenMarket, caseId: bigint): Promise<bigint> {
-  const { latestRevealAt, windowEnd } = await market.court.courtCaseOf(caseId);
-  const quiet = latestRevealAt + COURT_PERIOD;
+  const { movedAt, windowEnd } = await market.court.courtCaseOf(caseId);
+  const quiet = movedAt + COURT_PERIOD;
   return quiet > windowEnd ? quiet : windowEnd;
 }
 
@@ -46,7 +46,6 @@ export async function settle(market: ProvenMarket, terms: Terms, caseId: bigint,
   const { disputes, court } = market;
   await disputes.resolve(caseId, terms);
   for (const part of parts) await court.payDemandFee(caseId, part);
-  await court.forwardReward(caseId);
   const { ruling } = await disputes.caseOf(caseId);
   if (ruling !== RULING.upheld) await market.market.collect({ ...terms });
   await expectAllSettled(market);

@@ -180,18 +180,19 @@ export function floatNetwork(runtime: RuntimeName = "native", uneven = runtime =
   return { file, dims };
 }
 
-/** Three convolutions of 1,152 products in each element. */
-export function convolutions(): Network {
+/** Convolutions of 1,152 products in each element, one behind the other. */
+export function convolutions(count: number, size: number): Network {
   const random = new Random(5);
-  const layers = ["a", "b", "c"];
-  const dims = [1, 128, 16, 16];
+  const layers = [..."abc"].slice(0, count);
+  const last = layers.at(-1) ?? "";
+  const dims = [1, 128, size, size];
   const file = onnxFile({
     nodes: layers.flatMap((name, i) => [
       node("Conv", [i === 0 ? "x" : `${layers[i - 1] ?? ""}2`, `w${name}`, `b${name}`], name, { pads: [1, 1, 1, 1] }),
       node("Relu", [name], `${name}2`),
     ]),
     inputs: { x: ["float32", dims] },
-    outputs: { c2: undefined },
+    outputs: { [`${last}2`]: undefined },
     constants: Object.fromEntries(
       layers.flatMap((name) => [
         [`w${name}`, uniform(random, 128, 128, 3, 3)],

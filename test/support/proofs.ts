@@ -27,6 +27,7 @@ import {
   proveLeaf,
   runTrace,
   toHex,
+  traceFactsOf,
 } from "@assay/sdk";
 import type { ContractTransactionResponse, TransactionResponse } from "ethers";
 import { parseEther } from "ethers";
@@ -158,14 +159,16 @@ export async function demand(market: ProvenMarket, given: Run, caseId: bigint, p
 
 /** The same call among others. */
 export const demandData = ({ court }: ProvenMarket, given: Run, caseId: bigint, part: Part): string =>
-  court.interface.encodeFunctionData("demand", demandWords(given, caseId, part));
+  court.interface.encodeFunctionData("demand", [...demandWords(given, caseId, part)]);
 
-function demandWords({ model, honest }: Run, caseId: bigint, part: Part) {
+function demandWords(given: Run, caseId: bigint, part: Part) {
+  const { model, honest } = given;
   const nodeIndex = part.tensor - model.inputNames.length;
   const header = honest.tensors[part.tensor]?.header;
   const meta = { ...header, merkleRoot: `0x${"00".repeat(32)}` };
   const proof = nodesTree(model.nodes).proof(nodeIndex);
-  return [caseId, part, model.nodes[nodeIndex] as never, proof, meta as never] as [bigint, Part, never, Hex[], never];
+  const facts = traceFactsOf(model.graph, rootsOf(given));
+  return [caseId, facts, part, model.nodes[nodeIndex] as never, proof, meta as never] as const;
 }
 
 /** What demands of these parts cost: one and a half times the gas of their answers, by the words that these show. */
@@ -193,11 +196,13 @@ export function answerData({ court }: ProvenMarket, given: Run, caseId: bigint, 
   if (!committed) throw new Error("no such tensor");
   const shown = answerDemand(committed, part);
   const root = committed.header.merkleRoot;
-  const traceProof = MerkleTree.fromHashes(rootsOf(given)).proof(part.tensor);
+  const roots = rootsOf(given);
+  const facts = traceFactsOf(given.model.graph, roots);
+  const traceProof = MerkleTree.fromHashes(roots).proof(part.tensor);
   const proofs: [Hex[], string, Hex[]] = [[...shown.proof], root, traceProof];
   return shown.kind === "leaf"
-    ? court.interface.encodeFunctionData("revealLeaf", [caseId, part, shown.leaf, ...proofs])
-    : court.interface.encodeFunctionData("revealChildren", [caseId, part, [...shown.children], ...proofs]);
+    ? court.interface.encodeFunctionData("revealLeaf", [caseId, facts, part, shown.leaf, ...proofs])
+    : court.interface.encodeFunctionData("revealChildren", [caseId, facts, part, [...shown.children], ...proofs]);
 }
 
 /** Told of every demand and answer. */

@@ -41,13 +41,16 @@ const random = (
   runtime: RuntimeName = "native",
 ) => ({
   name: nameOf(name, tolerance, runtime),
-  prepare: async () => {
-    const { file, dims } = make(runtime);
-    const { model } = await prepareModel(file, { tolerance, runtime }, inProcess);
-    const seeded = new Random(12);
-    return { model, inputs: Array.from({ length: INPUTS }, () => uniform(seeded, ...dims)) };
-  },
+  prepare: () => prepareNetwork(make(runtime), tolerance, runtime),
 });
+
+/** A network as the court sees it, and random numbers that it may read. */
+export async function prepareNetwork({ file, dims }: Network, tolerance = false, runtime: RuntimeName = "native") {
+  await initHash();
+  const { model } = await prepareModel(file, { tolerance, runtime }, inProcess);
+  const seeded = new Random(12);
+  return { model, inputs: Array.from({ length: INPUTS }, () => uniform(seeded, ...dims)) };
+}
 
 /** Every trained model of the repository that the court judges, and networks that have its other operators. */
 const SUBJECTS = [

@@ -376,7 +376,7 @@ describe("The tasks over the life of a market", function () {
       expect(pool.length).to.equal(3);
       for (const juror of pool) expect(juror).to.include({ locks: 4, openSeats: 0 });
       const opened = await json("dispute:challenge", { job: await nth(6), account: CHALLENGER });
-      expect(opened).to.include({ case: 1, bond: "1.0", slashCap: "10.0", outputCommitment: wrong });
+      expect(opened).to.include({ case: 1, bond: "1.0", stake: "10.0", outputCommitment: wrong });
       expect(await json("job:show", { job: await nth(6) })).to.include({ status: "Disputed", case: 1 });
       const [job] = await textOf(6);
       expect(await rows("dispute:list")).to.deep.equal([

@@ -43,14 +43,16 @@ abstract contract CourtLedger is IProofCourt {
         if (msg.sender != address(DISPUTES)) revert ProofCourt_NotDisputes(msg.sender);
         if (MODELS.graphOf(facts.modelId) == 0) revert ProofCourt_NoGraph(facts.modelId);
 
-        CourtCase storage case_ = _cases[caseId];
-        case_.anchor = keccak256(abi.encode(facts));
-        case_.provider = facts.provider;
-        case_.openedAt = uint40(block.timestamp);
         // A window so long that the case would not end in time is cut for the court's purposes.
-        case_.windowEnd = Math
-            .min(facts.challengeableUntil, block.timestamp + MAX_RESOLUTION - RESOLUTION_GRACE - _longestReveal())
-            .toUint40();
+        uint256 latestEnd = block.timestamp + MAX_RESOLUTION - RESOLUTION_GRACE - _longestReveal();
+        _cases[caseId] = CourtCase({
+            anchor: keccak256(abi.encode(facts)),
+            party: facts.provider,
+            movedAt: block.timestamp.toUint32(),
+            windowEnd: Math.min(facts.challengeableUntil, latestEnd).toUint32(),
+            pending: 0,
+            stage: Stage.Opened
+        });
 
         emit CourtCaseOpened(caseId, facts.provider, facts, uint48(block.timestamp) + REPLY_PERIOD);
     }
@@ -58,21 +60,28 @@ abstract contract CourtLedger is IProofCourt {
     /// @inheritdoc IArbiter
     function rulingOf(uint256 caseId) public view returns (Ruling ruling, address finder) {
         CourtCase storage case_ = _cases[caseId];
-        if (case_.openedAt == 0) return (Ruling.None, address(0));
-        if (case_.finder != address(0)) return (Ruling.Upheld, case_.finder);
-        if (case_.traceRoot == 0) {
-            bool silent = block.timestamp > uint256(case_.openedAt) + REPLY_PERIOD;
+        Stage stage = case_.stage;
+        if (stage == Stage.None) return (Ruling.None, address(0));
+        if (stage == Stage.Silent || stage == Stage.Disproven) return (Ruling.Upheld, case_.party);
+        if (stage == Stage.Opened) {
+            bool silent = block.timestamp > uint256(case_.movedAt) + REPLY_PERIOD;
             return (silent ? Ruling.Upheld : Ruling.None, address(0));
         }
         // Not before the window's end: a friend's early challenge must not cost others their time to look.
-        uint256 quietUntil = Math.max(uint256(case_.latestRevealAt) + CLAIM_PERIOD, case_.windowEnd);
+        uint256 quietUntil = Math.max(uint256(case_.movedAt) + CLAIM_PERIOD, case_.windowEnd);
         bool quiet = case_.pending == 0 && block.timestamp > quietUntil;
         return (quiet ? Ruling.Rejected : Ruling.None, address(0));
     }
 
     /// @inheritdoc IArbiter
     function disprovenTraceOf(uint256 caseId) external view returns (bytes32) {
-        return _cases[caseId].disproven ? _cases[caseId].traceRoot : bytes32(0);
+        return _cases[caseId].stage == Stage.Disproven ? _cases[caseId].anchor : bytes32(0);
+    }
+
+    /// @inheritdoc IArbiter
+    /// @dev Whoever proves is the finder: nobody else works here.
+    function isPaid() external pure returns (bool) {
+        return false;
     }
 
     /// @inheritdoc IArbiter
@@ -93,6 +102,12 @@ abstract contract CourtLedger is IProofCourt {
     /// @dev The trace, `DEPTH` levels and the leaf, one after another, each with time to answer and time to think.
     function _longestReveal() internal view returns (uint256) {
         return (DEPTH + 2) * (uint256(REPLY_PERIOD) + CLAIM_PERIOD);
+    }
+
+    /// @dev Checks that a trace was posted, and that it is this one.
+    function _requireTrace(uint256 caseId, TraceFacts calldata trace) internal view {
+        if (_cases[caseId].stage != Stage.Traced) revert ProofCourt_NoTrace(caseId);
+        if (_cases[caseId].anchor != keccak256(abi.encode(trace))) revert ProofCourt_TraceMismatch(caseId);
     }
 
     function _isOver(uint256 caseId) internal view returns (bool) {

@@ -205,6 +205,11 @@ contract JuryArbiter is JurorPool {
     }
 
     /// @inheritdoc IArbiter
+    function isPaid() external pure returns (bool) {
+        return true;
+    }
+
+    /// @inheritdoc IArbiter
     function resolutionPeriod() external view returns (uint48) {
         return DRAW_PERIOD + COMMIT_PERIOD + REVEAL_PERIOD;
     }

@@ -17,6 +17,7 @@ import {TensorCommitment} from "../../libraries/TensorCommitment.sol";
 import {Claim, Opening} from "../../types/CourtTypes.sol";
 import {CaseFacts, Ruling} from "../../types/DisputeTypes.sol";
 import {Graph, Operand, Source} from "../../types/GraphTypes.sol";
+import {JobTerms} from "../../types/JobTypes.sol";
 import {TensorHeader} from "../../types/TensorTypes.sol";
 import {CourtLedger} from "./CourtLedger.sol";
 import {TraceDemands} from "./TraceDemands.sol";
@@ -60,7 +61,7 @@ contract ProofCourt is TraceDemands, Multicall {
         bytes32[] calldata roots
     ) external whileOpen(caseId) {
         CourtCase storage case_ = _cases[caseId];
-        if (case_.traceRoot != 0) revert ProofCourt_TraceAlreadyPosted(caseId);
+        if (case_.stage != Stage.Opened) revert ProofCourt_TraceAlreadyPosted(caseId);
         if (case_.anchor != keccak256(abi.encode(facts))) revert ProofCourt_FactsMismatch(caseId);
         if (msg.sender != facts.provider && msg.sender != PROVIDERS.operatorOf(facts.provider)) {
             revert ProofCourt_NotProvider(caseId, msg.sender);
@@ -70,10 +71,10 @@ contract ProofCourt is TraceDemands, Multicall {
         bytes32 traceRoot = TensorCommitment.rootOfHashes(roots);
         bytes32 audited = AUDITS.answerOf(facts.jobId);
         if (audited != 0 && audited != traceRoot) revert ProofCourt_OtherTrace(traceRoot, audited);
-        (case_.traceRoot, case_.anchor) = (traceRoot, graph.nodesRoot);
         // No transaction carries the roots of a trace that 16 bits could not count.
-        (case_.inputCount, case_.nodeCount) = (graph.inputs.length.toUint16(), uint256(graph.nodeCount).toUint16());
-        case_.latestRevealAt = uint40(block.timestamp);
+        (uint16 inputs, uint16 nodes) = (graph.inputs.length.toUint16(), uint256(graph.nodeCount).toUint16());
+        case_.anchor = keccak256(abi.encode(TraceFacts(traceRoot, graph.nodesRoot, inputs, nodes)));
+        (case_.movedAt, case_.stage) = (block.timestamp.toUint32(), Stage.Traced);
 
         emit TracePosted(caseId, traceRoot, roots);
     }
@@ -142,25 +143,15 @@ contract ProofCourt is TraceDemands, Multicall {
             revert ProofCourt_NoContradiction(caseId);
         }
 
-        (_cases[caseId].finder, _cases[caseId].disproven) = (msg.sender, true);
+        _disprove(caseId, provenance.trace.root);
 
-        uint32 tensor = _cases[caseId].inputCount + provenance.nodeIndex;
+        uint32 tensor = provenance.trace.inputCount + provenance.nodeIndex;
         emit MalformedLeafProven(caseId, msg.sender, tensor, opening.leaf);
     }
 
     /// @inheritdoc IProofCourt
-    function forwardReward(uint256 caseId) external {
-        IDisputeManager.Case memory case_ = DISPUTES.caseOf(caseId);
-        if (case_.ruling == Ruling.None) revert ProofCourt_NotOver(caseId);
-        CourtCase storage own = _cases[caseId];
-        if (own.forwarded || address(case_.arbiter) != address(this)) revert ProofCourt_AlreadyPaid(caseId);
-
-        own.forwarded = true;
-        address to = case_.ruling == Ruling.Rejected ? own.provider : DISPUTES.treasury();
-
-        emit RewardForwarded(caseId, to, case_.arbiterReward);
-
-        ESCROW.transfer(STAKE_TOKEN, to, case_.arbiterReward);
+    function resolve(uint256 caseId, JobTerms calldata terms) external {
+        DISPUTES.resolve(caseId, terms);
     }
 
     /// @inheritdoc IProofCourt
@@ -169,9 +160,15 @@ contract ProofCourt is TraceDemands, Multicall {
     }
 
     function _convict(uint256 caseId, Claim calldata claim, Provenance calldata provenance) private {
-        (_cases[caseId].finder, _cases[caseId].disproven) = (msg.sender, true);
+        _disprove(caseId, provenance.trace.root);
 
         emit FraudProven(caseId, msg.sender, provenance.nodeIndex, claim.node.operator, claim.element);
+    }
+
+    /// @dev From here on nothing is proven against the trace's facts any more: its root is kept in their place.
+    function _disprove(uint256 caseId, bytes32 traceRoot) private {
+        CourtCase storage case_ = _cases[caseId];
+        (case_.anchor, case_.party, case_.stage) = (traceRoot, msg.sender, Stage.Disproven);
     }
 
     /// @dev At deployment only: whoever names a verifier could convict anybody.
@@ -200,21 +197,26 @@ contract ProofCourt is TraceDemands, Multicall {
     /// @dev Checks everything about a claim but whether it is right: node against graph, headers against node and
     /// trace, openings against headers.
     function _requireProven(uint256 caseId, Claim calldata claim, Provenance calldata provenance) private view {
-        CourtCase storage case_ = _cases[caseId];
-        if (case_.traceRoot == 0) revert ProofCourt_NoTrace(caseId);
-        (uint256 inputs, uint256 nodes) = (case_.inputCount, case_.nodeCount);
+        TraceFacts calldata trace = provenance.trace;
+        _requireTrace(caseId, trace);
+        (uint256 inputs, uint256 nodes) = (trace.inputCount, trace.nodeCount);
         bytes32 leaf = GraphCommitment.nodeHash(claim.node);
-        if (!TensorCommitment.verifyHash(case_.anchor, leaf, provenance.nodeIndex, nodes, provenance.nodeProof)) {
+        if (!TensorCommitment.verifyHash(trace.nodesRoot, leaf, provenance.nodeIndex, nodes, provenance.nodeProof)) {
             revert ProofCourt_NotProven(leaf);
         }
 
         Operand[] calldata operands = claim.node.operands;
         uint256 count = operands.length;
         if (claim.headers.length != count + 1) revert ProofCourt_OutOfRange(claim.headers.length, count + 1);
+        TensorHeader[] memory headers = claim.headers;
         uint256 used = 0;
         for (uint256 i = 0; i <= count; ++i) {
-            TensorHeader memory header = claim.headers[i];
-            if (i < count && operands[i].source == Source.Absent) continue;
+            if (i < count && operands[i].source == Source.Absent) {
+                // Nobody proves its header: without leaves nothing of it can be opened.
+                headers[i].nLeaves = 0;
+                continue;
+            }
+            TensorHeader memory header = headers[i];
             if (i < count && operands[i].source == Source.Constant) {
                 if (TensorCommitment.hashHeader(header) != operands[i].hash)
                     revert ProofCourt_NotProven(operands[i].hash);
@@ -225,11 +227,11 @@ contract ProofCourt is TraceDemands, Multicall {
                 : (claim.node.outputMeta, inputs + provenance.nodeIndex);
             if (GraphCommitment.metaHash(header) != meta) revert ProofCourt_NotProven(meta);
             bytes32[] calldata proof = provenance.traceProofs[used++];
-            if (!TensorCommitment.verifyHash(case_.traceRoot, header.merkleRoot, tensor, inputs + nodes, proof)) {
+            if (!TensorCommitment.verifyHash(trace.root, header.merkleRoot, tensor, inputs + nodes, proof)) {
                 revert ProofCourt_NotProven(header.merkleRoot);
             }
         }
-        _requireOpenings(claim, count);
+        _requireOpenings(claim.openings, headers);
     }
 
     /// @dev Checks that the sum is where the caller left it, or at its beginning. Node and headers are the same in all its
@@ -255,14 +257,12 @@ contract ProofCourt is TraceDemands, Multicall {
         return keccak256(abi.encode(caseId, prover, nodeIndex, element));
     }
 
-    function _requireOpenings(Claim calldata claim, uint256 output) private pure {
-        for (uint256 i = 0; i < claim.openings.length; ++i) {
-            Opening calldata opening = claim.openings[i];
-            if (opening.operand > output) revert ProofCourt_OutOfRange(opening.operand, output);
-            if (opening.operand < output && claim.node.operands[opening.operand].source == Source.Absent) {
-                revert ProofCourt_OutOfRange(opening.operand, output);
-            }
-            TensorCommitment.requireLeaf(claim.headers[opening.operand], opening.data, opening.leaf, opening.proof);
+    function _requireOpenings(Opening[] calldata openings, TensorHeader[] memory headers) private pure {
+        for (uint256 i = 0; i < openings.length; ++i) {
+            Opening calldata opening = openings[i];
+            uint256 operand = opening.operand;
+            if (operand >= headers.length) revert ProofCourt_OutOfRange(operand, headers.length - 1);
+            TensorCommitment.requireLeaf(headers[operand], opening.data, opening.leaf, opening.proof);
         }
     }
 }

@@ -46,15 +46,16 @@ abstract contract TraceDemands is CourtLedger {
     /// @inheritdoc IProofCourt
     function demand(
         uint256 caseId,
+        TraceFacts calldata trace,
         Part calldata part,
         Node calldata node,
         bytes32[] calldata nodeProof,
-        TensorHeader calldata meta
+        TensorHeader memory meta
     ) external whileOpen(caseId) {
+        _requireTrace(caseId, trace);
         CourtCase storage case_ = _cases[caseId];
-        if (case_.traceRoot == 0) revert ProofCourt_NoTrace(caseId);
         if (block.timestamp > _lastDemandAt(case_)) revert ProofCourt_TooLate(caseId, _lastDemandAt(case_));
-        _requireMeta(case_, part.tensor, node, nodeProof, meta);
+        _requireMeta(trace, part.tensor, node, nodeProof, meta);
         uint256 width = _width(meta.nLeaves, part.level);
         // Level k has something to show only if level k - 1 has more than one node.
         if (part.level > 0 && _width(meta.nLeaves, part.level - 1) < 2) width = 0;
@@ -63,25 +64,27 @@ abstract contract TraceDemands is CourtLedger {
         if (demand_.deadline != 0) revert ProofCourt_AlreadyDemanded(caseId, part);
 
         uint48 deadline = uint48(block.timestamp) + REPLY_PERIOD;
+        uint16 leafWords = _leafWords(meta);
         (demand_.demander, demand_.deadline) = (msg.sender, uint40(deadline));
-        (demand_.leafCount, demand_.leafWords) = (meta.nLeaves, _leafWords(meta));
+        (demand_.leafCount, demand_.leafWords) = (meta.nLeaves, leafWords);
         ++case_.pending;
 
         emit PartDemanded(caseId, msg.sender, part, deadline);
 
-        ESCROW.hold(STAKE_TOKEN, msg.sender, _feeOf(part, meta.nLeaves, _leafWords(meta)));
+        ESCROW.hold(STAKE_TOKEN, msg.sender, _feeOf(part, meta.nLeaves, leafWords));
     }
 
     /// @inheritdoc IProofCourt
     function revealChildren(
         uint256 caseId,
+        TraceFacts calldata trace,
         Part calldata part,
         bytes32[] calldata children,
         bytes32[] calldata proof,
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
     ) external whileOpen(caseId) unlessAnswered(caseId, part) {
-        uint256 leafCount = _answer(caseId, part, merkleRoot, traceProof).leafCount;
+        uint256 leafCount = _answer(caseId, trace, part, merkleRoot, traceProof).leafCount;
         if (part.level == 0) revert ProofCourt_NotDemanded(caseId, part);
         uint256 expected = _childCount(part, leafCount);
         if (children.length != expected) revert ProofCourt_WrongChildren(children.length, expected);
@@ -95,13 +98,14 @@ abstract contract TraceDemands is CourtLedger {
     /// @inheritdoc IProofCourt
     function revealLeaf(
         uint256 caseId,
+        TraceFacts calldata trace,
         Part calldata part,
         bytes calldata leaf,
         bytes32[] calldata proof,
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
     ) external whileOpen(caseId) unlessAnswered(caseId, part) {
-        Demand storage demand_ = _answer(caseId, part, merkleRoot, traceProof);
+        Demand storage demand_ = _answer(caseId, trace, part, merkleRoot, traceProof);
         if (part.level != 0) revert ProofCourt_NotDemanded(caseId, part);
         // No claim takes a leaf of another length, and whoever commits to one must not get away with showing it.
         uint256 expected = uint256(demand_.leafWords) * 32;
@@ -120,7 +124,7 @@ abstract contract TraceDemands is CourtLedger {
         if (demand_.answered) revert ProofCourt_AlreadyAnswered(caseId, part);
         if (block.timestamp <= demand_.deadline) revert ProofCourt_NotOverdue(caseId, part, demand_.deadline);
 
-        _cases[caseId].finder = demand_.demander;
+        (_cases[caseId].party, _cases[caseId].stage) = (demand_.demander, Stage.Silent);
 
         emit SilenceProven(caseId, demand_.demander, part);
     }
@@ -134,7 +138,7 @@ abstract contract TraceDemands is CourtLedger {
         if (demand_.demander == address(0)) revert ProofCourt_NotDemanded(caseId, part);
 
         delete _demands[key];
-        address to = ruling == Ruling.Rejected ? _cases[caseId].provider : demand_.demander;
+        address to = ruling == Ruling.Rejected ? _cases[caseId].party : demand_.demander;
         uint128 fee = _feeOf(part, demand_.leafCount, demand_.leafWords);
 
         emit DemandFeePaid(caseId, to, fee);
@@ -156,36 +160,38 @@ abstract contract TraceDemands is CourtLedger {
     /// answer after the deadline is taken as long as nobody proved the silence.
     function _answer(
         uint256 caseId,
+        TraceFacts calldata trace,
         Part calldata part,
         bytes32 merkleRoot,
         bytes32[] calldata traceProof
     ) private returns (Demand storage demand_) {
-        CourtCase storage case_ = _cases[caseId];
+        _requireTrace(caseId, trace);
         demand_ = _demands[_key(caseId, part)];
         if (demand_.deadline == 0) revert ProofCourt_NotDemanded(caseId, part);
-        uint256 tensors = uint256(case_.inputCount) + case_.nodeCount;
-        if (!TensorCommitment.verifyHash(case_.traceRoot, merkleRoot, part.tensor, tensors, traceProof)) {
+        uint256 tensors = uint256(trace.inputCount) + trace.nodeCount;
+        if (!TensorCommitment.verifyHash(trace.root, merkleRoot, part.tensor, tensors, traceProof)) {
             revert ProofCourt_NotProven(merkleRoot);
         }
 
         demand_.answered = true;
+        CourtCase storage case_ = _cases[caseId];
         --case_.pending;
-        case_.latestRevealAt = uint40(block.timestamp);
+        case_.movedAt = block.timestamp.toUint32();
     }
 
     /// @dev Checks that the header is that of the tensor's node.
     function _requireMeta(
-        CourtCase storage case_,
+        TraceFacts calldata trace,
         uint32 tensor,
         Node calldata node,
         bytes32[] calldata nodeProof,
         TensorHeader memory meta
     ) private view {
-        uint256 inputs = case_.inputCount;
+        uint256 inputs = trace.inputCount;
         // Inputs are not asked for: whoever challenges has them, or could not tell that the result is wrong.
         if (tensor < inputs) revert ProofCourt_OutOfRange(tensor, inputs);
         bytes32 leaf = GraphCommitment.nodeHash(node);
-        if (!TensorCommitment.verifyHash(case_.anchor, leaf, tensor - inputs, case_.nodeCount, nodeProof)) {
+        if (!TensorCommitment.verifyHash(trace.nodesRoot, leaf, tensor - inputs, trace.nodeCount, nodeProof)) {
             revert ProofCourt_NotProven(leaf);
         }
         if (GraphCommitment.metaHash(meta) != node.outputMeta) revert ProofCourt_NotProven(node.outputMeta);

@@ -27,7 +27,6 @@ const KEYS: Readonly<Record<string, string>> = {
   FraudProven: "caseId",
   MalformedLeafProven: "caseId",
   SilenceProven: "caseId",
-  RewardForwarded: "caseId",
   AuditBooked: "jobId",
   AuditCommitted: "jobId",
   TraceAnswered: "jobId",

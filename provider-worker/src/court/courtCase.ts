@@ -82,11 +82,8 @@ export async function lastMoveIn(
   caseId: string,
   now: number,
 ): Promise<number> {
-  const [{ latestRevealAt, windowEnd, pending }, claim] = await Promise.all([
-    court.courtCaseOf(caseId),
-    court.CLAIM_PERIOD(),
-  ]);
-  const since = pending > 0n ? now : Number(latestRevealAt);
+  const [{ movedAt, windowEnd, pending }, claim] = await Promise.all([court.courtCaseOf(caseId), court.CLAIM_PERIOD()]);
+  const since = pending > 0n ? now : Number(movedAt);
   return Math.max(since + Number(claim), Number(windowEnd));
 }
 

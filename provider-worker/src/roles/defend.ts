@@ -1,5 +1,5 @@
 import type { Part } from "@assay/sdk";
-import { answerDemand, courtBatches, MerkleTree, partKey, Ruling } from "@assay/sdk";
+import { answerDemand, courtBatches, CourtStage, MerkleTree, partKey, Ruling } from "@assay/sdk";
 
 import { Rank, together } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
@@ -111,8 +111,8 @@ export class Defend implements Role {
 
   async #wantsTrace(id: string): Promise<boolean> {
     const { court } = this.context.contracts;
-    const [isOver, { traceRoot }] = await Promise.all([this.#isOver(id), court.courtCaseOf(id)]);
-    return !isOver && BigInt(traceRoot) === 0n;
+    const [isOver, { stage }] = await Promise.all([this.#isOver(id), court.courtCaseOf(id)]);
+    return !isOver && stage < CourtStage.Traced;
   }
 
   async #wantsPart(id: string, part: Part): Promise<boolean> {
@@ -146,7 +146,7 @@ export class Defend implements Role {
   /** Also after the deadline: an answer counts until somebody proves the silence. Nothing where another was first. */
   async #answerTo(
     { id }: CourtCase,
-    { trace }: CourtRun,
+    { model, trace }: CourtRun,
     tree: MerkleTree,
     { part, replyBy }: Demanded,
   ): Promise<Answer | undefined> {
@@ -154,6 +154,8 @@ export class Defend implements Role {
     const committed = trace.tensors[part.tensor];
     if (!committed || !(await this.#wantsPart(id, part))) return undefined;
     const shown = answerDemand(committed, part);
+    const { nodesRoot, nodeCount, inputs } = model.graph;
+    const facts = { root: trace.traceRoot, nodesRoot, inputCount: inputs.length, nodeCount };
     const proofs: [string[], string, string[]] = [
       [...shown.proof],
       committed.header.merkleRoot,
@@ -161,8 +163,8 @@ export class Defend implements Role {
     ];
     const data =
       shown.kind === "leaf"
-        ? calls.encodeFunctionData("revealLeaf", [id, part, shown.leaf, ...proofs])
-        : calls.encodeFunctionData("revealChildren", [id, part, [...shown.children], ...proofs]);
+        ? calls.encodeFunctionData("revealLeaf", [id, facts, part, shown.leaf, ...proofs])
+        : calls.encodeFunctionData("revealChildren", [id, facts, part, [...shown.children], ...proofs]);
     return { part, due: replyBy, data };
   }
 

@@ -1,4 +1,13 @@
-import { GasLimitError, inPartsThatFit, metaHeader, nodesTree, partKey, proofCalls, Ruling } from "@assay/sdk";
+import {
+  GasLimitError,
+  inPartsThatFit,
+  metaHeader,
+  nodesTree,
+  partKey,
+  proofCalls,
+  Ruling,
+  traceFactsOf,
+} from "@assay/sdk";
 import type { Accusation, Part } from "@assay/sdk";
 
 import type { Call, Outcome } from "../chain/submitter.js";
@@ -32,17 +41,18 @@ export class ProsecutionMoves {
   /** False if there is no fee for it. */
   async #demand(found: CourtCase, { model }: CourtRun, part: Part, due: number): Promise<boolean> {
     const { court } = this.context.contracts;
-    const { id } = found;
+    const { id, posted } = found;
     const nodeIndex = part.tensor - model.inputNames.length;
     const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
-    if (!node || !meta) return true;
+    if (!posted || !node || !meta) return true;
     const header = metaHeader(meta) as never;
     const stillWanted = async () => !(await this.#isOver(id)) && (await court.demandOf(id, part)).deadline === 0n;
     if (!(await stillWanted())) return true;
     const fee = await court.demandFeeOf(part, header);
     if (!(await this.#reserve(id, fee))) return false;
     const proof = nodesTree(model.nodes).proof(nodeIndex);
-    const words = [id, part, node as never, proof, header] as const;
+    const facts = traceFactsOf(model.graph, posted.roots);
+    const words = [id, facts, part, node as never, proof, header] as const;
     const data = court.interface.encodeFunctionData("demand", [...words]);
     try {
       const purpose = `demand ${id} ${partKey(part)}`;

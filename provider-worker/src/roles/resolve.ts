@@ -63,21 +63,36 @@ export class Resolve implements Role {
   }
 
   async #resolve({ key: caseId, args }: ChainEvent): Promise<void> {
-    const { contracts, journal, submitter, log } = this.context;
+    const { contracts, journal, submitter, log, signal } = this.context;
     const [ruling] = await arbiterAt(contracts, String(args.arbiter)).rulingOf(caseId);
     if (ruling === Ruling.None) {
       if (await this.#isOf("jury", args.arbiter)) await this.#count(caseId);
       return;
     }
     const { terms } = requestOf(journal, String(args.jobId));
-    const data = contracts.disputes.interface.encodeFunctionData("resolve", [caseId, terms]);
-    const outcome = await submitter.send({
-      purpose: `resolve ${caseId}`,
-      to: await contracts.disputes.getAddress(),
-      data,
-      stillWanted: async () => (await contracts.disputes.caseOf(caseId)).ruling === Ruling.None,
-    });
-    log.info({ case: caseId, outcome }, "resolved");
+    const [fees = []] = courtBatches(await this.#feesOwed(caseId, args.arbiter));
+    const purpose = `resolve ${caseId}`;
+    const stillWanted = async () => (await contracts.disputes.caseOf(caseId)).ruling === Ruling.None;
+    const { court, disputes } = contracts;
+    const send = async (to: { getAddress(): Promise<string> }, data: string) => {
+      const outcome = await submitter.send({ purpose, to: await to.getAddress(), data, stillWanted });
+      log.info({ case: caseId, fees: fees.length, outcome }, "resolved");
+    };
+    const alone = disputes.interface.encodeFunctionData("resolve", [caseId, terms]);
+    if (fees.length === 0) return send(disputes, alone);
+    const calls = [court.interface.encodeFunctionData("resolve", [caseId, terms]), ...fees.map(({ data }) => data)];
+    try {
+      await send(court, court.interface.encodeFunctionData("multicall", [calls]));
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ case: caseId, fees: fees.length, err: error }, "not resolved with its fees: resolving it alone");
+      await send(disputes, alone);
+    }
+  }
+
+  /** What can be paid in the transaction that resolves a case; `#pay` looks after the rest. */
+  async #feesOwed(caseId: string, arbiter: unknown): Promise<Payment[]> {
+    return (await this.#isOf("court", arbiter)) ? this.#owedByCourt(caseId) : [];
   }
 
   /** Counts the votes once nobody can vote any more: the drawn jurors may all be gone. */
@@ -114,7 +129,7 @@ export class Resolve implements Role {
     return !(await stillWanted());
   }
 
-  /** Fees of demands and the court's reward, in one transaction as a rule. */
+  /** Fees of demands, in one transaction as a rule. */
   async #payFromCourt(caseId: string): Promise<boolean> {
     const { submitter } = this.context;
     // What an earlier run sent goes on by itself.
@@ -166,7 +181,7 @@ export class Resolve implements Role {
   #paymentsOf(caseId: string): Payment[] {
     const { contracts, journal } = this.context;
     const { court } = contracts;
-    const fees = journal.events("PartDemanded", caseId).map(({ args }) => {
+    return journal.events("PartDemanded", caseId).map(({ args }) => {
       const part = partOf(args.part);
       return {
         purpose: `pay ${caseId} ${partKey(part)}`,
@@ -174,12 +189,6 @@ export class Resolve implements Role {
         isOwed: async () => (await court.demandOf(caseId, part)).deadline !== 0n,
       };
     });
-    const reward = {
-      purpose: `forward ${caseId}`,
-      data: court.interface.encodeFunctionData("forwardReward", [caseId]),
-      isOwed: async () => !(await court.courtCaseOf(caseId)).forwarded,
-    };
-    return [...fees, reward];
   }
 
   async #isOf(name: "jury" | "court", arbiter: unknown): Promise<boolean> {

@@ -40,7 +40,7 @@ describe("Defending", () => {
   };
   const posted = (id = 3, roots = rootsOf(run)) => {
     scene.happened("TracePosted", id, { traceRoot: MerkleTree.fromHashes(roots).root, roots });
-    scene.traceRoots.set(String(id), MerkleTree.fromHashes(roots).root);
+    scene.tracedCases.add(String(id));
   };
 
   it("posts the trace of a job in dispute, with the facts and the graph of the case", async () => {
@@ -58,7 +58,7 @@ describe("Defending", () => {
   it("posts it once, whoever posted it first, also when it reads its own block late", async () => {
     challenged();
     scene.outcome = () => {
-      scene.traceRoots.set("3", run.trace.traceRoot);
+      scene.tracedCases.add("3");
       return "mined";
     };
     await tick();
@@ -277,7 +277,7 @@ describe("Defending", () => {
 
   it("runs nothing for a case whose trace or answer somebody sees on chain before it is read", async () => {
     challenged();
-    scene.traceRoots.set("3", hash(1));
+    scene.tracedCases.add("3");
     await tick();
     posted();
     scene.demanded(3, LEAF);

@@ -291,13 +291,13 @@ describe("Prosecuting", () => {
   const dues = () => scene.sent.map(({ name, urgency }) => [name, urgency?.due]);
 
   it("demands and proves by the second in which the case would end, which it does not while an answer is due", async () => {
-    scene.clock = { latestRevealAt: BigInt(NOW - 1700), windowEnd: BigInt(NOW + 60), pending: 0n };
+    scene.clock = { movedAt: BigInt(NOW - 1700), windowEnd: BigInt(NOW + 60), pending: 0n };
     accused();
     posted();
     await tick();
     scene.demanded(3, CHILDREN);
     shown(CHILDREN);
-    scene.clock = { latestRevealAt: BigInt(NOW - 1700), windowEnd: BigInt(NOW + 300), pending: 0n };
+    scene.clock = { movedAt: BigInt(NOW - 1700), windowEnd: BigInt(NOW + 300), pending: 0n };
     await tick();
     scene.demanded(3, LEAF);
     shown(LEAF);

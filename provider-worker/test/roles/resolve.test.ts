@@ -183,16 +183,15 @@ describe("Resolving", () => {
       scene.happened("CaseResolved", 3);
       scene.outcome = ({ name }) => {
         if (name === "payDemandFee") scene.demands.clear();
-        if (name === "forwardReward") scene.forwarded.add("3");
         return "mined";
       };
     });
 
     const names = () => scene.sent.map(({ name }) => name);
 
-    it("sends fees and reward where the ruling says, each once, in one transaction", async () => {
+    it("sends fees where the ruling says, each once, in one transaction", async () => {
       await tick();
-      assert.deepEqual(names(), ["payDemandFee", "forwardReward"]);
+      assert.deepEqual(names(), ["payDemandFee"]);
       await tick();
       await tick();
       assert.equal(scene.transactions, 1);
@@ -200,13 +199,17 @@ describe("Resolving", () => {
     });
 
     it("leaves out what somebody else paid, also between two looks", async () => {
+      demanded(1);
       scene.meanwhile = () => {
-        scene.demands.clear();
+        scene.demands.delete("3 5 0 1");
       };
       await tick();
       assert.deepEqual(names(), []);
       await tick();
-      assert.deepEqual(names(), ["forwardReward"]);
+      assert.deepEqual(
+        scene.calls("payDemandFee").map(({ args }) => args[1]),
+        [[5n, 0n, 10n]],
+      );
     });
 
     /** So many demands of the case, answered and not paid for yet. */
@@ -218,8 +221,7 @@ describe("Resolving", () => {
     };
     /** As the court does: a demand whose fee is paid is gone. */
     const pay = ({ name, args }: SentCall) => {
-      if (name === "forwardReward") scene.forwarded.add("3");
-      else scene.demands.delete(`3 ${(args[1] as bigint[]).join(" ")}`);
+      if (name === "payDemandFee") scene.demands.delete(`3 ${(args[1] as bigint[]).join(" ")}`);
       return "mined" as const;
     };
 
@@ -257,7 +259,10 @@ describe("Resolving", () => {
       const { context } = scene;
       const { contracts, submitter } = context;
       const send = (call: Call) => {
-        const [all] = contracts.court.interface.decodeFunctionData("multicall", call.data) as unknown as [string[]];
+        const several = contracts.court.interface.parseTransaction({ data: call.data })?.name === "multicall";
+        const [all] = several
+          ? (contracts.court.interface.decodeFunctionData("multicall", call.data) as unknown as [string[]])
+          : [[call.data]];
         tried.push(all.length);
         if (all.length <= most) return submitter.send(call);
         onRefusal();
@@ -276,7 +281,7 @@ describe("Resolving", () => {
       scene.outcome = pay;
       const tried = nodeFor(40);
       await tick();
-      assert.deepEqual(tried, [102, 51, 26, 25, 51, 26, 25]);
+      assert.deepEqual(tried, [101, 51, 26, 25, 50, 25, 25]);
       assert.equal(scene.calls("payDemandFee").length, 101);
       assert.deepEqual(waiting(), []);
     });
@@ -285,7 +290,7 @@ describe("Resolving", () => {
       demanded(100);
       const tried = nodeFor(0);
       await tick();
-      assert.deepEqual(tried, [102, 51, 26, 13, 7, 4, 2, 1]);
+      assert.deepEqual(tried, [101, 51, 26, 13, 7, 4, 2, 1]);
       assert.match(scene.warnings.at(-1) ?? "", /case not resolved yet/);
       assert.deepEqual(waiting(), ["3"]);
     });
@@ -296,18 +301,18 @@ describe("Resolving", () => {
         scene.stop.abort();
       });
       await tick();
-      assert.deepEqual(tried, [102]);
+      assert.deepEqual(tried, [101]);
     });
 
     it("pays nothing again that is on its way from before a restart, and what is left once that ended", async () => {
       const mined = gate<void>();
       scene.outcome = (call) => mined.promise.then(() => pay(call));
       await tick();
-      assert.deepEqual(names(), ["payDemandFee", "forwardReward"]);
+      assert.deepEqual(names(), ["payDemandFee"]);
       demanded(1);
       resolve = new Resolve(scene.context, { everyCase: true });
       await tick();
-      assert.equal(scene.sent.length, 2);
+      assert.equal(scene.sent.length, 1);
       assert.deepEqual(waiting(), ["3"]);
       mined.open();
       await calm();
@@ -319,7 +324,6 @@ describe("Resolving", () => {
           .map(({ args }) => args[1]),
         [[5n, 0n, 10n]],
       );
-      assert.equal(scene.calls("forwardReward").length, 1);
       assert.deepEqual(waiting(), []);
     });
 
@@ -342,17 +346,48 @@ describe("Resolving", () => {
       node.open();
       await calm();
       assert.deepEqual([asking, most], [0, 32]);
-      assert.deepEqual(names(), ["forwardReward"]);
+      assert.deepEqual(names(), []);
     });
 
     it("goes on with what is left after a restart", async () => {
+      demanded(1);
       scene.outcome = () => "reverted";
       await tick();
-      assert.deepEqual(names(), ["payDemandFee", "forwardReward"]);
-      scene.demands.clear();
+      assert.deepEqual(names(), ["payDemandFee", "payDemandFee"]);
+      scene.demands.delete("3 5 0 1");
       resolve = new Resolve(scene.context, { everyCase: true });
       await tick();
-      assert.deepEqual(names(), ["payDemandFee", "forwardReward", "forwardReward"]);
+      assert.deepEqual(names(), ["payDemandFee", "payDemandFee", "payDemandFee"]);
+    });
+
+    describe("whose ruling is not carried out yet", () => {
+      beforeEach(() => {
+        scene.requested(1);
+        opened(4, 1, DEPLOYMENT.court);
+        scene.happened("PartDemanded", 4, { part, replyBy: String(NOW) });
+        scene.demands.clear();
+        scene.demands.set("4 5 0 1", { deadline: BigInt(NOW), answered: true });
+        scene.rulings.set("4", Ruling.Upheld);
+      });
+
+      it("carries it out and pays its fees in one transaction", async () => {
+        await tick();
+        assert.deepEqual(names(), ["resolve", "payDemandFee"]);
+        assert.equal(scene.transactions, 1);
+      });
+
+      it("carries it out alone where the node has not the gas for both", async () => {
+        nodeFor(1);
+        await tick();
+        assert.deepEqual(names(), ["resolve"]);
+        assert.match(scene.warnings.join(""), /not resolved with its fees/);
+      });
+
+      it("carries it out alone if nothing was demanded, or all is paid", async () => {
+        scene.demands.clear();
+        await tick();
+        assert.deepEqual(names(), ["resolve"]);
+      });
     });
   });
 

@@ -1,6 +1,16 @@
 import { IPartialVerifier__factory } from "../../../sdk/src/typechain/index.js";
 import type { Addresses, AssayContracts, Claim, JobTerms, Part, Tensor } from "@assay/sdk";
-import { connect, CONTRACT_NAMES, jobIdOf, jobIdText, JobStatus, ModelProfile, partKey, Ruling } from "@assay/sdk";
+import {
+  connect,
+  CONTRACT_NAMES,
+  CourtStage,
+  jobIdOf,
+  jobIdText,
+  JobStatus,
+  ModelProfile,
+  partKey,
+  Ruling,
+} from "@assay/sdk";
 import { toBeHex, VoidSigner, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import pino from "pino";
 
@@ -89,10 +99,10 @@ export class Scene {
   readonly office = new FakeOffice();
   /** Time of the newest block that was read: all of them are, unless a test says otherwise. */
   readUntil = Infinity;
-  /** Trace roots that the proof court has, by case. */
-  readonly traceRoots = new Map<string, string>();
+  /** Cases whose trace the proof court has. */
+  readonly tracedCases = new Set<string>();
   /** By which each case before the proof court ends. */
-  clock = { latestRevealAt: BigInt(NOW - 100), windowEnd: BigInt(NOW + 100), pending: 0n };
+  clock = { movedAt: BigInt(NOW - 100), windowEnd: BigInt(NOW + 100), pending: 0n };
   /** What the proof court says to an accusation: throws if it does not convict. */
   accused: (claim: Claim) => void = () => undefined;
   /** Hash of what the court has of a long sum. */
@@ -121,8 +131,6 @@ export class Scene {
 
   /** What executing a job gives: an output, or an error to throw. */
   execute: (job: string, place: Place) => string | Promise<string> = (job) => hash(0xf00d + Number(job));
-  /** Cases whose reward went on. */
-  readonly forwarded = new Set<string>();
   /** What happens on chain while a call waits to be sent. */
   meanwhile: () => void = () => undefined;
   /** How a call ends that is still wanted; of several in one transaction the last counts. */
@@ -396,11 +404,7 @@ export class Scene {
         STAKE_TOKEN: () => answer(STAKE_TOKEN),
         rulingOf: (id: string) => answer([this.rulings.get(id) ?? Ruling.None, ZeroAddress]),
         courtCaseOf: (id: string) =>
-          answer({
-            traceRoot: this.traceRoots.get(id) ?? ZeroHash,
-            forwarded: this.forwarded.has(id),
-            ...this.clock,
-          }),
+          answer({ stage: this.tracedCases.has(id) ? CourtStage.Traced : CourtStage.Opened, ...this.clock }),
         verifierOf: () => answer(address(0x7e57)),
         sumOf: () => answer(this.sum),
         runner: { provider: null, call: (request: { data: string }) => answer(this.#verify(request.data)) },

@@ -19,6 +19,7 @@ import { elementCount } from "../tensor/tensor.js";
 import { buildClaim, headersOf } from "./claim.js";
 import type { DifferingLeaf } from "./evidence.js";
 import { halved, partsOfSum } from "./sums.js";
+import { traceFactsOf, type TraceFacts } from "./traceFacts.js";
 import { ALL_STEPS, type Claim, type Opening, type Steps } from "./types.js";
 
 /** How often parts are cut in halves: what is left of them then is little besides what each of them opens. */
@@ -26,6 +27,7 @@ const MAX_CUTS = 5;
 
 /** What proves a claim's node and headers (`IProofCourt.Provenance`). */
 export interface Provenance {
+  readonly trace: TraceFacts;
   readonly nodeIndex: number;
   readonly nodeProof: readonly Hex[];
   readonly traceProofs: readonly (readonly Hex[])[];
@@ -136,6 +138,7 @@ function accuse({ model, honest, roots, tensor }: PostedTrace, found: DifferingL
     };
   };
   const provenance = {
+    trace: traceFactsOf(model.graph, roots),
     nodeIndex,
     nodeProof: nodesTree(model.nodes).proof(nodeIndex),
     traceProofs: [...traced, tensor].map((index) => tree.proof(index)),

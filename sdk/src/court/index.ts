@@ -1,5 +1,6 @@
 export * from "./claim.js";
 export * from "./reading.js";
+export * from "./traceFacts.js";
 export * from "./types.js";
 export * from "./accusation.js";
 export * from "./evidence.js";

@@ -30,7 +30,7 @@ abstract contract OneNodeTrace {
     }
 
     function _demandCall(uint256 caseId, uint32 leaf) internal pure returns (bytes memory) {
-        return abi.encodeCall(IProofCourt.demand, (caseId, _part(leaf), _node(), new bytes32[](0), _meta()));
+        return abi.encodeCall(IProofCourt.demand, (caseId, _trace(), _part(leaf), _node(), new bytes32[](0), _meta()));
     }
 
     function _showCall(uint256 caseId, uint32 leaf) internal pure returns (bytes memory) {
@@ -41,12 +41,16 @@ abstract contract OneNodeTrace {
         return
             abi.encodeCall(
                 IProofCourt.revealLeaf,
-                (caseId, _part(leaf), new bytes(_LEAF), beside, _root(), traceProof)
+                (caseId, _trace(), _part(leaf), new bytes(_LEAF), beside, _root(), traceProof)
             );
     }
 
     function _silenceCall(uint256 caseId, uint32 leaf) internal pure returns (bytes memory) {
         return abi.encodeCall(IProofCourt.proveSilence, (caseId, _part(leaf)));
+    }
+
+    function _trace() private pure returns (IProofCourt.TraceFacts memory) {
+        return IProofCourt.TraceFacts(TensorCommitment.nodeHash(_root(), _root()), _graph().nodesRoot, 1, 1);
     }
 
     function _part(uint32 leaf) private pure returns (IProofCourt.Part memory part) {
