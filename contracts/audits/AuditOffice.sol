@@ -180,7 +180,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
     /// @inheritdoc IAuditOffice
     function quote(uint256 modelId, Exposure calldata exposure) external view returns (Quote memory result) {
         AuditMath.Stakes memory given = _stakes(exposure);
-        (, , uint256 window, , ) = MARKET.parameters();
+        (, , uint256 window, ) = MARKET.parameters();
         // What cannot be paid, has nobody to do it or does not fit into the window of a new job does not deter.
         bool served = fundOf[modelId] >= AUDIT_PAY && ticketsOf[modelId] > 0;
         served = served && window >= uint256(ROUND_PERIOD) + COMMIT_PERIOD + _longestAudit();

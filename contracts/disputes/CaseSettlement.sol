@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IArbiter} from "../interfaces/IArbiter.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
@@ -18,7 +19,7 @@ import {BASIS_POINTS} from "../types/Limits.sol";
 /// @notice Slash and bond of each case are split once, by its ruling.
 abstract contract CaseSettlement is IDisputeManager {
     using FeeMath for uint128;
-    using Math for uint256;
+    using SafeERC20 for IERC20;
 
     /// @dev The case about a job as it is kept: one slot until an arbiter is paid. Its arbiter and bond are those of its
     /// profile, which never change; what it can slash is the stake of its job's terms.
@@ -60,15 +61,16 @@ abstract contract CaseSettlement is IDisputeManager {
         }
         (MARKET, ESCROW, STAKING) = (market, escrow, staking);
         STAKE_TOKEN = staking.STAKE_TOKEN();
+        STAKE_TOKEN.forceApprove(address(escrow), type(uint256).max);
     }
 
     /// @inheritdoc IDisputeManager
-    function treasury() public view returns (address account) {
-        (, , , , account) = MARKET.parameters();
+    function treasury() public view returns (address) {
+        return MARKET.treasury();
     }
 
     function _settleUpheld(uint256 caseId, Case memory case_, JobTerms calldata terms, address finder) internal {
-        uint128 slashed = _slash(terms);
+        uint128 slashed = STAKING.slash(terms.provider, terms.stake, terms.stake, address(this));
         uint128 finderReward = slashed.share(FINDER_BPS);
         uint128 arbiterReward = _rewardArbiter(case_, slashed);
         uint128 treasuryAmount = slashed - finderReward - arbiterReward;
@@ -86,9 +88,9 @@ abstract contract CaseSettlement is IDisputeManager {
             treasuryAmount
         );
 
-        _credit(finder, finderReward);
-        _credit(address(case_.arbiter), arbiterReward);
-        _credit(treasury(), treasuryAmount);
+        _deposit(finder, finderReward);
+        _deposit(address(case_.arbiter), arbiterReward);
+        _deposit(treasury(), treasuryAmount);
         _credit(case_.challenger, case_.bond);
     }
 
@@ -115,12 +117,8 @@ abstract contract CaseSettlement is IDisputeManager {
         _records[case_.jobId].arbiterReward = reward;
     }
 
-    /// @dev Moves the stake behind the job into the escrow, where it is shared out. Of a token that keeps some for itself
-    /// only what arrived; never more than was slashed, or what is deposited meanwhile would count twice.
-    function _slash(JobTerms calldata terms) private returns (uint128) {
-        uint256 before = STAKE_TOKEN.balanceOf(address(ESCROW));
-        uint128 slashed = STAKING.slash(terms.provider, terms.stake, terms.stake, address(ESCROW));
-        return uint128(Math.min(slashed, STAKE_TOKEN.balanceOf(address(ESCROW)).saturatingSub(before)));
+    function _deposit(address account, uint128 amount) private {
+        if (amount > 0) ESCROW.deposit(address(STAKE_TOKEN), account, amount);
     }
 
     function _credit(address account, uint128 amount) private {

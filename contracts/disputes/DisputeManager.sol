@@ -57,11 +57,14 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         IArbiter arbiter = arbiterOf(profile);
         if (address(arbiter) == address(0)) revert DisputeManager_NoArbiter(profile);
 
-        uint256 jobId;
-        (caseId, jobId) = _open(terms, outputCommitment, profile);
+        CaseFacts memory facts;
+        (caseId, facts.jobId, facts.challengeableUntil) = _open(terms, outputCommitment, profile);
+        (facts.modelId, facts.provider, facts.client) = (terms.modelId, terms.provider, terms.client);
+        (facts.inputCommitment, facts.outputCommitment) = (terms.inputCommitment, outputCommitment);
+        facts.challenger = msg.sender;
 
         ESCROW.hold(address(STAKE_TOKEN), msg.sender, CHALLENGE_BOND);
-        arbiter.openCase(caseId, _factsOf(jobId, terms, outputCommitment));
+        arbiter.openCase(caseId, facts);
     }
 
     /// @inheritdoc IDisputeManager
@@ -95,7 +98,7 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         caseId = caseOfJob(jobId);
         // No challenge keeps this proof out, a friend's least of all: an open case ends with it. But whoever challenged
         // is the finder then, or a cheat about to be convicted would take that share itself by a second signature.
-        if (caseId == 0) (caseId, ) = _open(terms, delivered, IModelRegistry.Profile.None);
+        if (caseId == 0) (caseId, , ) = _open(terms, delivered, IModelRegistry.Profile.None);
         else _requireUndecided(caseId, jobId, delivered);
         Case memory case_ = _caseOf(caseId);
         _records[jobId].ruling = Ruling.Upheld;
@@ -147,8 +150,8 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
         JobTerms calldata terms,
         bytes32 outputCommitment,
         IModelRegistry.Profile profile
-    ) private returns (uint256 caseId, uint256 jobId) {
-        jobId = MARKET.openDispute(terms, outputCommitment);
+    ) private returns (uint256 caseId, uint256 jobId, uint48 challengeableUntil) {
+        (jobId, challengeableUntil) = MARKET.openDispute(terms, outputCommitment);
         caseId = ++lastCaseId;
         _jobs[caseId] = jobId;
         Record storage record = _records[jobId];
@@ -233,23 +236,5 @@ contract DisputeManager is CaseSettlement, EIP712, ReentrancyGuardTransient {
             return (Ruling.None, address(0));
         }
         return (Ruling(ruling), address(uint160(finder)));
-    }
-
-    function _factsOf(
-        uint256 jobId,
-        JobTerms calldata terms,
-        bytes32 outputCommitment
-    ) private view returns (CaseFacts memory) {
-        return
-            CaseFacts({
-                jobId: jobId,
-                modelId: terms.modelId,
-                provider: terms.provider,
-                client: terms.client,
-                challenger: msg.sender,
-                inputCommitment: terms.inputCommitment,
-                outputCommitment: outputCommitment,
-                challengeableUntil: MARKET.phaseEndOf(jobId)
-            });
     }
 }

@@ -142,7 +142,12 @@ interface IInferenceMarket {
     function collect(EarningsKey calldata key) external;
 
     /// @notice Freezes a delivered job inside its window. Only the court.
-    function openDispute(JobTerms calldata terms, bytes32 outputCommitment) external returns (uint256 jobId);
+    /// @return jobId Of the job with these terms.
+    /// @return challengeableUntil Last second of its challenge window.
+    function openDispute(
+        JobTerms calldata terms,
+        bytes32 outputCommitment
+    ) external returns (uint256 jobId, uint48 challengeableUntil);
 
     /// @notice Ends a dispute. If `upheld` the client is refunded and the court slashes the lock it takes over;
     /// otherwise the provider is paid as if nobody had challenged. Only the court.
@@ -167,7 +172,7 @@ interface IInferenceMarket {
     function setMinJobStake(uint128 minJobStake) external;
 
     /// @notice Sets the account that fees are credited to. Parameter role, after its delay.
-    function setTreasury(address treasury) external;
+    function setTreasury(address account) external;
 
     /// @notice What a job is now.
     function statusOf(uint256 jobId) external view returns (JobStatus);
@@ -188,5 +193,8 @@ interface IInferenceMarket {
     function parameters()
         external
         view
-        returns (bool paused, uint16 protocolFeeBps, uint32 challengeWindow, uint128 minJobStake, address treasury);
+        returns (bool paused, uint16 protocolFeeBps, uint32 challengeWindow, uint128 minJobStake);
+
+    /// @notice Who gets protocol fees and what is left of slashes.
+    function treasury() external view returns (address);
 }

@@ -235,7 +235,8 @@ interface IProofCourt is IArbiter {
     /// @notice Convicts: a demand is overdue. The demander is the finder, whoever calls.
     function proveSilence(uint256 caseId, Part calldata part) external;
 
-    /// @notice Sends the fee of a demand to the provider, or back if the provider was convicted. After the ruling.
+    /// @notice Sends the fee of a demand to the provider, or back if the provider was convicted. Once it is, or the case is
+    /// resolved.
     function payDemandFee(uint256 caseId, Part calldata part) external;
 
     /// @notice `DisputeManager.resolve`, so that a ruling is carried out and its fees are paid in one transaction.

@@ -119,10 +119,11 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
     function openDispute(
         JobTerms calldata terms,
         bytes32 outputCommitment
-    ) external onlyDisputes returns (uint256 jobId) {
+    ) external onlyDisputes returns (uint256 jobId, uint48 challengeableUntil) {
         jobId = _requireJob(terms, JobStatus.Submitted);
         if (!hasOutput(jobId, outputCommitment)) revert InferenceMarket_OutputMismatch(jobId, outputCommitment);
 
+        challengeableUntil = phaseEndOf(jobId);
         _freeze(jobId);
 
         emit JobDisputed(jobId, terms.provider, outputCommitment);
@@ -149,7 +150,7 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
         );
         address payout = PROVIDERS.payoutOf(key.provider);
         address modelOwner = IERC721(address(MODELS)).ownerOf(key.modelId);
-        address treasury = _treasury;
+        address heir = treasury;
 
         emit EarningsCollected(
             key.provider,
@@ -159,14 +160,14 @@ contract InferenceMarket is JobLedger, MarketParameters, Multicall {
             rest.toUint128(),
             modelOwner,
             royalty.toUint128(),
-            treasury,
+            heir,
             fee.toUint128(),
             pot.stake
         );
 
         ESCROW.credit(key.token, payout, rest.toUint128());
         ESCROW.credit(key.token, modelOwner, royalty.toUint128());
-        ESCROW.credit(key.token, treasury, fee.toUint128());
+        ESCROW.credit(key.token, heir, fee.toUint128());
         STAKING.release(key.provider, pot.stake);
     }
 

@@ -32,7 +32,7 @@ abstract contract JobLedger is IInferenceMarket {
     }
 
     /// @inheritdoc IInferenceMarket
-    function phaseEndOf(uint256 jobId) external view returns (uint48) {
+    function phaseEndOf(uint256 jobId) public view returns (uint48) {
         return _jobs[jobId].phaseEnd;
     }
 

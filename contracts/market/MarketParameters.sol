@@ -17,7 +17,8 @@ abstract contract MarketParameters is IInferenceMarket, AccessManaged {
     }
 
     Config internal _config;
-    address internal _treasury;
+    /// @inheritdoc IInferenceMarket
+    address public treasury;
 
     constructor(address authority, Parameters memory initial) AccessManaged(authority) {
         _setProtocolFee(initial.protocolFeeBps);
@@ -52,18 +53,18 @@ abstract contract MarketParameters is IInferenceMarket, AccessManaged {
     }
 
     /// @inheritdoc IInferenceMarket
-    function setTreasury(address treasury) external restricted {
-        _setTreasury(treasury);
+    function setTreasury(address account) external restricted {
+        _setTreasury(account);
     }
 
     /// @inheritdoc IInferenceMarket
     function parameters()
         external
         view
-        returns (bool paused, uint16 protocolFeeBps, uint32 challengeWindow, uint128 minJobStake, address treasury)
+        returns (bool paused, uint16 protocolFeeBps, uint32 challengeWindow, uint128 minJobStake)
     {
         Config memory config = _config;
-        return (config.paused, config.protocolFeeBps, config.challengeWindow, config.minJobStake, _treasury);
+        return (config.paused, config.protocolFeeBps, config.challengeWindow, config.minJobStake);
     }
 
     function _setPaused(bool paused) private {
@@ -92,9 +93,9 @@ abstract contract MarketParameters is IInferenceMarket, AccessManaged {
         emit MinJobStakeChanged(minJobStake);
     }
 
-    function _setTreasury(address treasury) private {
-        if (treasury == address(0)) revert InferenceMarket_ZeroAddress();
-        _treasury = treasury;
-        emit TreasuryChanged(treasury);
+    function _setTreasury(address account) private {
+        if (account == address(0)) revert InferenceMarket_ZeroAddress();
+        treasury = account;
+        emit TreasuryChanged(account);
     }
 }

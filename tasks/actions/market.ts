@@ -13,7 +13,8 @@ import { knownTokens } from "../support/tokens.js";
 
 export const status = action(async (session, { fromBlock }: { fromBlock: number }) => {
   const { market, models, providers, disputes } = session.contracts;
-  const { paused, protocolFeeBps, challengeWindow, minJobStake, treasury } = await market.parameters();
+  const { paused, protocolFeeBps, challengeWindow, minJobStake } = await market.parameters();
+  const treasury = await market.treasury();
   const stakeToken = await session.stakeToken();
   const registered = await readEvents(providers, providers.filters.ProviderRegistered(), fromBlock);
   const requested = await readEvents(market, market.filters.JobRequested(), fromBlock);

@@ -38,7 +38,7 @@ describe("A ruling", () => {
       .to.emit(disputes, "CaseResolved")
       .withArgs(caseId, terms.id, RULING.upheld, challenger, FINDER, ARBITER, OFFER.stake, BOND, 0n, TREASURY)
       .and.to.emit(market.staking, "StakeSlashed")
-      .withArgs(provider, market.escrow, OFFER.stake, OFFER.stake)
+      .withArgs(provider, disputes, OFFER.stake, OFFER.stake)
       .and.to.emit(market.market, "JobRefunded")
       .withArgs(terms.id, client, market.payToken, OFFER.price);
 

@@ -7,7 +7,7 @@ import { expectAllSettled } from "../support/books.js";
 import { challengedJob } from "../support/court.js";
 import { namedPeople, networkHelpers, OFFER, populate, refused, STAKE } from "../support/fixture.js";
 import { drawnCase, OTHER, vote } from "../support/jury.js";
-import { arm, deployTokens, TRANSFER_FEE_BPS } from "../support/tokens.js";
+import { arm, deployTokens } from "../support/tokens.js";
 
 type Kind = keyof Awaited<ReturnType<typeof deployTokens>>;
 
@@ -30,7 +30,6 @@ async function upheldIn(kind: Kind) {
 
 const judgedInNoReturn = () => judgedIn("noReturn");
 const judgedInBlocklist = () => judgedIn("blocklist");
-const upheldInFee = () => upheldIn("fee");
 const upheldInFalseReturn = () => upheldIn("falseReturn");
 const upheldInReentrant = () => upheldIn("reentrant");
 
@@ -56,20 +55,6 @@ describe("Disputes over a stake token that misbehaves", () => {
     await disputes.resolve(caseId, terms);
     await jury.payJurors(caseId);
     expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.upheld);
-    await expectAllSettled(market);
-  });
-
-  it("B07 share out what arrived of a token that keeps a part of each transfer", async () => {
-    const market = await networkHelpers.loadFixture(upheldInFee);
-    const { disputes, escrow, stakeToken, treasury } = market;
-    const { terms, caseId } = await challengedJob(market);
-    await disputes.resolve(caseId, terms);
-    const arrived = OFFER.stake - (OFFER.stake * TRANSFER_FEE_BPS) / 10_000n;
-    const [resolved] = await disputes.queryFilter(disputes.filters.CaseResolved(caseId));
-    const { slashed, finderReward, arbiterReward, treasuryAmount } = resolved?.args ?? expect.fail("not resolved");
-    expect(slashed).to.equal(arrived);
-    expect(finderReward + arbiterReward + treasuryAmount).to.equal(arrived);
-    expect(await escrow.balanceOf(stakeToken, treasury)).to.equal(treasuryAmount);
     await expectAllSettled(market);
   });
 

@@ -131,7 +131,9 @@ abstract contract TraceDemands is CourtLedger {
 
     /// @inheritdoc IProofCourt
     function payDemandFee(uint256 caseId, Part calldata part) external {
-        Ruling ruling = DISPUTES.caseOf(caseId).ruling;
+        (Ruling ruling, ) = rulingOf(caseId);
+        // A conviction stands whatever is carried out; an acquittal only once it is: a second signature still convicts.
+        if (ruling != Ruling.Upheld) ruling = DISPUTES.caseOf(caseId).ruling;
         if (ruling == Ruling.None) revert ProofCourt_NotOver(caseId);
         bytes32 key = _key(caseId, part);
         Demand memory demand_ = _demands[key];
