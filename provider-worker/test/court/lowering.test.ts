@@ -394,6 +394,14 @@ const OPERATORS: Record<string, Make> = {
       attributes: { ...attributes, group, kernel_shape: kernel },
     };
   },
+  "Slice of one element, by the longest steps that a file can say": (random) => {
+    const step = random.pick([2n ** 63n - 1n, -(2n ** 63n), 2n ** 62n, 1n - 2n ** 63n]);
+    const end = step > 0n ? 2n ** 63n - 1n : -(2n ** 63n);
+    const x = randomTensor(random, random.pick(ANY), [2, 1 + random.below(4), 3]);
+    const start = random.below(x.dims[1] ?? 1);
+    const constants = [[start], [end], [1], [step]].map((values) => fromNumbers("int64", [1], values));
+    return { op: "Slice", inputs: [x], constants: { ...[undefined, ...constants] } };
+  },
 };
 
 describe("Each lowered operator agrees with onnxruntime in every element", () => {

@@ -311,6 +311,16 @@ const NODES: Record<
     more: { bad: scalar("float32", NaN) },
     reason: /no number/,
   },
+  "a Split of which a part has no name": {
+    nodes: [{ ...node("Split", ["x", "parts"]), outputs: ["", "y"] }],
+    more: { parts: fromNumbers("int64", [2], [1, 1]) },
+    reason: /a part of it has no name/,
+  },
+  "a window of which the first place is cut off": {
+    nodes: [node("MaxPool", ["picture"], { kernel_shape: [1, 1], strides: [4, 4], auto_pad: "SAME_UPPER" })],
+    reason: /negative pads/,
+    remedy: /instead of auto_pad/,
+  },
   "an operator of another domain": {
     nodes: [{ ...node("Gelu", ["x"]), domain: "com.microsoft" }],
     reason: /domain "com.microsoft"/,
@@ -325,6 +335,15 @@ describe("Preparing a model refuses", () => {
   for (const [what, { nodes, reason, remedy, more, opset }] of Object.entries(NODES)) {
     it(what, () => requireRefused(modelOf(nodes, more, opset), reason, {}, remedy));
   }
+
+  it("an opset that is said twice: onnxruntime takes the last of both", async () => {
+    const model = modelOf([node("Clip", ["x"])], {}, 13);
+    model.graph.node[0]?.attribute.push({ name: "max", type: 1, f: 2 });
+    for (const domain of ["", "ai.onnx"]) {
+      const twice = { ...model, opsetImport: [...model.opsetImport, { domain, version: 10n }] };
+      await requireRefused(twice, /said more than once/);
+    }
+  });
 
   it("control flow", async () => {
     const graph = onnxModel({ nodes: [], inputs: {}, outputs: {} }).graph;

@@ -27,8 +27,12 @@ export function structureProblems(model: OnnxModel): Problem[] {
 }
 
 /** The version of the standard operators; zero if the file does not say. */
-export function opsetOf({ opsetImport }: OnnxModel): number {
-  return Number(opsetImport.find(({ domain }) => STANDARD.includes(domain))?.version ?? 0n);
+export function opsetOf(model: OnnxModel): number {
+  return Number(standardOpsets(model)[0] ?? 0n);
+}
+
+function standardOpsets({ opsetImport }: OnnxModel): bigint[] {
+  return opsetImport.flatMap(({ domain, version }) => (STANDARD.includes(domain) ? [version] : []));
 }
 
 function fileProblems(model: OnnxModel): Problem[] {
@@ -38,6 +42,9 @@ function fileProblems(model: OnnxModel): Problem[] {
     found.push({ where: model.graph.name ?? "", what, reason, remedy });
   if (opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
     refuse("opset", `version ${opset} is unknown`, `Convert the model to opset ${OLDEST_OPSET} to ${NEWEST_OPSET}`);
+  }
+  if (standardOpsets(model).length > 1) {
+    refuse("opset", "it is said more than once, and readers differ in which they take", "Say it once");
   }
   if (model.trainingInfo?.length) refuse("training info", "it changes constants", "Export the model for inference");
   if (model.functions?.length) refuse("functions", "they hide operators", "Inline them when the model is exported");
@@ -51,6 +58,10 @@ function nodeProblems(node: OnnxNode): Problem[] {
   if (!STANDARD.includes(node.domain)) {
     const reason = `it is of the domain ${JSON.stringify(node.domain)}`;
     found.push({ where, what: node.opType, reason, remedy: "Use operators of ai.onnx" });
+  }
+  if (node.opType === "Split" && node.output.includes("")) {
+    const reason = "a part of it has no name, which ends the process that runs onnxruntime";
+    found.push({ where, what: node.opType, reason, remedy: "Name all of its outputs" });
   }
   for (const attribute of node.attribute) {
     const reason = whyAttribute(attribute);

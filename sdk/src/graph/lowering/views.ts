@@ -47,7 +47,7 @@ export const expand: Lowering = (node) => {
 };
 
 export const slice: Lowering = (node) => {
-  const x = node.input(0);
+  const [x, output] = [node.input(0), node.output()];
   // Before opset 10 they are attributes, and no step is taken.
   const starts = node.ints("starts") ?? node.integers(1, "starts") ?? [];
   node.optionalConstant(2, "ends");
@@ -59,9 +59,10 @@ export const slice: Lowering = (node) => {
     const axis = given < 0 ? given + x.dims.length : given;
     const step = steps[i] ?? 1;
     base += firstOf(starts[i] ?? 0, step, x.dims[axis] ?? 0) * (strides[axis] ?? 0);
-    strides[axis] = (strides[axis] ?? 0) * step;
+    // Of one element no step is taken, however long it is said to be.
+    strides[axis] = output.dims[axis] === 1 ? 0 : (strides[axis] ?? 0) * step;
   });
-  return [view(x, node.output(), base, strides)];
+  return [view(x, output, base, strides)];
 };
 
 /** Where a slice begins: counted from the end if negative, and never outside. */

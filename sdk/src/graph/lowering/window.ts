@@ -3,7 +3,7 @@ import type { Window } from "../instruction.js";
 import { Refusal } from "../problems.js";
 import type { Shape } from "../values.js";
 
-/** The window of a pooling or a convolution. What `auto_pad` means follows from the dims. */
+/** The window of a pooling or a convolution. */
 export function windowOf(
   node: NodeView,
   x: readonly number[],
@@ -12,23 +12,32 @@ export function windowOf(
 ): Window {
   const strides = node.ints("strides") ?? kernel.map(() => 1);
   const dilations = node.ints("dilations") ?? kernel.map(() => 1);
-  const padsBegin = kernel.map((_, axis) => {
-    const covered = ((output[axis + 2] ?? 0) - 1) * (strides[axis] ?? 1) + extent(kernel, dilations, axis);
-    const total = Math.max(0, covered - (x[axis + 2] ?? 0));
+  const padsBegin = kernel.map((length, axis) => {
+    const total = samePads(x[axis + 2] ?? 0, strides[axis] ?? 1, length);
     switch (node.text("auto_pad", "NOTSET")) {
       case "SAME_UPPER":
-        return Math.floor(total / 2);
+        return half(total);
       case "SAME_LOWER":
-        return Math.ceil(total / 2);
+        return half(total + 1);
       case "VALID":
         return 0;
       default:
         return node.ints("pads")?.[axis] ?? 0;
     }
   });
-  if (padsBegin.some((pad) => pad < 0)) throw new Refusal("it has negative pads", "Slice before it");
+  if (padsBegin.some((pad) => pad < 0)) {
+    throw new Refusal("it has negative pads", "Slice before it, and write pads instead of auto_pad");
+  }
   return { kernel, strides, dilations, padsBegin };
 }
+
+/** As onnxruntime has them: whatever the dilations are, and negative where the last step ends before the operand. */
+function samePads(dim: number, stride: number, length: number): number {
+  return (Math.ceil(dim / stride) - 1) * stride + length - dim;
+}
+
+/** As C++ divides integers: towards zero, of which there is one. */
+const half = (value: number): number => (value / 2) | 0;
 
 /** A window with no place inside of the operand has no largest element. */
 export function requireInside(window: Window, x: readonly number[], output: readonly number[]): void {
