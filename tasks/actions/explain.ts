@@ -1,20 +1,23 @@
 import type { ExplainedClaim } from "@assay/sdk";
 import { CourtStage, decodeAccusation, dtypeFromOnnx, explainClaim, Source, toPart } from "@assay/sdk";
+import { ZeroAddress } from "ethers";
 
 import { consequencesOf, findCase } from "../support/cases.js";
 import type { CourtCase } from "../support/courtCase.js";
 import { findCourtCase } from "../support/courtCase.js";
+import { readEvents } from "../support/events.js";
 import { findJob } from "../support/jobs.js";
 import { named, PHASES, PROFILES, RULINGS } from "../support/names.js";
-import type { Fields, Value } from "../support/report.js";
+import type { Fields } from "../support/report.js";
 import { jobId, moment, orNone, Shown } from "../support/report.js";
 import type { Session } from "../support/session.js";
 import { action } from "../support/session.js";
-import { plainScalar } from "../support/tensors.js";
+import { exactScalar } from "../support/tensors.js";
 
 /** Elements of an operand that people are shown. */
 const SHOWN_ELEMENTS = 10;
 const UPHELD = 1n;
+const NOBODY = "nobody: a second signature convicts at once";
 
 /** A case from events and reads alone, so that one that ended is explained as well. */
 export const explain = action(async (session, given: { case: bigint; fromBlock: number }) => {
@@ -23,22 +26,40 @@ export const explain = action(async (session, given: { case: bigint; fromBlock: 
   const { terms } = await findJob(session, facts.jobId, given.fromBlock);
   const { profile } = await models.factsOf(terms.modelId);
   const byProof = facts.arbiter === (await court.getAddress());
+  const judgedBy = facts.arbiter === ZeroAddress ? NOBODY : byProof ? "proof court" : "jury";
   return {
     case: given.case,
     job: jobId(facts.jobId),
     model: terms.modelId,
     profile: named(PROFILES, profile),
-    judgedBy: byProof ? "proof court" : "jury",
+    judgedBy,
     provider: terms.provider,
     challenger: facts.challenger,
     openedAt: moment(facts.openedAt),
     inputCommitment: terms.inputCommitment,
     outputCommitment,
     ruling: named(RULINGS, facts.ruling),
-    ...(byProof ? await beforeCourt(session, given) : await beforeJury(session, given.case)),
+    ...(byProof ? await beforeCourt(session, given) : {}),
+    ...(judgedBy === "jury" ? await beforeJury(session, given.case) : {}),
+    ...(await bySecondSignature(session, given)),
     ...(await consequencesOf(session, given.case, given.fromBlock)),
   };
 });
+
+/** What ends a case whatever its arbiter was about to say. */
+async function bySecondSignature(
+  { contracts: { disputes } }: Session,
+  given: { case: bigint; fromBlock: number },
+): Promise<Fields> {
+  const [proven] = await readEvents(disputes, disputes.filters.EquivocationProven(given.case), given.fromBlock);
+  if (!proven) return {};
+  const { finder, signed } = proven.args;
+  return {
+    state: "convicted: the provider signed another result than it delivered",
+    acquittedAfter: moment(0n),
+    proof: { kind: "second signature", shownBy: finder, signed, transaction: proven.transactionHash },
+  };
+}
 
 async function beforeJury({ contracts: { jury } }: Session, caseId: bigint): Promise<Fields> {
   return { juryPhase: named(PHASES, await jury.phaseOf(caseId)), seats: `see jury:show ${caseId}` };
@@ -57,7 +78,7 @@ async function beforeCourt(session: Session, given: { case: bigint; fromBlock: n
     tracePostedIn: orNone(posted?.transactionHash),
     tensors: orNone(posted?.args.roots.length),
     demands: await demandsOf(session, found),
-    proof: orNone(await proofOf(found)),
+    proof: orNone(await proofOf(found, await court.getAddress())),
   };
 }
 
@@ -102,7 +123,7 @@ async function demandsOf(session: Session, { demands }: CourtCase): Promise<Fiel
   }));
 }
 
-async function proofOf({ fraud, malformed, silence }: CourtCase): Promise<Fields | undefined> {
+async function proofOf({ fraud, malformed, silence }: CourtCase, court: string): Promise<Fields | undefined> {
   if (malformed) {
     const { finder, tensor, leaf } = malformed.args;
     return { kind: "malformed leaf", finder, tensor, leaf, transaction: malformed.transactionHash };
@@ -113,8 +134,9 @@ async function proofOf({ fraud, malformed, silence }: CourtCase): Promise<Fields
   }
   if (!fraud) return undefined;
   const { finder, nodeIndex, operator, element } = fraud.args;
-  const { data } = await fraud.getTransaction();
-  const accusation = decodeAccusation(data);
+  const { data, to } = await fraud.getTransaction();
+  // Another contract may be given one claim and make another.
+  const accusation = to === court ? decodeAccusation(data) : undefined;
   const common = { kind: "fraud", finder, node: nodeIndex, transaction: fraud.transactionHash };
   // Through another contract, or in parts, the claim does not stand in the transaction as a whole.
   if (!accusation) return { ...common, operator: `0x${operator.toString(16).padStart(4, "0")}`, element };
@@ -125,8 +147,8 @@ function claimFields({ instruction, index, operands, read, claimed, correct }: E
   return {
     operator: instruction.operator,
     index: new Shown(`[${index.join(",")}]`, index),
-    claimed: scalar(claimed),
-    correct: scalar(correct),
+    claimed: exactScalar(claimed),
+    correct: exactScalar(correct),
     operands: operands.map(({ source, tensor, header }, operand): Fields => {
       if (source === Source.Absent) return { operand, from: "absent" };
       const values = read.filter((each) => each.operand === operand);
@@ -143,12 +165,8 @@ function claimFields({ instruction, index, operands, read, claimed, correct }: E
 }
 
 function elements(values: ExplainedClaim["read"]): Shown {
-  const first = values.slice(0, SHOWN_ELEMENTS).map(({ element, value }) => `[${element}] ${value}`);
+  const first = values.slice(0, SHOWN_ELEMENTS).map(({ element, value }) => `[${element}] ${exactScalar(value).text}`);
   const rest = values.length > SHOWN_ELEMENTS ? `, … (${values.length} elements)` : "";
-  const data = values.map(({ element, value }) => ({ element, value: plainScalar(value) }));
+  const data = values.map(({ element, value }) => ({ element, value: exactScalar(value) }));
   return new Shown(first.join(", ") + rest, data);
-}
-
-function scalar(value: number | bigint): Value {
-  return new Shown(String(value), plainScalar(value));
 }

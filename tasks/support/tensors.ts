@@ -56,3 +56,9 @@ export function plainScalar(value: number | bigint): number | string {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
 }
+
+/** A number that stands beside another: a zero of the wrong sign convicts, so -0 and 0 must not look alike. */
+export function exactScalar(value: number | bigint): Shown {
+  const isMinusZero = Object.is(value, -0);
+  return new Shown(isMinusZero ? "-0" : String(value), isMinusZero ? "-0" : plainScalar(value));
+}

@@ -8,13 +8,16 @@ import {
   packBundle,
   parseSafetensors,
   serialiseSafetensors,
+  signResult,
 } from "@assay/sdk";
 import type { Tensor } from "@assay/sdk";
 import { expect } from "chai";
+import { ContractFactory, id as ethersId, toBeHex } from "ethers";
 
 import { prepare } from "../../tasks/actions/prepare.js";
 import { readCourtModel } from "../../tasks/support/courtModel.js";
 import { findJob } from "../../tasks/support/jobs.js";
+import { exactScalar } from "../../tasks/support/tensors.js";
 import type { Chain, Json } from "./support.js";
 import { json, refusal, run, startChain, startStore } from "./support.js";
 
@@ -23,6 +26,12 @@ const MODEL = 1n;
 const MODELS = path.resolve(import.meta.dirname, "../../models");
 /** Written by a node whose output is no output of the model. */
 const TENSOR = 3;
+
+/** A contract that passes on what it is called with. */
+function relayTo(address: string): string {
+  const runtime = `365f5f375f5f365f5f73${address.slice(2)}5af100`;
+  return `0x60218060095f395ff3${runtime}`;
+}
 
 describe("The tasks of the proof court", function () {
   this.timeout(120_000);
@@ -109,6 +118,17 @@ describe("The tasks of the proof court", function () {
 
   async function wait(seconds: number): Promise<void> {
     await json("dev:advance", { seconds: String(seconds) });
+  }
+
+  /** A case that ended by a proof made straight to the court. */
+  async function convicted(): Promise<void> {
+    const { case: id } = await challenged("tampered");
+    const mine = { case: id, ...onnx(), input: file("input"), account: CHALLENGER };
+    const theirs = { case: id, ...onnx(), trace: file("tampered"), account: OPERATOR };
+    await json("court:trace", theirs);
+    await json("court:prove", { ...mine, demand: true });
+    await json("court:answer", theirs);
+    await json("court:prove", mine);
   }
 
   it("registers what model:prepare wrote: profile, graph and signatures of the manifest", async () => {
@@ -225,6 +245,44 @@ describe("The tasks of the proof court", function () {
     const text = await run("dispute:explain", { case: id });
     expect(text).to.match(/convicted: an element contradicts its operands/);
     expect(text).to.contain(`${String(wrong)}`);
+  });
+
+  it("explains a proof made through another contract by what the court says alone", async () => {
+    const { court } = chain.contracts;
+    const challenger = chain.signer(CHALLENGER);
+    const [, { case: id }] = [await convicted(), await challenged("tampered")];
+    await json("court:trace", { case: id, ...onnx(), trace: file("tampered"), account: OPERATOR });
+    const [proven] = await court.queryFilter(court.filters.FraudProven());
+    const { data } = (await proven?.getTransaction()) ?? {};
+    const relay = await new ContractFactory([], relayTo(await court.getAddress()), challenger).deploy();
+    const call = data?.replace(/^(0x.{8}).{64}/, (_, selector: string) => selector + toBeHex(id, 32).slice(2));
+    await (await challenger.sendTransaction({ to: await relay.getAddress(), data: call ?? "0x" })).wait();
+    const { proof } = await json("dispute:explain", { case: id });
+    expect(proof).to.include({ kind: "fraud", finder: await relay.getAddress(), element: 0 });
+    expect(proof).not.to.have.any.keys("claimed", "correct", "operands");
+  });
+
+  it("explains a case that a second signature ended before the court did", async () => {
+    const { job, case: id } = await challenged("tampered");
+    const { chainId } = await chain.provider.getNetwork();
+    const domain = { chainId, disputes: await chain.contracts.disputes.getAddress() };
+    const signed = ethersId("another result");
+    const { signature } = await signResult(chain.signer(OPERATOR), domain, { jobId: job, outputCommitment: signed });
+    await json("dispute:equivocation", { job, signed, signature, account: CLIENT });
+    const explained = await json("dispute:explain", { case: id });
+    expect(explained).to.include({
+      judgedBy: "proof court",
+      state: "convicted: the provider signed another result than it delivered",
+      finder: chain.addressOf(CHALLENGER),
+    });
+    expect(explained.proof).to.include({ kind: "second signature", signed, shownBy: chain.addressOf(CLIENT) });
+  });
+
+  it("shows the sign of a zero: one of the wrong sign convicts", () => {
+    expect([-0, 0].map((zero) => exactScalar(zero).text)).to.deep.equal(["-0", "0"]);
+    expect(JSON.stringify([-0, 0, 1.5, 2n ** 60n, NaN].map(exactScalar))).to.equal(
+      '["-0",0,1.5,"1152921504606846976","NaN"]',
+    );
   });
 
   it("finds nothing to prove in an honest trace, and acquits its provider", async () => {

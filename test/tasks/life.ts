@@ -450,6 +450,9 @@ describe("The tasks over the life of a market", function () {
       const proven = await json("dispute:equivocation", { ...given, signature });
       expect(proven).to.include({ case: 3, delivered: wrong, ruling: "Upheld", slashed: "10.0", bondReturned: "0.0" });
       expect(await json("job:show", { job: await nth(8) })).to.include({ status: "Settled", outcome: "refunded" });
+      const explained = await json("dispute:explain", { case: 3n });
+      expect(explained).to.include({ judgedBy: "nobody: a second signature convicts at once", ruling: "Upheld" });
+      expect(explained.proof).to.include({ kind: "second signature", signed: right });
     });
 
     it("lets a juror leave the pool", async () => {
