@@ -1,11 +1,11 @@
-import { quoteAudit } from "@assay/sdk";
+import { ModelProfile, quoteAudit } from "@assay/sdk";
 import { expect } from "chai";
-import { parseEther, ZeroAddress } from "ethers";
+import { id, parseEther, ZeroAddress } from "ethers";
 
 import { AuditMath__factory, AuditOffice__factory } from "../../sdk/src/typechain/index.js";
 import { AUDITS } from "../support/assemble.js";
 import { auditedMarket, LONGEST, PAY, TICKET } from "../support/audits.js";
-import { networkHelpers, refused } from "../support/fixture.js";
+import { networkHelpers, OFFER, refused, registerModel } from "../support/fixture.js";
 
 /** The example of docs/INCENTIVES.md: a job of five cents. */
 const JOB = {
@@ -67,7 +67,25 @@ describe("The incentive inequality", () => {
     await audits.connect(client).fund(modelId, PAY);
     expect((await quoteAudit(market, modelId, JOB)).rateBps).to.equal(500n);
     for (const { provider, operator } of [first, second]) await audits.connect(operator).leave(modelId, provider);
-    expect((await quoteAudit(market, modelId, JOB)).rateBps).to.equal(0n);
+    expect(await quoteAudit(market, modelId, JOB)).to.deep.equal({ ...unpaid, stakeBooked: undefined });
+  });
+
+  it("counts on no booked audit of a model whose audits nobody can book", async () => {
+    const market = await load();
+    const { audits, providers, client, payToken, first, modelId } = market;
+    expect((await quoteAudit(market, modelId, DECEIT)).stakeBooked).to.be.a("bigint");
+    const tolerant = await registerModel(market, { profile: ModelProfile.Tolerance, graphCommitment: id("graph") });
+    const { price, stake, maxDuration } = OFFER;
+    await providers.connect(first.provider).setOffer(tolerant, payToken, price, stake, maxDuration);
+    await audits.connect(first.operator).enrol(tolerant, first.provider, 1);
+    await refused(
+      audits.connect(client).fund(tolerant, PAY),
+      audits,
+      "AuditOffice_NoExactBytes",
+      tolerant,
+      ModelProfile.Tolerance,
+    );
+    expect((await quoteAudit(market, tolerant, DECEIT)).stakeBooked).to.equal(undefined);
   });
 
   it("counts on no audit that does not fit into the challenge window of a new job", async () => {
@@ -80,7 +98,9 @@ describe("The incentive inequality", () => {
       [spread + LONGEST - 1n, 0n],
     ] as const) {
       await market.market.connect(deployer).setChallengeWindow(window);
-      expect((await quoteAudit(market, modelId, JOB)).rateBps).to.equal(rate);
+      const { rateBps, stakeBooked } = await quoteAudit(market, modelId, JOB);
+      expect(rateBps).to.equal(rate);
+      expect(stakeBooked === undefined).to.equal(rate === 0n);
     }
   });
 
