@@ -58,7 +58,7 @@ function spatial(random: Random, channels: number): Spatial {
   const x = [1 + random.below(2), channels, ...extents.map((extent) => extent + random.below(5))];
   const pads = [...kernel, ...kernel].map((length) => random.below(length));
   const padding = random.below(4);
-  // With SAME_* onnxruntime takes no dilations in a pooling, and no strides beyond the kernel.
+  // Dilations and strides beyond the kernel, of which some are refused: autoPad.test.ts.
   const automatic = {
     auto_pad: random.pick(["SAME_UPPER", "SAME_LOWER", "VALID"]),
     strides: strides.map((stride, axis) => Math.min(stride, kernel[axis] ?? 1)),

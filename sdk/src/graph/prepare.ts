@@ -13,6 +13,7 @@ import { openDivisors } from "./openness.js";
 import { settleOrders } from "./orders.js";
 import { PreparationError, type Problem } from "./problems.js";
 import { hashProfile, profileOf, type Profile } from "./profile.js";
+import { rehearse } from "./rehearsal.js";
 import type { GraphRuntime } from "./runtime.js";
 import { inferShapes, inputShapes } from "./shapes.js";
 import { stripSoftmax } from "./softmax.js";
@@ -100,7 +101,10 @@ export async function readModel(
   if (divisions.length > 0) throw new PreparationError(divisions);
   const profile = profileOf(kind, runtime.builds[name]);
   const graph = graphOf(assembly, file, profile, inputNames, outputNames);
-  return { ...assembly, file, profile, graph, commitment: hashGraph(graph), inputNames, outputNames };
+  const read = { ...assembly, file, profile, graph, commitment: hashGraph(graph), inputNames, outputNames };
+  const misread = await rehearse(read, runtime);
+  if (misread.length > 0) throw new PreparationError(misread);
+  return read;
 }
 
 function graphOf(

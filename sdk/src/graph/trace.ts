@@ -59,11 +59,11 @@ export function evaluateNode(model: CourtModel, trace: readonly Tensor[], index:
 }
 
 /** The operands of a node, from the trace and the constants. */
-export function operandsOf(
+export function operandsOf<T = Tensor>(
   model: Pick<CourtModel, "nodes" | "constants">,
-  trace: readonly Tensor[],
+  trace: readonly (Tensor | T)[],
   node: number,
-): (Tensor | undefined)[] {
+): (Tensor | T | undefined)[] {
   return (model.nodes[node]?.operands ?? []).map(({ source, tensor, hash }) => {
     if (source === Source.Absent) return undefined;
     const found = source === Source.Trace ? trace[tensor] : model.constants.get(hash);
