@@ -9,11 +9,8 @@ import type {
   Step,
   Tensor,
   TensorCommitment,
-  TensorErrorCode,
   TraceCommitment,
 } from "@assay/sdk";
-import { AssayError, TensorError } from "@assay/sdk";
-
 import { within } from "../deadline.js";
 import { WorkerError } from "../errors.js";
 import { Turns } from "../jobs/turns.js";
@@ -55,7 +52,7 @@ export type PlainStep =
 export type JudgeAnswer =
   | { readonly kind: "difference"; readonly difference: Difference }
   | { readonly kind: "step"; readonly step: PlainStep }
-  | { readonly kind: "refused"; readonly message: string; readonly code?: TensorErrorCode };
+  | { readonly kind: "refused"; readonly message: string };
 
 /** A search in one posted trace, which remembers what it judged. */
 export interface TraceSearch {
@@ -247,10 +244,10 @@ function nextAnswer(thread: Thread, signal: AbortSignal): Promise<JudgeAnswer> {
   });
 }
 
+/** Whatever others posted or delivered, that it cannot be judged is no reason to leave them alone for good. */
 function refusalThrown(answer: JudgeAnswer): JudgeAnswer {
-  if (answer.kind !== "refused") return answer;
-  const { code, message } = answer;
-  throw code === undefined ? new AssayError(message) : new TensorError(code, message);
+  if (answer.kind === "refused") throw new WorkerError(`the thread that judges refused: ${answer.message}`, true);
+  return answer;
 }
 
 function stepOf(step: PlainStep): Step {

@@ -17,8 +17,7 @@ function refusalOf(act: () => JudgeAnswer): JudgeAnswer {
   try {
     return act();
   } catch (error) {
-    if (error instanceof TensorError) return { kind: "refused", message: error.message, code: error.code };
-    if (error instanceof AssayError) return { kind: "refused", message: error.message };
+    if (error instanceof TensorError || error instanceof AssayError) return { kind: "refused", message: error.message };
     throw error;
   }
 }

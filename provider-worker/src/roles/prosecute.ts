@@ -22,6 +22,13 @@ const NOTHING_WRONG = "nothing that was shown contradicts what it was computed f
 type Tensors = ReadonlyMap<string, Tensor>;
 type Posted = NonNullable<CourtCase["posted"]>;
 
+/** When and where a move is made, and the last second in which it counts. */
+interface Turn {
+  readonly now: number;
+  readonly due: number;
+  readonly place: Place;
+}
+
 /**
  * Convicts before the proof court. It looks at every open case of another provider, whoever opened it: one honest party
  * has to be enough also where the challenger is the provider's friend.
@@ -34,6 +41,7 @@ export class Prosecute implements Role {
   readonly #runs: CourtRuns;
   readonly #searches: Searches;
   readonly #moves: ProsecutionMoves;
+  /** When to look at a case again in which something failed, and at a silence that could not be proven. */
   readonly #backoff = new Backoff();
   /** Traces of which this machine's run ended otherwise, and results got outside of the court, undefined if they could not be. */
   readonly #wrong = new Set<string>();
@@ -49,7 +57,7 @@ export class Prosecute implements Role {
     this.#silences = new TaskPool(Infinity, context.signal, onError);
     this.#runs = runsOf(context);
     this.#searches = new Searches(context.judge);
-    this.#moves = new ProsecutionMoves(context, this.#backoff);
+    this.#moves = new ProsecutionMoves(context);
   }
 
   tick(now: number): Promise<void> {
@@ -127,12 +135,17 @@ export class Prosecute implements Role {
     if (isRight === true) this.#giveUp(found, posted, "the result is right");
     if (isRight !== false) return;
     const run = await attempt(() => this.#runs.get(found.facts.jobId, place, this.#urgencyOf(found)));
-    const step = run && (await attempt(() => this.#nextStep(found, posted, run, place)));
-    if (!run || !step) return;
+    const due = run && (await attempt(() => lastMoveIn(this.context.contracts, found.id, now)));
+    if (!run || due === undefined) return;
+    // Whatever the provider posted, what fails from here on says nothing about the job: it is tried again.
+    await this.#backoff.attempt(found.id, () => this.#move(found, posted, run, { now, due, place }), due);
+  }
+
+  async #move(found: CourtCase, posted: Posted, run: CourtRun, { now, due, place }: Turn): Promise<void> {
+    const step = await this.#nextStep(found, posted, run, place);
     if (step.kind === "nothing") return this.#giveUp(found, posted, NOTHING_WRONG);
     const overdue = found.demands.find((each) => isOverdue(each, now));
     if (overdue) return this.#moves.proveSilence(found, overdue);
-    const due = await lastMoveIn(this.context.contracts, found.id, now);
     if (step.kind === "demand") {
       this.#awaited.set(found.id, step.parts.map(partKey));
       return this.#moves.demandAll(found, run, step.parts, due);

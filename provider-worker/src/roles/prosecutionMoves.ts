@@ -14,28 +14,25 @@ import type { Call, Outcome } from "../chain/submitter.js";
 import { Rank } from "../chain/submitter.js";
 import type { CourtCase, Demanded } from "../court/courtCase.js";
 import type { CourtRun } from "../court/courtRuns.js";
-import type { Backoff } from "../jobs/backoff.js";
+import { WorkerError } from "../errors.js";
 import type { RoleContext } from "./role.js";
 
 /** A call of the court, and the last second in which it counts. */
 type Move = Pick<Call, "purpose" | "data" | "stillWanted"> & { readonly due: number };
 
-/** What is sent against a provider in a case before the proof court: demands, proofs of silence and accusations. */
+/**
+ * What is sent against a provider in a case before the proof court: demands, proofs of silence and accusations. Whatever
+ * is not made throws, so that it is made again after a pause.
+ */
 export class ProsecutionMoves {
   /** Fees of demands on their way. */
   #reserved = 0n;
 
-  constructor(
-    private readonly context: RoleContext,
-    /** When to look again at a case in which a move failed. */
-    private readonly backoff: Backoff,
-  ) {}
+  constructor(private readonly context: RoleContext) {}
 
-  /** Without a fee for all of them the job is run again after a pause only, or it would be at each look. */
   async demandAll(found: CourtCase, run: CourtRun, parts: readonly Part[], due: number): Promise<void> {
     const paid = await Promise.all(parts.map((part) => this.#demand(found, run, part, due)));
-    if (paid.includes(false)) this.backoff.failed(found.id);
-    else this.backoff.succeeded(found.id);
+    if (paid.includes(false)) throw new WorkerError("not every demand was sent: the escrow has too little", true);
   }
 
   /** False if there is no fee for it. */
@@ -107,15 +104,10 @@ export class ProsecutionMoves {
         },
       );
     } catch (error) {
-      if (error instanceof GasLimitError) this.#startOver(id);
+      // Another node may allow more gas.
+      if (error instanceof GasLimitError) journal.removeNote(cutsOf(id));
       throw error;
     }
-  }
-
-  /** Another node may allow more gas. */
-  #startOver(id: string): void {
-    this.context.journal.removeNote(cutsOf(id));
-    this.backoff.failed(id);
   }
 
   /** False as above. */
@@ -147,6 +139,7 @@ export class ProsecutionMoves {
     });
     if (outcome === "mined") metrics.courtMoves.inc({ move });
     log.info({ case: id, purpose, outcome }, "prosecuted");
+    if (outcome === "refused" || outcome === "reverted") throw new WorkerError(`${purpose} was ${outcome}`, true);
     return outcome;
   }
 

@@ -8,6 +8,7 @@ import { answerDemand, fromFloat32Array, initHash, prepareModel, runTrace, Searc
 import { onnxFile } from "../../../sdk/test/support/onnxModel.js";
 import { CourtModels } from "../../src/court/courtModels.js";
 import { JudgeError, ThreadJudge } from "../../src/court/judge.js";
+import { isHopeless } from "../../src/errors.js";
 import { OPEN, openRun, productRun, rootsOf } from "../support/courtRuns.js";
 import { inProcess } from "../support/inProcessRuntime.js";
 import { outputsOf } from "../support/otherOrder.js";
@@ -157,16 +158,14 @@ describe("Judging in a thread", () => {
   for (const [what, reason] of [
     ["exit", /it ended/],
     ["throw", /an error in the thread/],
+    ["refuse", /bool element 0 is 2/],
   ] as const) {
-    it(`tries again a comparison whose thread ended by ${what}`, async () => {
+    it(`tries again a comparison whose thread came to its end by ${what}`, async () => {
       const judge = new ThreadJudge({ thread: FRAIL });
       const { model } = await openRun();
       const named = { ...model, outputNames: [what] };
       const failed = judge.difference(named, [], undefined, AT_ALL_TIMES);
-      await assert.rejects(
-        failed,
-        (error: Error & { retryable: boolean }) => error.retryable && reason.test(error.message),
-      );
+      await assert.rejects(failed, (error: Error) => !isHopeless(error) && reason.test(error.message));
     });
   }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { Part, TensorCommitment } from "@assay/sdk";
-import { answerDemand, ContractRevertError, GasLimitError, Ruling, toHex } from "@assay/sdk";
+import { answerDemand, ContractRevertError, GasLimitError, Ruling, TensorError, toHex } from "@assay/sdk";
 import { AbiCoder, keccak256, toBeHex } from "ethers";
 
 import type { CourtRun } from "../../src/court/courtRuns.js";
@@ -166,7 +166,7 @@ describe("Prosecuting", () => {
     assert.deepEqual(new Set(names()), new Set(["accumulate"]));
     const [first, second, third] = cuts();
 
-    await tick();
+    await tick(NOW + 5);
     assert.deepEqual(cuts().slice(3, 6), [first, second, third]);
     assert.equal(names().at(-1), "proveFraudOfSum");
   });
@@ -432,7 +432,7 @@ describe("Prosecuting", () => {
     };
     await tick();
     scene.accused = () => undefined;
-    await tick();
+    await tick(NOW + 5);
     assert.deepEqual(names(), ["proveFraud"]);
   });
 
@@ -457,20 +457,91 @@ describe("Prosecuting", () => {
     assert.deepEqual((scene.sent[2]?.args[2] as bigint[])[0], BigInt(OPEN.sum - 1));
   });
 
-  for (const outcome of ["superseded", "reverted", "refused"] as const) {
-    it(`accuses again after a transaction that was ${outcome}`, async () => {
+  /** A case in which all is shown that convicts. */
+  const convictable = () => {
+    accused();
+    posted();
+    for (const part of [CHILDREN, LEAF]) {
+      scene.demanded(3, part);
+      shown(part);
+    }
+  };
+  /** How many moves of one kind are sent, looking every second for a minute. */
+  const sentInAMinute = async (name: string, from = NOW) => {
+    for (let second = 0; second < 60; second++) await tick(from + second);
+    return scene.calls(name).length;
+  };
+
+  it("accuses again at once after a transaction that was superseded", async () => {
+    convictable();
+    scene.outcome = () => "superseded";
+    await tick();
+    await tick();
+    assert.deepEqual(names(), ["proveFraud", "proveFraud"]);
+  });
+
+  // After 0, 5, 15 and 35 seconds.
+  for (const outcome of ["reverted", "refused"] as const) {
+    it(`accuses again after pauses that double where the transaction was ${outcome}`, async () => {
+      convictable();
+      scene.clock.windowEnd = BigInt(NOW + 10_000);
+      scene.outcome = () => outcome;
+      assert.equal(await sentInAMinute("proveFraud"), 4);
+    });
+
+    it(`demands again after such pauses where the transaction was ${outcome}`, async () => {
       accused();
       posted();
-      for (const part of [CHILDREN, LEAF]) {
-        scene.demanded(3, part);
-        shown(part);
-      }
+      scene.clock.windowEnd = BigInt(NOW + 10_000);
       scene.outcome = () => outcome;
-      await tick();
-      await tick();
-      assert.deepEqual(names(), ["proveFraud", "proveFraud"]);
+      assert.equal(await sentInAMinute("demand"), 4);
     });
+
+    for (const [whose, demander] of [
+      ["its own", OPERATOR],
+      ["another's", STRANGER],
+    ] as const) {
+      it(`proves the silence about ${whose} demand again after such pauses where that was ${outcome}`, async () => {
+        accused();
+        posted();
+        scene.clock.pending = 1n;
+        scene.demanded(3, CHILDREN, NOW - 1, demander);
+        scene.outcome = () => outcome;
+        assert.equal(await sentInAMinute("proveSilence"), 4);
+      });
+    }
   }
+
+  it("demands again after pauses where the node could not be asked about a demand", async () => {
+    accused();
+    posted();
+    scene.clock.windowEnd = BigInt(NOW + 10_000);
+    let asked = 0;
+    const { context } = scene;
+    const { court } = context.contracts;
+    court.demandFeeOf = (() => {
+      asked++;
+      return Promise.reject(new Error("the node is away"));
+    }) as never;
+    prosecute = new Prosecute(context);
+    await sentInAMinute("demand");
+    assert.equal(asked, 4);
+  });
+
+  it("never gives a case up because of what the provider posted", async () => {
+    const { judge } = scene.context;
+    accused();
+    posted();
+    const next = () => Promise.reject(new TensorError("BAD_VALUE", "bool element 0 is 2"));
+    prosecute = new Prosecute({
+      ...scene.context,
+      judge: { ...judge, search: () => ({ next, stop: () => undefined }) },
+    });
+    await tick();
+    prosecute = new Prosecute(scene.context);
+    await tick();
+    assert.deepEqual(names(), ["demand"]);
+  });
 
   it("sends nothing in a case that is decided, though nobody carried the ruling out", async () => {
     accused();

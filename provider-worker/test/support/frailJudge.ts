@@ -1,4 +1,4 @@
-import { workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 
 import type { JudgeTask } from "../../src/court/judge.js";
 
@@ -8,4 +8,5 @@ const { model } = workerData as JudgeTask;
 const [name] = model.outputNames;
 if (name === "exit") process.exit(0);
 if (name === "throw") throw new Error("an error in the thread");
-Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+if (name === "refuse") parentPort?.postMessage({ kind: "refused", message: "bool element 0 is 2" });
+else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
