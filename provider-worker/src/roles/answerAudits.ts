@@ -4,6 +4,7 @@ import { Rank } from "../chain/submitter.js";
 import type { CourtRuns } from "../court/courtRuns.js";
 import { RunRank } from "../court/courtRuns.js";
 import { MOST_AT_ONCE } from "../court/traceSessions.js";
+import { WorkerError } from "../errors.js";
 import { Backoff, URGENT } from "../jobs/backoff.js";
 import type { ChainEvent } from "../jobs/journal.js";
 import type { Urgency } from "../jobs/line.js";
@@ -60,8 +61,10 @@ export class AnswerAudits implements Role {
     if (!(await this.#isWanted(job))) return;
     const { trace } = await this.#runs.get(job, place, urgency);
     const [submitted] = this.context.journal.events("ResultSubmitted", job);
+    // A reorganisation took it: it is read again.
+    if (!submitted) throw new WorkerError(`the result of job ${job} is not in the journal`, true);
     // A root that cannot be defended is worse than none: it convicts, where silence costs a clean record.
-    if (trace.outputRoot !== submitted?.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
+    if (trace.outputRoot !== submitted.args.outputCommitment) return this.#giveUp(event, trace.outputRoot);
     // Only the root waits with it: a trace may be large.
     const { traceRoot } = trace;
     const send = () => this.#answer(event, traceRoot);

@@ -199,8 +199,10 @@ export class Juror implements Role {
     if (known) return known;
     let output: string = ZeroHash;
     try {
-      const { terms, inputUri } = requestOf(journal, job);
-      const execute = (stop: AbortSignal) => executor.execute(terms, inputUri, place, stop);
+      const execute = async (stop: AbortSignal) => {
+        const { terms, inputUri } = requestOf(journal, job);
+        return executor.execute(terms, inputUri, place, stop);
+      };
       output = (await this.#deadlines.until(lastCall - 1, execute)).root;
     } catch (error) {
       if (signal.aborted || this.#backoff.retries(event.key, error, lastCall)) throw error;

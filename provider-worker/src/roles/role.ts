@@ -90,9 +90,10 @@ export function orderIn(event: ChainEvent): JobOrder {
   return order;
 }
 
+/** A job that a reorganisation took, or that is in blocks still to be read, may be there later. */
 export function requestOf(journal: Journal, job: string): JobOrder {
   const found = findRequest(journal, job);
-  if (!found) throw new WorkerError(`job ${job} is not in the journal: start the worker from an earlier block`);
+  if (!found) throw new WorkerError(`job ${job} is not in the journal: start the worker from an earlier block`, true);
   return found;
 }
 

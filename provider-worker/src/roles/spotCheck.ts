@@ -70,11 +70,11 @@ export class SpotCheck implements Role {
   /** Executes the job again and notes what came of it. */
   async #execute(event: ChainEvent, place: Place): Promise<string> {
     const { journal, executor, signal, log } = this.context;
-    const { terms, inputUri } = requestOf(journal, event.key);
     const claimed = String(event.args.outputCommitment);
     const until = Number(event.args.challengeableUntil);
     let verdict: string;
     try {
+      const { terms, inputUri } = requestOf(journal, event.key);
       const check = async (stop: AbortSignal) => {
         const { root: found } = await executor.execute(terms, inputUri, place, stop);
         const isRight = found === claimed || (await this.#stands(event, place, stop));

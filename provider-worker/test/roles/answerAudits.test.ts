@@ -129,6 +129,19 @@ describe("Answering audits", () => {
     assert.match(scene.warnings[0] ?? "", /cannot answer an audit/);
   });
 
+  it("answers where a reorganisation took the result while the job ran, and brought it back", async () => {
+    audited();
+    const ran = gate<CourtRun>();
+    scene.trace = () => ran.promise;
+    await tick();
+    const bringBack = scene.takenBack(2);
+    ran.open(run);
+    await calm();
+    bringBack();
+    await tick(NOW + 5);
+    assert.equal(scene.calls("answer").length, 1);
+  });
+
   it("never defends another trace than it answered with, nor answers with another than it defended", async () => {
     audited();
     scene.outcome = () => "reverted";

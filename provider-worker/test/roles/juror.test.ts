@@ -339,6 +339,16 @@ describe("A juror", () => {
       assert.equal(scene.calls("commitVote").at(-1)?.args[2], hash(0xbb));
     });
 
+    it("later where the request of the job is still to be read", async () => {
+      const bringBack = scene.takenBack(2);
+      drawn(3);
+      await tick();
+      assert.deepEqual(scene.sent, []);
+      bringBack();
+      await tick(NOW + 5);
+      assert.equal(scene.calls("commitVote")[0]?.args[2], FOUND);
+    });
+
     it("later while the job may still become possible, and abstains when time runs out", async () => {
       scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
       await tick(scene.commitEnd - 61);
@@ -392,6 +402,8 @@ describe("A juror", () => {
       scene.phase.set("3", PHASE.closed);
       drawn(4, 77);
       await tick();
+      assert.deepEqual(scene.sent, []);
+      await tick(scene.commitEnd - 60);
       assert.equal(scene.calls("commitVote")[0]?.args[2], ABSTENTION);
     });
 

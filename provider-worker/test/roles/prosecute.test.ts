@@ -528,6 +528,20 @@ describe("Prosecuting", () => {
     assert.equal(asked, 4);
   });
 
+  it("goes on where a reorganisation took all of a case while its job ran, and brought it back", async () => {
+    const executed = gate<string>();
+    scene.execute = () => executed.promise;
+    accused();
+    posted();
+    await tick();
+    const bringBack = scene.takenBack(3);
+    executed.open(honest.trace.outputRoot);
+    await calm();
+    bringBack();
+    await tick(NOW + 5);
+    assert.deepEqual(names(), ["demand"]);
+  });
+
   it("never gives a case up because of what the provider posted", async () => {
     const { judge } = scene.context;
     accused();

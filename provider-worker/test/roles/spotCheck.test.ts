@@ -106,6 +106,18 @@ describe("Spot checks", () => {
     assert.equal(scene.sent.length, 1);
   });
 
+  it("tries again after a pause where the request of the job is still to be read", async () => {
+    scene.requested(1, { provider: STRANGER });
+    const bringBack = scene.takenBack(1);
+    scene.submitted(1, WRONG, { provider: STRANGER });
+    await tick();
+    await tick(NOW + 4);
+    assert.equal(scene.warnings.length, 1);
+    bringBack();
+    await tick(NOW + 5);
+    assert.equal(scene.calls("challenge").length, 1);
+  });
+
   it("leaves its own provider's results alone, and those whose window is over", async () => {
     delivered(1, WRONG, PROVIDER);
     delivered(2, WRONG);

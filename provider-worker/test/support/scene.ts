@@ -18,6 +18,7 @@ import type { CourtRun, Tracer } from "../../src/court/courtRuns.js";
 import type { Call, Outcome, Submitter } from "../../src/chain/submitter.js";
 import type { TracedModels } from "../../src/court/traceFile.js";
 import type { Executor } from "../../src/jobs/executor.js";
+import type { ChainEvent } from "../../src/jobs/journal.js";
 import { Journal } from "../../src/jobs/journal.js";
 import type { Urgency } from "../../src/jobs/line.js";
 import type { Place } from "../../src/jobs/taskPool.js";
@@ -139,6 +140,7 @@ export class Scene {
   /** What is sent and has not ended, also for a role that begins anew. */
   readonly #underWay = new Set<string>();
   #block = 0;
+  readonly #logs: ChainEvent[] = [];
   /** The tests number jobs; terms and events have their real ids, and a number means the job requested last. */
   readonly #numbers = new Map<bigint, string>();
   readonly #ids = new Map<string, string>();
@@ -235,6 +237,16 @@ export class Scene {
     const key = /^(Job|Result|Audit|TraceAnswered|TicketLost)/.test(name) ? this.id(number) : String(number);
     const event = { block, blockHash: hash(block), logIndex: 0, name, key, args };
     this.journal.advance([event], { block, hash: hash(block) }, 0);
+    this.#logs.push(event);
+  }
+
+  /** Undoes the newest logs, as after a deep reorganisation; what it gives brings the same ones back. */
+  takenBack(logs: number): () => void {
+    const gone = this.#logs.slice(-logs);
+    for (const { block } of gone.toReversed()) this.journal.rollBack(block);
+    return () => {
+      for (const event of gone) this.journal.advance([event], { block: event.block, hash: event.blockHash }, 0);
+    };
   }
 
   /** Undoes the newest logs, as after a reorganisation. */
