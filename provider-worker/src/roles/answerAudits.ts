@@ -11,7 +11,7 @@ import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { isOurs, runsOf } from "./role.js";
+import { hasStake, isOurs, runsOf } from "./role.js";
 
 /** Shows the root of its provider's trace in each audit of its jobs. The court takes no other trace afterwards. */
 export class AnswerAudits implements Role {
@@ -41,9 +41,10 @@ export class AnswerAudits implements Role {
     this.#runs.keepOnly(open.map(({ key }) => key));
     for (const event of open) {
       if (journal.note(noteOf(event)) !== undefined || !this.#isIdle(event.key)) continue;
-      const urgency = { rank: RunRank.Own, due: Number(event.args.answerBy) };
+      const due = Number(event.args.answerBy);
+      const urgency = { rank: hasStake(journal, event.key) ? RunRank.Own : RunRank.OwnUnstaked, due };
       const run = (place: Place) => this.#run(event, place, urgency);
-      this.#tasks.start(event.key, (place) => this.#backoff.attempt(event.key, () => run(place), urgency.due), urgency);
+      this.#tasks.start(event.key, (place) => this.#backoff.attempt(event.key, () => run(place), due), urgency);
     }
     return Promise.resolve();
   }
@@ -83,7 +84,8 @@ export class AnswerAudits implements Role {
       purpose: purposeOf(job),
       to: await audits.getAddress(),
       data: audits.interface.encodeFunctionData("answer", [job, traceRoot]),
-      urgency: { rank: Rank.InTime, due: Number(args.answerBy) },
+      // What has no stake to save has no deadline here: it would go before what has.
+      urgency: hasStake(journal, job) ? { rank: Rank.InTime, due: Number(args.answerBy) } : { rank: Rank.AnyTime },
       stillWanted: () => this.#isWanted(job),
     });
     if (outcome === "mined") metrics.auditAnswers.inc();

@@ -12,7 +12,7 @@ import type { Urgency } from "../jobs/line.js";
 import type { Place } from "../jobs/taskPool.js";
 import { TaskPool } from "../jobs/taskPool.js";
 import type { Role, RoleContext } from "./role.js";
-import { findFacts, runsOf, sameAddress } from "./role.js";
+import { hasStake, runsOf, sameAddress } from "./role.js";
 
 /** What a demand obliges to show, as a call of the court. */
 interface Answer {
@@ -68,7 +68,7 @@ export class Defend implements Role {
   }
 
   #hasStake({ facts }: CourtCase): boolean {
-    return findFacts(this.context.journal, facts.jobId)?.stake !== 0n;
+    return hasStake(this.context.journal, facts.jobId);
   }
 
   /** Of a transaction. What has no stake to save has no deadline there either: it would go before what has. */

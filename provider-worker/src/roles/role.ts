@@ -67,6 +67,11 @@ export function findFacts(journal: Journal, job: string): JobFacts | undefined {
   return event && factsIn(event);
 }
 
+/** Whether a job locks stake, which one that is not known may. */
+export function hasStake(journal: Journal, job: string): boolean {
+  return findFacts(journal, job)?.stake !== 0n;
+}
+
 /** The same, out of the event itself. */
 export function factsIn({ args }: ChainEvent): JobFacts {
   const { modelId, stake, inputCommitment, executionDeadline } = args.terms as Record<keyof JobFacts, string>;

@@ -4,7 +4,9 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { AuditPhase } from "@assay/sdk";
 
 import type { Outcome } from "../../src/chain/submitter.js";
+import { Rank } from "../../src/chain/submitter.js";
 import type { CourtRun } from "../../src/court/courtRuns.js";
+import { RunRank } from "../../src/court/courtRuns.js";
 import { AnswerAudits } from "../../src/roles/answerAudits.js";
 import { Defend } from "../../src/roles/defend.js";
 import { courtRun } from "../support/courtRuns.js";
@@ -27,8 +29,8 @@ describe("Answering audits", () => {
     await answer.tick(now);
     await calm();
   };
-  const audited = (more: Record<string, unknown> = {}, output: string = run.trace.outputRoot, job = 1) => {
-    scene.requested(job);
+  const audited = (more: Record<string, unknown> = {}, output: string = run.trace.outputRoot, job = 1, stake = 5n) => {
+    scene.requested(job, { stake });
     scene.submitted(job, output);
     scene.happened("AuditCommitted", job, { jobId: job, provider: PROVIDER, answerBy: String(NOW + 60), ...more });
     scene.audit(job, AuditPhase.Answer);
@@ -118,6 +120,17 @@ describe("Answering audits", () => {
     audited();
     await tick(NOW + 60);
     assert.equal(scene.sent.length, 1);
+  });
+
+  it("lets no answer about a job without stake go before what saves one, however soon it is due", async () => {
+    audited({}, undefined, 1, 0n);
+    audited({ answerBy: String(NOW + 600) }, undefined, 2);
+    await tick();
+    const [unstaked, staked] = [1, 2].map((job) => scene.urgencies.get(String(job)));
+    assert.deepEqual([unstaked?.rank, staked?.rank], [RunRank.OwnUnstaked, RunRank.Own]);
+    const sent = new Map(scene.sent.map(({ args, urgency }) => [args[0], urgency]));
+    assert.deepEqual(sent.get(BigInt(scene.id(1))), { rank: Rank.AnyTime });
+    assert.deepEqual(sent.get(BigInt(scene.id(2))), { rank: Rank.InTime, due: NOW + 600 });
   });
 
   it("shows nothing, and says so once, where its own run does not give what was submitted", async () => {
