@@ -4,7 +4,7 @@ import { jobIdText, JobStatus } from "@assay/sdk";
 import type { Outcome } from "../chain/submitter.js";
 import { Rank } from "../chain/submitter.js";
 import { isProven } from "../court/courtModels.js";
-import { isDeclinable, isHopeless } from "../errors.js";
+import { isDeclinable, isHopeless, pauseAfter } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { Journal } from "../jobs/journal.js";
@@ -36,6 +36,7 @@ export class Serve implements Role {
   readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
   readonly #answerable: Answerable;
+  #now = 0;
   /** Whether the log says already that jobs are held. */
   #holds = false;
   /** Apart from the jobs, one model after another, except for what they download. */
@@ -61,6 +62,7 @@ export class Serve implements Role {
   }
 
   async tick(now: number): Promise<void> {
+    this.#now = now;
     this.#deadlines.tick(now);
     this.#backoff.tick(now);
     const { journal, provider, log } = this.context;
@@ -213,8 +215,9 @@ export class Serve implements Role {
       return root;
     } catch (error) {
       if (signal.aborted) throw error;
-      if (!isDeclinable(error)) {
-        this.#backoff.failed(job, Number(terms.executionDeadline));
+      const pause = pauseAfter(error);
+      if (!isDeclinable(error) && this.#now + pause <= Number(terms.executionDeadline)) {
+        this.#backoff.failed(job, Number(terms.executionDeadline), pause);
         throw error;
       }
       log.warn({ job, err: error }, `job cannot be done: ${terms.stake === 0n ? "letting it expire" : "declining"}`);
