@@ -6,6 +6,8 @@ export interface Urgency {
   readonly group?: string;
   /** Of one group: the last second in which it counts, the nearest first; one without goes last. */
   readonly due?: number;
+  /** Whether it keeps its rank however soon it is due. */
+  readonly keepsRank?: boolean;
 }
 
 interface Waiting<T> {
@@ -91,8 +93,9 @@ export class Line<T> {
   }
 
   /** What is late already has nothing left to be in time for. */
-  #isDueSoon({ due }: Urgency): boolean {
-    return this.#now !== undefined && due !== undefined && due >= this.#now && due <= this.#now + SOON;
+  #isDueSoon({ due, keepsRank }: Urgency): boolean {
+    if (keepsRank || this.#now === undefined || due === undefined) return false;
+    return due >= this.#now && due <= this.#now + SOON;
   }
 
   #lastTurnOf(urgency: Urgency): number {

@@ -169,7 +169,8 @@ export class Serve implements Role {
       due.length > 0
         ? contracts.market.interface.encodeFunctionData("submitAndFinaliseDue", [terms, output, "", due])
         : contracts.market.interface.encodeFunctionData("submit", [terms, output, ""]);
-    const urgency = { rank: Rank.InTime, due: Number(terms.executionDeadline) };
+    // One that comes too late loses its fee only: however many there are, they must not go before what saves a stake.
+    const urgency = { rank: Rank.InTime, due: Number(terms.executionDeadline), keepsRank: true };
     const outcome = await this.#send(`submit ${job}`, terms, data, urgency);
     if (outcome === "mined") metrics.jobs.inc({ outcome: "delivered" });
     log.info({ job, output, inputUri, outcome }, "delivered");

@@ -67,6 +67,16 @@ describe("A waiting line", () => {
     assert.deepEqual(all(line), ["a", "trace", "b"]);
   });
 
+  it("lets who keeps its rank go before nobody of a lower one, however soon it is due", () => {
+    const job: Urgency = { rank: 1, due: 1001, keepsRank: true };
+    const line = lineOf(["job", job], ["vote", { rank: 1, due: 1600 }], ["trace", { rank: 0, due: 5000 }]);
+    line.tick(1000);
+    assert.equal(line.nextDueSoon(), "vote");
+    assert.equal(line.nextDueSoon(), undefined);
+    line.put("later", "later", { rank: 1, due: 1700 });
+    assert.deepEqual(all(line), ["trace", "job", "later"]);
+  });
+
   it("tells apart who is due soon", () => {
     const line = lineOf(["trace", { rank: 0, due: 5000 }], ["vote", { rank: 1, due: 1600 }]);
     assert.equal(line.nextDueSoon(), undefined);

@@ -3,8 +3,11 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 
 import { JobStatus, TensorError } from "@assay/sdk";
 
+import { Rank } from "../../src/chain/submitter.js";
 import { StoreFullError } from "../../src/content/shelf.js";
+import { JudgeError } from "../../src/court/judge.js";
 import { ContentError, InferenceError, JournalError, WorkerError } from "../../src/errors.js";
+import { Line } from "../../src/jobs/line.js";
 import { Serve } from "../../src/roles/serve.js";
 import { calm, gate, hash, NOW, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
@@ -92,6 +95,24 @@ describe("Serving", () => {
       assert.equal(scene.calls("submit").length, 1);
     });
   }
+
+  it("tries a job again no sooner than its model may be compared again", async () => {
+    scene.requested(7, { executionDeadline: BigInt(NOW + 2000) });
+    scene.execute = () => Promise.reject(new JudgeError("left alone", 600));
+    await tick();
+    await tick(NOW + 599);
+    assert.deepEqual([scene.executed, scene.sent], [["7"], []]);
+    scene.execute = () => hash(9);
+    await tick(NOW + 600);
+    assert.equal(scene.calls("submit").length, 1);
+  });
+
+  it("declines a job whose model is not compared again before its deadline", async () => {
+    scene.requested(7);
+    scene.execute = () => Promise.reject(new JudgeError("left alone", 501));
+    await tick();
+    assert.deepEqual([scene.executed, scene.calls("decline").length], [["7"], 1]);
+  });
 
   it("never sends two different results for one job, whatever executing it gives the second time", async () => {
     scene.requested(7);
@@ -188,6 +209,17 @@ describe("Serving", () => {
     await tick();
     assert.deepEqual(scene.executed, ["1", "2", "3", "4"]);
     assert.equal(scene.calls("submit").length, 1);
+  });
+
+  it("lets no delivery go before what saves a stake, however soon it is due and however many there are", async () => {
+    scene.requested(7, { executionDeadline: BigInt(NOW + 60) });
+    await tick();
+    const line = new Line<string>();
+    line.tick(NOW);
+    line.put("job", "job", scene.calls("submit")[0]?.urgency);
+    line.put("trace", "trace", { rank: Rank.First, due: NOW + 3600 });
+    line.put("answer", "answer", { rank: Rank.InTime, due: NOW + 600 });
+    assert.deepEqual([line.next(), line.next(), line.next()], ["answer", "trace", "job"]);
   });
 
   it("delivers other clients' jobs while the inputs of one drip in", async () => {
