@@ -28,8 +28,8 @@ export interface Gap {
 
 const EVENT = "block, block_hash AS blockHash, log_index AS logIndex, name, key, args";
 
-/** Bytes of decoded events kept in memory, and of the longest one of them: how long events are is up to strangers. */
-const [KEPT_BYTES, LONGEST_KEPT] = [64_000_000, 32_000];
+/** Bytes of decoded events kept in memory, whatever each has: how long events are is up to strangers. */
+const KEPT_BYTES = 64_000_000;
 
 /** The part of the journal that follows the chain: how far it was read, and the events that were found. */
 export class JournalEvents {
@@ -172,8 +172,7 @@ export class JournalEvents {
     if (known) return known;
     const row = this.#db.get(`SELECT ${EVENT} FROM events WHERE id = ?`, id) ?? {};
     const event = toEvent(row);
-    const { length } = String(row.args);
-    if (length <= LONGEST_KEPT) this.#decoded.set(String(id), event, length);
+    this.#decoded.set(String(id), event, String(row.args).length);
     return event;
   }
 }
