@@ -43,7 +43,8 @@ export class SpotCheck implements Role {
     this.#deadlines.tick(now);
     this.#backoff.tick(now);
     const { journal } = this.context;
-    for (const event of journal.openEvents("ResultSubmitted", ["JobDisputed"])) {
+    const delivered = journal.openEvents("ResultSubmitted", ["JobDisputed"]);
+    for (const event of delivered) {
       const open = Number(event.args.challengeableUntil) >= now;
       const verdict = journal.note(noteOf(event));
       const done = verdict === "right" || verdict === "failed";
@@ -54,7 +55,14 @@ export class SpotCheck implements Role {
       if (!this.#backoff.isDue(event.key)) continue;
       this.#tasks.start(event.key, (place) => this.#audit(event, place));
     }
+    const open = new Set(delivered.map(({ key }) => key));
+    for (const job of this.#untold) if (!open.has(job)) this.#untold.delete(job);
     return Promise.resolve();
+  }
+
+  /** Jobs kept in mind beside the journal. */
+  get remembered(): number {
+    return this.#untold.size;
   }
 
   #drawn(job: string): boolean {

@@ -44,7 +44,7 @@ export class TakeAudits implements Role {
   readonly #challenges: TaskPool;
   readonly #runs: CourtRuns;
   readonly #backoff = new Backoff();
-  /** Jobs whose commitment the office refused in this run. */
+  /** Jobs whose commitment the office refused in this run, while their results are open. */
   readonly #refused = new Set<string>();
 
   constructor(
@@ -166,10 +166,18 @@ export class TakeAudits implements Role {
     return status === JobStatus.Submitted;
   }
 
+  /** Jobs kept in mind beside the journal. */
+  get remembered(): number {
+    return this.#refused.size;
+  }
+
   /** Challenges the wrong results it found, once an audit of them has begun or none can begin any more. */
   async #lookForWrong(now: number): Promise<void> {
     const { journal } = this.context;
-    for (const event of journal.openEvents("ResultSubmitted", ["JobDisputed"])) {
+    const delivered = journal.openEvents("ResultSubmitted", ["JobDisputed"]);
+    const open = new Set(delivered.map(({ key }) => key));
+    for (const job of this.#refused) if (!open.has(job)) this.#refused.delete(job);
+    for (const event of delivered) {
       const { key: job, args } = event;
       if (Number(args.challengeableUntil) < now) continue;
       const statement = statementOf(journal, job);

@@ -118,6 +118,18 @@ describe("Spot checks", () => {
     assert.equal(scene.calls("challenge").length, 1);
   });
 
+  for (const end of ["JobDisputed", "JobPaid"]) {
+    it(`forgets a result that it could not check once there is ${end}`, async () => {
+      delivered(1, WRONG);
+      scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
+      await tick();
+      assert.equal(spotCheck.remembered, 1);
+      scene.happened(end, 1);
+      await tick();
+      assert.equal(spotCheck.remembered, 0);
+    });
+  }
+
   it("leaves its own provider's results alone, and those whose window is over", async () => {
     delivered(1, WRONG, PROVIDER);
     delivered(2, WRONG);

@@ -285,6 +285,18 @@ describe("Taking drawn audits", () => {
       assert.ok(names().every((name) => name === "challenge") && names().length > 0);
     });
 
+    for (const end of ["JobDisputed", "JobPaid"]) {
+      it(`forgets that the office refused it once there is ${end}`, async () => {
+        delivered({}, WRONG);
+        scene.outcome = ({ name }) => (name === "commit" ? "refused" : "reverted");
+        await tick();
+        assert.equal(auditor.remembered, 1);
+        scene.happened(end, 1);
+        await tick();
+        assert.equal(auditor.remembered, 0);
+      });
+    }
+
     it("leaves a challenged one to the open case, but confirms a right one", async () => {
       delivered({}, WRONG);
       scene.status.set("1", JobStatus.Disputed);
