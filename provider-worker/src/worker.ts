@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Submitter } from "./chain/submitter.js";
+import { LogsError } from "./chain/logReader.js";
 import { Sweep } from "./content/sweep.js";
 import { unlessAborted } from "./deadline.js";
 import { JournalError, WorkerError } from "./errors.js";
@@ -61,17 +62,37 @@ export class Worker {
   }
 
   async #step(roles: readonly Role[], submitter: Submitter): Promise<void> {
-    await this.#wiring.reader.poll();
+    await this.#read();
     await this.#readOlder();
     const block = await this.#wiring.provider.getBlock("latest");
     if (!block) throw new WorkerError("the node has no latest block", true);
     this.#sweep?.tick(block.timestamp);
     submitter.atBlock(block.number, block.timestamp);
-    for (const role of roles) await role.tick(block.timestamp);
+    for (const role of roles) await this.#tick(role, block.timestamp);
     // After the roles: each has seen what is forgotten.
     // The chain's clock, or this machine's where that is behind: a node may say that it is later than it is.
     this.#prune(Math.min(block.timestamp, Date.now() / 1000));
     if (this.#wiring.metricsServer) await this.#measure(block.number);
+  }
+
+  /** What was read before has to be answered for in time, also while a node gives no logs. */
+  async #read(): Promise<void> {
+    try {
+      await this.#wiring.reader.poll();
+    } catch (error) {
+      if (!(error instanceof LogsError)) throw error;
+      this.#parts.log.warn({ err: error }, "new events not read yet");
+    }
+  }
+
+  /** What keeps one role from looking keeps no other from its duties. */
+  async #tick(role: Role, now: number): Promise<void> {
+    try {
+      await role.tick(now);
+    } catch (error) {
+      if (error instanceof JournalError) throw error;
+      this.#parts.log.warn({ role: role.name, err: error }, "step failed: trying again");
+    }
   }
 
   /** What a node does not give of long ago keeps nothing that is new waiting. */

@@ -44,6 +44,11 @@ export interface LogReaderOptions {
   requireChain?: () => Promise<void>;
 }
 
+/** Blocks are on the chain that was read before, but the node does not give their logs: it refuses, or has a limit. */
+export class LogsError extends WorkerError {
+  override name = "LogsError";
+}
+
 interface BlockRange {
   events: ChainEvent[];
   end: string;
@@ -150,13 +155,25 @@ export class LogReader {
     return { events, end, timestamp };
   }
 
-  async #logs(filter: LogFilter): Promise<readonly Log[]> {
+  /** Once the node refused a range, in parts no longer than the chunk: also what is read again may be too much at once. */
+  async #logs({ fromBlock, toBlock, ...filter }: LogFilter): Promise<readonly Log[]> {
+    const most = this.#chunk < this.options.chunkBlocks ? this.#chunk : Infinity;
+    const parts: (readonly Log[])[] = [];
+    for (let from = fromBlock; from <= toBlock; from += most) {
+      const to = Math.min(toBlock, from + most - 1);
+      parts.push(await this.#logsOf({ ...filter, fromBlock: from, toBlock: to }));
+    }
+    return parts.flat();
+  }
+
+  async #logsOf(filter: LogFilter): Promise<readonly Log[]> {
     try {
       return await this.source.getLogs(filter);
     } catch (error) {
       // Nodes limit ranges and answers differently: ask for less next time.
       this.#chunk = Math.max(1, Math.floor(this.#chunk / 2));
-      throw error;
+      const message = `the node gives no logs of blocks ${filter.fromBlock} to ${filter.toBlock}`;
+      throw new LogsError(`${message}: ${(error as Error).message}`, true, { cause: error });
     }
   }
 

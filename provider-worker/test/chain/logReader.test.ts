@@ -142,6 +142,19 @@ describe("The log reader", () => {
     assert.deepEqual(sizes.slice(0, 5), [100, 50, 25, 50, 25]);
   });
 
+  it("reads on, and nothing less of it again, where the node gives no more than one block at once", async () => {
+    chain.mineMany(10);
+    const reader = readerWith({ overlapBlocks: 5 });
+    await reader.poll();
+    chain.maxRange = 1;
+    chain.mineMany(3);
+    chain.asked.length = 0;
+    for (let i = 0; i < 20; i++) await reader.poll().catch(() => undefined);
+    assertAllRead();
+    const blocks = chain.asked.filter(({ fromBlock, toBlock }) => fromBlock === toBlock).map(({ toBlock }) => toBlock);
+    assert.equal(Math.min(...blocks), 6);
+  });
+
   it("goes down to single blocks and no further", async () => {
     chain.mineMany(3);
     chain.maxRange = 0;

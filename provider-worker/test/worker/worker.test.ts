@@ -20,6 +20,9 @@ import { JournalError } from "../../src/errors.js";
 import { Journal } from "../../src/jobs/journal.js";
 import { writeGolden } from "../../src/models/golden.js";
 import type { StartRunner } from "../../src/models/modelCache.js";
+import { Defend } from "../../src/roles/defend.js";
+import { Juror } from "../../src/roles/juror.js";
+import { Serve } from "../../src/roles/serve.js";
 import { settingsSchema } from "../../src/settings.js";
 import type { WorkerParts } from "../../src/worker.js";
 import { Worker } from "../../src/worker.js";
@@ -182,13 +185,27 @@ describe("The worker", () => {
   });
 
   it("goes on after a step that failed", async () => {
-    delete rpc.answers.eth_getLogs;
+    delete rpc.answers.eth_blockNumber;
     const log = await live(async () => {
-      await rpc.until("eth_getLogs", 2);
-      rpc.answers.eth_getLogs = [];
+      await rpc.until("eth_blockNumber", 2);
+      rpc.answers.eth_blockNumber = `0x${HEAD.toString(16)}`;
       await rpc.until("eth_getBalance", 1);
     });
     assert.match(log, /step failed: trying again/);
+  });
+
+  it("does what is due also while its node gives no logs", async (test) => {
+    delete rpc.answers.eth_getLogs;
+    const defends = test.mock.method(Defend.prototype, "tick");
+    const log = await live(() => eventually("it defends", () => defends.mock.callCount() > 0));
+    assert.match(log, /gives no logs of blocks 0 to 9.*new events not read yet/);
+  });
+
+  it("keeps no role from its duties because another one cannot look", async (test) => {
+    test.mock.method(Serve.prototype, "tick", () => Promise.reject(new Error("cannot look")));
+    const votes = test.mock.method(Juror.prototype, "tick");
+    const log = await live(() => eventually("it votes", () => votes.mock.callCount() > 0));
+    assert.match(log, /"role":"serve".*cannot look.*step failed: trying again/);
   });
 
   it("does not work on a chain or a deployment that is not the one its settings say", async () => {
