@@ -68,7 +68,8 @@ export class AuditDesk {
     if (now >= this.#readAt && now < this.#readAt + FRESH) return;
     this.forget();
     this.#readAt = now;
-    for (const [modelId, readAt] of this.#absent) if (now >= readAt + ABSENT) this.#absent.delete(modelId);
+    // A node may have said once that it was later than it was.
+    for (const [modelId, readAt] of this.#absent) if (Math.abs(now - readAt) >= ABSENT) this.#absent.delete(modelId);
   }
 
   /** Reads all of it anew: something was refused, so it may be wrong. */

@@ -17,7 +17,8 @@ export class Stagger {
 
   /** Whether it has waited, counted from the first time that it was asked. Nothing of it is durable. */
   hasWaited(what: string, now: number): boolean {
-    const since = this.#seen.get(what) ?? now;
+    // The clock may go back: a node may have said that it was later.
+    const since = Math.min(this.#seen.get(what) ?? now, now);
     this.#seen.set(what, since);
     return now >= since + this.delayOf(what);
   }

@@ -10,8 +10,12 @@ const KEPT = 3600;
 /** Seconds of the longest pause of who has to show something in time. */
 export const URGENT = 30;
 
+/** Seconds by which the newest blocks of two nodes may differ. */
+const DRIFT = 60;
+
 interface Failed {
   pause: number;
+  at: number;
   next: number;
   end: number;
 }
@@ -36,8 +40,10 @@ export class Backoff {
     return this.#failed.size;
   }
 
+  /** Also where the clock goes back: a node that said once that it is later keeps nothing waiting until then. */
   isDue(key: string): boolean {
-    return this.#now >= (this.#failed.get(key)?.next ?? this.#now);
+    const failed = this.#failed.get(key);
+    return !failed || this.#now >= failed.next || this.#now + DRIFT < failed.at;
   }
 
   /** Acts, and notes whether that failed. */
@@ -60,7 +66,7 @@ export class Backoff {
     const next = now + Math.max(FIRST, Math.min(Math.max(pause, least), Math.floor((end - now) / 2)));
     for (const [each, { end: over, next: due }] of this.#failed)
       if (over < now || due + KEPT < now) this.#failed.delete(each);
-    this.#failed.set(key, { pause, next, end });
+    this.#failed.set(key, { pause, at: now, next, end });
   }
 
   /**

@@ -41,7 +41,9 @@ export class Settle implements Role {
       this.#tasks.start(`expire ${jobIdText(terms.id)}`, () => this.#expire(terms));
     }
     for (const pot of this.#pots()) {
-      if (now >= Number(this.context.journal.note(`collected ${pot.id}`) ?? 0) + this.collectEvery) {
+      const collected = Number(this.context.journal.note(`collected ${pot.id}`) ?? 0);
+      // A node may have said then that it was later than it was.
+      if (Math.abs(now - collected) >= this.collectEvery) {
         this.#tasks.start(pot.id, () => this.#collect(pot, now));
       }
     }

@@ -59,6 +59,15 @@ describe("What the audit office says", () => {
     assert.equal((await desk.membership(1n)).tickets, 2);
   });
 
+  it("keeps it no longer because a node said once that it was much later", async () => {
+    scene.office.member.tickets = 0n;
+    desk.look(4_000_000_000);
+    assert.equal((await desk.membership(1n)).tickets, 0);
+    scene.office.member.tickets = 2n;
+    desk.look(NOW);
+    assert.equal((await desk.membership(1n)).tickets, 2);
+  });
+
   it("is asked again after the node failed", async () => {
     const { audits } = scene.context.contracts;
     let fails = true;

@@ -70,6 +70,18 @@ describe("What failed is tried again", () => {
     assert.equal(backoff.isDue("job"), true);
   });
 
+  it("at once where the clock was wrong, but not because another node is some blocks behind", () => {
+    const backoff = new Backoff();
+    backoff.tick(4_000_000_000);
+    backoff.failed("job");
+    backoff.tick(4_000_000_000 - 60);
+    assert.equal(backoff.isDue("job"), false);
+    backoff.tick(1_000);
+    assert.equal(backoff.isDue("job"), true);
+    backoff.failed("job");
+    assert.equal(backoff.isDue("job"), false);
+  });
+
   it("and is forgotten when its time is over", () => {
     const backoff = new Backoff();
     for (let i = 0; i < 100; i++) {

@@ -138,6 +138,13 @@ describe("Looking after audit rounds", () => {
 });
 
 describe("Workers that wait for one another", () => {
+  it("wait no longer because a node said once that it was much later", () => {
+    const stagger = new Stagger(address(3), SPREAD);
+    stagger.hasWaited("seed 7", 4_000_000_000);
+    stagger.hasWaited("seed 7", 1_000);
+    assert.equal(stagger.hasWaited("seed 7", 1_000 + SPREAD), true);
+  });
+
   it("wait differently long, each the same after a restart", () => {
     const delays = Array.from({ length: 50 }, (_, n) => new Stagger(address(n), SPREAD).delayOf("seed 7"));
     assert.ok(new Set(delays).size > SPREAD / 2);

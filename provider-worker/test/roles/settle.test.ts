@@ -191,6 +191,13 @@ describe("Settling", () => {
       assert.equal(scene.calls("collect").length, 2);
     });
 
+    it("again although a node said once that it was much later", async () => {
+      paid(1);
+      await tick(4_000_000_000);
+      await tick(LATER);
+      assert.equal(scene.calls("collect").length, 2);
+    });
+
     it("pots of jobs without stake too", async () => {
       paid(1);
       scene.earnedStake = 0n;
