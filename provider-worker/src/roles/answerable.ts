@@ -31,6 +31,8 @@ export class Answerable {
   #delivered = new Map<string, JobFacts>();
   /** Models of jobs that were taken on and are not delivered yet, as far as that was read. */
   readonly #taken = new Map<string, bigint>();
+  /** Models of which this machine could not make a trace. */
+  readonly #untraced = new Set<bigint>();
   /** What has to be answered for, and in how many seconds that could be. */
   #open = { count: 0, seconds: 0 };
   #replyPeriod = 0;
@@ -78,10 +80,16 @@ export class Answerable {
   async takes(job: string, terms: JobTerms): Promise<boolean> {
     const { modelId } = terms;
     if (!(await this.#counts(job, terms))) return true;
-    if (!this.#hasRoomFor(modelId)) return false;
+    if (this.#untraced.has(modelId) || !this.#hasRoomFor(modelId)) return false;
     this.#taken.set(job, modelId);
     this.#add(modelId);
     return true;
+  }
+
+  /** Notes whether this machine can trace a model. While it cannot, any challenge would take the stake. */
+  noteTraceable(modelId: bigint, isTraceable: boolean): void {
+    if (isTraceable) this.#untraced.delete(modelId);
+    else this.#untraced.add(modelId);
   }
 
   /** Seconds that one more result of a model adds to what may have to be answered for. */

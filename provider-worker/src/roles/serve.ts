@@ -4,7 +4,7 @@ import { jobIdText, JobStatus } from "@assay/sdk";
 import type { Outcome } from "../chain/submitter.js";
 import { Rank } from "../chain/submitter.js";
 import { isProven } from "../court/courtModels.js";
-import { isDeclinable, isHopeless, pauseAfter } from "../errors.js";
+import { isDeclinable, isHopeless, mayPass, pauseAfter } from "../errors.js";
 import { Backoff } from "../jobs/backoff.js";
 import { Deadlines } from "../jobs/deadlines.js";
 import type { Journal } from "../jobs/journal.js";
@@ -114,28 +114,41 @@ export class Serve implements Role {
 
   /** Before the first job does: what must not be served is known while the offer can still be taken back. */
   async #prepare(model: string, offer: string, place: Place): Promise<void> {
-    const { contracts, executor, provider, signal, log } = this.context;
-    try {
-      const offers = await contracts.providers.offerCountOf(provider, model);
-      if (offers > 0n) await executor.prepare(BigInt(model), place, signal);
-      if (offers > 0n) await this.#measure(BigInt(model));
-    } catch (error) {
-      if (signal.aborted || !isHopeless(error)) throw error;
-      log.error({ model, err: error }, "model cannot be served: remove the offer");
-    }
+    const { contracts, provider } = this.context;
+    const offers = await contracts.providers.offerCountOf(provider, model);
+    if (offers > 0n && (await this.#isReady(model, place))) await this.#measure(BigInt(model));
     this.#prepared.set(model, offer);
   }
 
-  /** How long a run for the court takes. Where it fails the worst is taken for granted. */
+  /** Makes a model ready; whether it may be served here. */
+  async #isReady(model: string, place: Place): Promise<boolean> {
+    const { executor, signal, log } = this.context;
+    try {
+      await executor.prepare(BigInt(model), place, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted || !isHopeless(error)) throw error;
+      log.error({ model, err: error }, "model cannot be served: remove the offer");
+      return false;
+    }
+  }
+
+  /**
+   * How long a run for the court takes. Where none comes to its end on this machine no job is taken that one could be asked
+   * for; where the sample is no input of the model the worst is taken for granted.
+   */
   async #measure(modelId: bigint): Promise<void> {
     const { contracts, tracer, signal, log } = this.context;
     const { profile } = await contracts.models.factsOf(modelId);
     if (!isProven(profile)) return;
     try {
       await tracer.measure(modelId);
+      this.#answerable.noteTraceable(modelId, true);
       log.info({ model: String(modelId), seconds: this.#answerable.secondsOf(modelId) }, "traced a sample");
     } catch (error) {
       if (signal.aborted) throw error;
+      this.#answerable.noteTraceable(modelId, !mayPass(error));
+      if (mayPass(error)) throw error;
       log.warn({ model: String(modelId), err: error }, "no sample traced: fewer jobs are taken at once");
     }
     this.#noteTrace(modelId);

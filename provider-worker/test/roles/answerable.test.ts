@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { ModelProfile } from "@assay/sdk";
 
 import { Rank } from "../../src/chain/submitter.js";
-import { WorkerError } from "../../src/errors.js";
+import { InferenceError, WorkerError } from "../../src/errors.js";
 import { Line } from "../../src/jobs/line.js";
 import { Serve } from "../../src/roles/serve.js";
 import { address, calm, hash, NOW, Scene, STRANGER } from "../support/scene.js";
@@ -226,6 +226,29 @@ describe("A provider whose results may all be challenged at once", () => {
     await tick();
     assert.deepEqual([...scene.noted], [["1", { seconds: 60.2, tokens: [address(1), address(3)] }]]);
   });
+
+  for (const reason of ["crash", "memory", "timeout"] as const) {
+    it(`takes no job that it could not answer for while tracing a sample fails by ${reason}, and tries that again`, async () => {
+      scene.measure = () => Promise.reject(new InferenceError(reason, "run took too much"));
+      scene.happened("OfferSet", 1, { provider: scene.context.provider });
+      await tick();
+      assert.match(scene.warnings.join(""), /run took too much.*model not ready yet/);
+      scene.requested(7);
+      scene.requested(8, { stake: 0n });
+      await tick();
+      assert.deepEqual(scene.executed, ["8"]);
+      scene.measure = () => Promise.resolve();
+      await tick(NOW + 5);
+      await tick(NOW + 6);
+      assert.deepEqual(
+        [scene.executed, scene.measured],
+        [
+          ["8", "7"],
+          ["1", "1"],
+        ],
+      );
+    });
+  }
 
   it("traces a sample of each model it makes ready, and says so where that fails", async () => {
     scene.measure = () => Promise.reject(new Error("no such input"));
