@@ -19,7 +19,7 @@ export interface AuditableJob {
 
 /** Jobs that this auditor may take if they are drawn: others', of models it has tickets for, with pay and time left. */
 export async function auditableJobs(context: RoleContext, desk: AuditDesk, now: number): Promise<AuditableJob[]> {
-  const delivered = context.journal.openEvents("ResultSubmitted", ["AuditCommitted"]);
+  const delivered = context.journal.challengeable(now, ["AuditCommitted"]);
   if (delivered.length === 0) return [];
   const { longest, auditPay } = await desk.rules();
   const found: AuditableJob[] = [];

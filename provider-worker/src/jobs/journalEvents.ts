@@ -1,7 +1,16 @@
 import { Kept } from "../kept.js";
 import type { JournalFile } from "./journalFile.js";
 import type { Opening } from "./journalSchema.js";
-import { endedBy, endedSql, opens, PROVIDER } from "./journalSchema.js";
+import {
+  CHALLENGEABLE_UNTIL,
+  endedBy,
+  endedSql,
+  OPEN_DELIVERY,
+  OPEN_REQUEST,
+  opens,
+  PROVIDER,
+  WITH_STAKE,
+} from "./journalSchema.js";
 
 /** One log of the chain, decoded. Bigints are decimal strings in `args`. */
 export interface ChainEvent {
@@ -30,6 +39,8 @@ const EVENT = "block, block_hash AS blockHash, log_index AS logIndex, name, key,
 
 /** Bytes of decoded events kept in memory, whatever each has: how long events are is up to strangers. */
 const KEPT_BYTES = 64_000_000;
+
+const DELIVERY = "ResultSubmitted";
 
 /** The part of the journal that follows the chain: how far it was read, and the events that were found. */
 export class JournalEvents {
@@ -148,6 +159,23 @@ export class JournalEvents {
     return this.#read(sql, name, ...closedBy, provider.toLowerCase());
   }
 
+  /** Deliveries that may be challenged at this time or later, that nobody settled and that have none of these yet. */
+  challengeable(time: number, closedBy: readonly string[]): ChainEvent[] {
+    return this.#read(openWhere(`${OPEN_DELIVERY} AND ${CHALLENGEABLE_UNTIL} >= ?`, closedBy), time, ...closedBy);
+  }
+
+  /** Requests that a provider may deliver at this time or later, and did not yet. */
+  deliverable(provider: string, time: number): ChainEvent[] {
+    const sql = openWhere(`${OPEN_REQUEST} AND ${PROVIDER} = ? AND deadline >= ?`, [DELIVERY]);
+    return this.#read(sql, provider.toLowerCase(), time, DELIVERY);
+  }
+
+  /** Requests that lock stake of a provider, which were to be delivered before this time and were not. */
+  overdue(provider: string, time: number): ChainEvent[] {
+    const sql = openWhere(`${OPEN_REQUEST} AND ${WITH_STAKE} AND ${PROVIDER} = ? AND deadline < ?`, [DELIVERY]);
+    return this.#read(sql, provider.toLowerCase(), time, DELIVERY);
+  }
+
   /** Those of them about whose key a note was made. */
   openEventsNoted(name: Opening): ChainEvent[] {
     return this.#read(openSql([], "AND EXISTS (SELECT 1 FROM notes WHERE about = opened.key)"), name);
@@ -163,7 +191,7 @@ export class JournalEvents {
     return this.#read(sql, opening, ...names);
   }
 
-  #read(sql: string, ...values: string[] | [number, string]): ChainEvent[] {
+  #read(sql: string, ...values: (string | number)[]): ChainEvent[] {
     return this.#db.all(sql, ...values).map(({ id }) => this.#event(Number(id)));
   }
 
@@ -178,8 +206,12 @@ export class JournalEvents {
 }
 
 function openSql(closedBy: readonly string[], also: string): string {
+  return openWhere("name = ? AND ended IS NULL", closedBy, also);
+}
+
+function openWhere(condition: string, closedBy: readonly string[], also = ""): string {
   const marks = closedBy.map(() => "?").join(", ");
-  return `SELECT id FROM events AS opened WHERE name = ? AND ended IS NULL
+  return `SELECT id FROM events AS opened WHERE ${condition}
     AND NOT EXISTS (SELECT 1 FROM events WHERE key = opened.key AND name IN (${marks})) ${also} ORDER BY block, log_index`;
 }
 

@@ -19,6 +19,12 @@ export type Opening = keyof typeof ENDINGS;
 /** The provider that an event is about, as the index of its open ones has it. */
 export const PROVIDER = "lower(json_extract(args, '$.provider'))";
 
+/** What is looked for at each look, as its index has it: what nobody ever ends adds up, and is not read each time. */
+export const OPEN_DELIVERY = "name = 'ResultSubmitted' AND ended IS NULL";
+export const CHALLENGEABLE_UNTIL = "CAST(json_extract(args, '$.challengeableUntil') AS INTEGER)";
+export const OPEN_REQUEST = "name = 'JobRequested' AND ended IS NULL";
+export const WITH_STAKE = "json_extract(args, '$.terms.stake') <> '0'";
+
 /**
  * `ended` of an event is null while what it opened is open, then the block of the first event that ended it; an event
  * that opens nothing ends in its own block. Ids are never given twice, so that a reader misses nothing. A followed event
@@ -37,6 +43,9 @@ export const SCHEMA = `
   CREATE INDEX IF NOT EXISTS events_by_key ON events (key, name);
   CREATE INDEX IF NOT EXISTS events_open ON events (name, block, log_index) WHERE ended IS NULL;
   CREATE INDEX IF NOT EXISTS events_open_of ON events (name, ${PROVIDER}, block, log_index) WHERE ended IS NULL;
+  CREATE INDEX IF NOT EXISTS events_challengeable ON events (name, ${CHALLENGEABLE_UNTIL}) WHERE ${OPEN_DELIVERY};
+  CREATE INDEX IF NOT EXISTS events_deliverable ON events (${PROVIDER}, deadline) WHERE ${OPEN_REQUEST};
+  CREATE INDEX IF NOT EXISTS events_staked ON events (${PROVIDER}, deadline) WHERE ${OPEN_REQUEST} AND ${WITH_STAKE};
   CREATE INDEX IF NOT EXISTS events_by_deadline ON events (deadline) WHERE name = 'JobRequested';
   CREATE INDEX IF NOT EXISTS events_cases ON events (job) WHERE name = 'CaseOpened';
   CREATE TABLE IF NOT EXISTS followed (

@@ -69,9 +69,9 @@ export class Serve implements Role {
     // What was delivered or challenged in a last second is read some blocks later.
     const readUntil = Math.min(now, this.context.readUntil());
     const requested = journal
-      .openEventsOf(provider, "JobRequested", ["ResultSubmitted"])
+      .deliverable(provider, readUntil)
       .map(orderIn)
-      .filter(({ terms }) => this.#isOpen(terms, readUntil));
+      .filter(({ terms }) => journal.note(noteOf(terms)) === undefined);
     const open = requested.filter(({ terms }) => terms.executionDeadline >= now);
     if (open.length > 0) await this.#answerable.look(readUntil, requested);
     const held = await this.#start(open, now);
@@ -97,10 +97,6 @@ export class Serve implements Role {
         this.#declining.start(job, () => this.#decline(job, terms));
     }
     return holds;
-  }
-
-  #isOpen(terms: JobTerms, readUntil: number): boolean {
-    return terms.executionDeadline >= readUntil && this.context.journal.note(noteOf(terms)) === undefined;
   }
 
   /** The last offer that the provider set for each model, by the model's id. */

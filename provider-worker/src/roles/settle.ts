@@ -93,10 +93,7 @@ export class Settle implements Role {
   /** Its jobs that were not delivered in time and lock stake; any other is the client's to expire. */
   #late(now: number): JobTerms[] {
     const { journal, provider } = this.context;
-    return journal
-      .openEventsOf(provider, "JobRequested", ["ResultSubmitted", "JobPaid", "JobRefunded"])
-      .map((event) => orderIn(event).terms)
-      .filter(({ stake, executionDeadline }) => stake > 0n && executionDeadline < now);
+    return journal.overdue(provider, now).map((event) => orderIn(event).terms);
   }
 
   /** Every pot that the provider's paid jobs went to, by what makes it one. */

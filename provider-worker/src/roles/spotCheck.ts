@@ -43,21 +43,27 @@ export class SpotCheck implements Role {
     this.#deadlines.tick(now);
     this.#backoff.tick(now);
     const { journal } = this.context;
-    const delivered = journal.openEvents("ResultSubmitted", ["JobDisputed"]);
-    for (const event of delivered) {
-      const open = Number(event.args.challengeableUntil) >= now;
+    const open = journal.challengeable(now, ["JobDisputed"]);
+    for (const event of open) {
       const verdict = journal.note(noteOf(event));
       const done = verdict === "right" || verdict === "failed";
-      if (!open && this.#untold.delete(event.key) && !verdict) {
-        this.context.log.warn({ job: event.key }, "cannot audit: its challenge window is over");
-      }
-      if (!open || done || isOurs(this.context, event) || !this.#drawn(event.key)) continue;
+      if (done || isOurs(this.context, event) || !this.#drawn(event.key)) continue;
       if (!this.#backoff.isDue(event.key)) continue;
       this.#tasks.start(event.key, (place) => this.#audit(event, place));
     }
-    const open = new Set(delivered.map(({ key }) => key));
-    for (const job of this.#untold) if (!open.has(job)) this.#untold.delete(job);
+    this.#forgetBut(open);
     return Promise.resolve();
+  }
+
+  #forgetBut(open: readonly ChainEvent[]): void {
+    const { journal, log } = this.context;
+    const jobs = new Set(open.map(({ key }) => key));
+    for (const job of this.#untold) {
+      if (jobs.has(job)) continue;
+      this.#untold.delete(job);
+      if (journal.events("JobDisputed", job).length > 0) continue;
+      log.warn({ job }, "cannot audit: its challenge window is over");
+    }
   }
 
   /** Jobs kept in mind beside the journal. */

@@ -174,12 +174,11 @@ export class TakeAudits implements Role {
   /** Challenges the wrong results it found, once an audit of them has begun or none can begin any more. */
   async #lookForWrong(now: number): Promise<void> {
     const { journal } = this.context;
-    const delivered = journal.openEvents("ResultSubmitted", ["JobDisputed"]);
+    const delivered = journal.challengeable(now, ["JobDisputed"]);
     const open = new Set(delivered.map(({ key }) => key));
     for (const job of this.#refused) if (!open.has(job)) this.#refused.delete(job);
     for (const event of delivered) {
       const { key: job, args } = event;
-      if (Number(args.challengeableUntil) < now) continue;
       const statement = statementOf(journal, job);
       if (!statement || statement.output === args.outputCommitment) continue;
       const { longest } = await this.desk.rules();

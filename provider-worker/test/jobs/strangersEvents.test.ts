@@ -4,8 +4,12 @@ import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import { getAddress } from "ethers";
 
 import { neededJobs } from "../../src/jobs/needed.js";
+import { AuditDesk } from "../../src/audits/office.js";
+import { RecordSeeds } from "../../src/roles/recordSeeds.js";
 import { Serve } from "../../src/roles/serve.js";
 import { Settle } from "../../src/roles/settle.js";
+import { SpotCheck } from "../../src/roles/spotCheck.js";
+import { TakeAudits } from "../../src/roles/takeAudits.js";
 import { calm, hash, NOW, OPERATOR, PROVIDER, Scene, STRANGER } from "../support/scene.js";
 
 /** Whoever requests, or delivers, may name a URI as long as a transaction holds. */
@@ -37,6 +41,30 @@ describe("What strangers write on chain", () => {
   const longOnes = () => read.filter((text) => text.length > LONG.length).length;
 
   it("is read by no role that looks at its own provider's jobs", async () => {
+    for (const role of [new Serve(scene.context, 2), new Settle(scene.context, 3600)]) {
+      await role.tick(NOW);
+      await calm();
+    }
+    assert.equal(longOnes(), 0);
+  });
+
+  it("is read by no role that audits once nobody can challenge it, though nobody ever settles it", async () => {
+    const { context } = scene;
+    const desk = new AuditDesk(context.contracts, PROVIDER);
+    const options = { sampleRate: 1, concurrency: 1, chainId: 1n, secret: "secret" };
+    for (const role of [
+      new SpotCheck(context, options),
+      new TakeAudits(context, desk, options),
+      new RecordSeeds(context, desk),
+    ]) {
+      await role.tick(NOW);
+      await calm();
+    }
+    assert.equal(longOnes(), 0);
+  });
+
+  it("is not read again and again where its provider let it expire and its client never asks for the money", async () => {
+    for (const job of [11, 12]) scene.requested(job, { stake: 0n, executionDeadline: BigInt(NOW - 1) }, LONG);
     for (const role of [new Serve(scene.context, 2), new Settle(scene.context, 3600)]) {
       await role.tick(NOW);
       await calm();
