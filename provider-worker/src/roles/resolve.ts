@@ -17,6 +17,9 @@ interface Payment {
 /** Payments of which is asked at once whether the court still holds them: a case may have thousands. */
 const LOOKS = 32;
 
+/** Cases of which the node is asked at one look: anybody may open hundreds, and they take hours. */
+const AT_ONE_LOOK = 16;
+
 /** How the names of notes about resolved cases begin whose payments are not all made. */
 const UNPAID = "unpaid ";
 
@@ -27,6 +30,8 @@ const UNPAID = "unpaid ";
 export class Resolve implements Role {
   readonly name = "resolve";
   readonly #tasks: TaskPool;
+  /** Place of the first that is looked at next. */
+  #turn = 0;
 
   constructor(
     private readonly context: RoleContext,
@@ -39,12 +44,22 @@ export class Resolve implements Role {
 
   tick(): Promise<void> {
     const { journal } = this.context;
-    for (const event of journal.openEvents("CaseOpened").filter((each) => this.#isMine(each))) {
-      this.#tasks.start(event.key, () => this.#resolve(event));
-    }
+    const open = journal.openEvents("CaseOpened").filter((each) => this.#isMine(each));
     this.#noteResolved();
-    for (const [key] of journal.notes(UNPAID)) this.#tasks.start(`pay ${key}`, () => this.#pay(key));
+    const unpaid = [...journal.notes(UNPAID).keys()];
+    const looks = [
+      ...open.map((event) => ({ key: event.key, act: () => this.#resolve(event) })),
+      ...unpaid.map((key) => ({ key: `pay ${key}`, act: () => this.#pay(key) })),
+    ];
+    for (const { key, act } of this.#inTurn(looks)) this.#tasks.start(key, act);
     return Promise.resolve();
+  }
+
+  /** So many of them, others at the next look: however many cases there are, the node has to answer what is due as well. */
+  #inTurn<T>(all: readonly T[]): T[] {
+    const from = this.#turn % Math.max(1, all.length);
+    this.#turn = from + AT_ONE_LOOK;
+    return [...all.slice(from), ...all.slice(0, from)].slice(0, AT_ONE_LOOK);
   }
 
   /** Notes whose payments are to be looked after, so that nobody looks through all cases that ever were. */

@@ -42,6 +42,24 @@ describe("Resolving", () => {
     assert.equal((call?.args[1] as bigint[])[0], 1n);
   });
 
+  it("asks the node about some of many open cases at each look, and about each in its turn", async () => {
+    const asked: string[] = [];
+    scene.rulings.get = (id) => {
+      asked.push(id);
+      return undefined;
+    };
+    for (let id = 1; id <= 40; id++) opened(id, 1);
+    await tick();
+    await calm();
+    assert.ok(asked.length <= 16, `${asked.length} at once`);
+    for (let look = 0; look < 4; look++) {
+      await tick();
+      await calm();
+    }
+    assert.ok(asked.length <= 5 * 16);
+    assert.equal(new Set(asked).size, 40);
+  });
+
   it("leaves a case that somebody else resolved", async () => {
     scene.requested(1);
     opened(3, 1);
