@@ -168,13 +168,22 @@ export class LogReader {
 
   async #logsOf(filter: LogFilter): Promise<readonly Log[]> {
     try {
-      return await this.source.getLogs(filter);
+      return await this.source.getLogs(filter).catch((error: unknown) => this.#logsByEvent(filter, error));
     } catch (error) {
       // Nodes limit ranges and answers differently: ask for less next time.
       this.#chunk = Math.max(1, Math.floor(this.#chunk / 2));
       const message = `the node gives no logs of blocks ${filter.fromBlock} to ${filter.toBlock}`;
       throw new LogsError(`${message}: ${(error as Error).message}`, true, { cause: error });
     }
+  }
+
+  /** Where a node does not give all logs of one block, which anybody can fill: those of one event after another. */
+  async #logsByEvent(filter: LogFilter, refusal: unknown): Promise<readonly Log[]> {
+    const topics = filter.topics?.[0] ?? this.options.events.map(({ topic }) => topic);
+    if (filter.fromBlock < filter.toBlock || topics.length === 1) throw refusal;
+    const parts: (readonly Log[])[] = [];
+    for (const topic of topics) parts.push(await this.source.getLogs({ ...filter, topics: [[topic]] }));
+    return parts.flat();
   }
 
   async #hashOf(number: number): Promise<string> {

@@ -155,6 +155,18 @@ describe("The log reader", () => {
     assert.equal(Math.min(...blocks), 6);
   });
 
+  it("reads one event after another where the node does not give all logs of a block", async () => {
+    chain.mine(2);
+    chain.mostTopics = 1;
+    const reader = readerWith(BOTH);
+    await reader.poll();
+    assert.deepEqual(
+      [...journal.events("Happened"), ...journal.events(OFFERED.name)].map(({ logIndex }) => logIndex),
+      [0, 1],
+    );
+    assert.deepEqual(chain.topics, [["happened"], ["offered"]]);
+  });
+
   it("goes down to single blocks and no further", async () => {
     chain.mineMany(3);
     chain.maxRange = 0;

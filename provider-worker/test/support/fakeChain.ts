@@ -20,6 +20,8 @@ export class FakeChain implements LogSource {
   lateBlocks = 0;
   /** Most blocks the node reads in one request. */
   maxRange = Infinity;
+  /** Most events whose logs the node gives in one answer; those of all events are more than any number. */
+  mostTopics = Infinity;
   /** Logs that are not on the chain but in every answer. */
   lies: Log[] = [];
   /** Ranges asked for. */
@@ -77,6 +79,7 @@ export class FakeChain implements LogSource {
     this.topics.push(...topics);
     return this.#answer("logs", () => {
       if (toBlock - fromBlock + 1 > this.maxRange) throw new Error("query exceeds max block range");
+      if ((topics[0]?.length ?? Infinity) > this.mostTopics) throw new Error("query returned more than 10000 results");
       const known = this.#blocks.slice(fromBlock, Math.min(toBlock, this.head - this.lateBlocks) + 1);
       return [...known.flatMap(({ logs }) => logs), ...this.lies];
     });
