@@ -20,7 +20,12 @@ const LAST_CALL = 60;
 /** Sits on juries: enrols, draws, re-executes, commits, reveals and counts. */
 export class Juror implements Role {
   readonly name = "juror";
+  /** Jobs of the cases it sits in. */
   readonly #tasks: TaskPool;
+  /** Votes that are ready are sent at once: the submitter knows what goes first. */
+  readonly #votes: TaskPool;
+  /** And counts, apart from the votes: how many cases wait to be drawn is up to strangers. */
+  readonly #draws: TaskPool;
   readonly #backoff = new Backoff();
   readonly #deadlines: Deadlines;
   /** Apart from the duties: a model that is slow to load keeps no vote waiting. */
@@ -40,6 +45,8 @@ export class Juror implements Role {
       context.log.warn({ key, err: error }, "jury duty not done yet");
     };
     this.#tasks = new TaskPool(4, context.signal, onError);
+    this.#votes = new TaskPool(Infinity, context.signal, onError);
+    this.#draws = new TaskPool(4, context.signal, onError);
     this.#enrolments = new TaskPool(2, context.signal, onError);
     this.#deadlines = new Deadlines(context.signal);
   }
@@ -54,11 +61,12 @@ export class Juror implements Role {
       this.#enrolments.start(key, (place) => this.#backoff.attempt(key, () => this.#enrol(modelId, place)));
     }
     for (const event of journal.openEvents("JuryCaseOpened", ["JurorsDrawn"])) {
-      this.#tasks.start(`draw ${event.key}`, () => this.#draw(event));
+      this.#draws.start(`draw ${event.key}`, () => this.#draw(event));
     }
     for (const event of journal.openEvents("JurorsDrawn")) {
       const jurors = event.args.jurors as string[];
-      if (jurors.some((juror) => sameAddress(juror, this.context.provider))) {
+      const isSeated = jurors.some((juror) => sameAddress(juror, this.context.provider));
+      if (isSeated && !this.#votes.has(event.key)) {
         this.#tasks.start(`case ${event.key}`, (place) => this.#judge(event, now, place));
       }
     }
@@ -159,7 +167,7 @@ export class Juror implements Role {
   }
 
   async #judge(event: ChainEvent, now: number, place: Place): Promise<void> {
-    const { contracts, provider, metrics } = this.context;
+    const { contracts, provider } = this.context;
     const caseId = event.key;
     const phase = await contracts.jury.phaseOf(caseId);
     const seatNow = () => contracts.jury.seatOf(caseId, provider);
@@ -174,16 +182,14 @@ export class Juror implements Role {
       const commitment = await contracts.jury.commitmentOf(caseId, provider, output, salt);
       const data = contracts.jury.interface.encodeFunctionData("commitVote", [caseId, provider, commitment]);
       const stillWanted = async () => (await isIn(Phase.Commit)) && (await seatNow()).commitment === ZeroHash;
-      const outcome = await this.#send(`commit ${caseId}`, data, stillWanted, due);
-      if (outcome === "mined") metrics.votes.inc({ step: "commit" });
+      this.#votes.start(caseId, () => this.#sendVote("commit", caseId, data, stillWanted, due));
     } else if (phase === Phase.Reveal && seat.commitment !== ZeroHash && seat.vote === 0n) {
       const { output, salt } = await this.#vote(event, now, place);
       const data = contracts.jury.interface.encodeFunctionData("revealVote", [caseId, provider, output, salt]);
       const stillWanted = async () => (await isIn(Phase.Reveal)) && (await seatNow()).vote === 0n;
-      const outcome = await this.#send(`reveal ${caseId}`, data, stillWanted, Number(revealEnd));
-      if (outcome === "mined") metrics.votes.inc({ step: "reveal" });
+      this.#votes.start(caseId, () => this.#sendVote("reveal", caseId, data, stillWanted, Number(revealEnd)));
     } else if (phase === Phase.Count) {
-      await this.#close(caseId);
+      this.#draws.start(`close ${caseId}`, () => this.#close(caseId));
     }
   }
 
@@ -209,6 +215,17 @@ export class Juror implements Role {
       log.warn({ case: event.key, err: error }, "cannot execute the job: abstaining");
     }
     return journal.bindVote(seat, { output, salt: hexlify(randomBytes(32)) });
+  }
+
+  async #sendVote(
+    step: "commit" | "reveal",
+    caseId: string,
+    data: string,
+    stillWanted: () => Promise<boolean>,
+    due: number,
+  ): Promise<void> {
+    const outcome = await this.#send(`${step} ${caseId}`, data, stillWanted, due);
+    if (outcome === "mined") this.context.metrics.votes.inc({ step });
   }
 
   async #close(caseId: string): Promise<void> {

@@ -349,6 +349,25 @@ describe("A juror", () => {
       assert.equal(scene.calls("commitVote")[0]?.args[2], FOUND);
     });
 
+    it("however many cases wait to be drawn", async () => {
+      scene.outcome = ({ name }) => (name === "draw" ? new Promise(() => undefined) : "mined");
+      scene.seed = { seed: hash(5), expired: false };
+      juror = new Juror(scene.context, []);
+      scene.phase.set("3", PHASE.closed);
+      for (let id = 10; id < 30; id++) opened(id);
+      drawn(30);
+      await tick();
+      assert.equal(scene.calls("commitVote").length, 1);
+    });
+
+    it("in all cases it sits in at once, and in none twice, however long each vote takes to be mined", async () => {
+      scene.outcome = () => new Promise(() => undefined);
+      for (let id = 10; id < 29; id++) drawn(id);
+      for (let look = 0; look < 10; look++) await tick();
+      assert.equal(scene.calls("commitVote").length, 20);
+      assert.equal(new Set(purposes()).size, 20);
+    });
+
     it("later while the job may still become possible, and abstains when time runs out", async () => {
       scene.execute = () => Promise.reject(new WorkerError("cannot fetch", true));
       await tick(scene.commitEnd - 61);
