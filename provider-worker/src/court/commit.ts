@@ -38,7 +38,9 @@ export class Committer {
   /** Started with the first trace. */
   #running: Worker | undefined;
 
-  constructor(private readonly signal: AbortSignal) {}
+  constructor(private readonly signal: AbortSignal) {
+    signal.addEventListener("abort", () => void this.#running?.terminate(), { once: true });
+  }
 
   commit(
     { tensors, inputNames, outputNames, outputs }: TraceOutline,
@@ -71,7 +73,6 @@ export class Committer {
     thread.once("exit", () => {
       this.#end(thread);
     });
-    this.signal.addEventListener("abort", () => void thread.terminate(), { once: true });
     return thread;
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { before, describe, it } from "node:test";
 
 import type { Tensor, TraceOutline } from "@assay/sdk";
@@ -92,6 +93,16 @@ describe("Committing to a trace in a thread", () => {
     stop.abort(reason);
     for (const each of ended) await assert.rejects(each, (error) => error === reason);
     await assert.rejects(stopped.commit(outline, trace), (error) => error === reason);
+  });
+
+  it("leaves nothing behind of a thread that ended, however many did", async () => {
+    const [outline] = large(1);
+    const { signal } = new AbortController();
+    const restarted = new Committer(signal);
+    const passesToNoThread = [{ data: () => 0 }] as unknown as Tensor[];
+    for (let i = 0; i < 5; i++)
+      await assert.rejects(restarted.commit(outline, passesToNoThread), /could not be cloned/);
+    assert.ok(getEventListeners(signal, "abort").length <= 1);
   });
 
   it("throws what committing here throws", async () => {
