@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 
 import type { Part } from "@assay/sdk";
-import { GasLimitError, MerkleTree, Ruling, toHex } from "@assay/sdk";
+import { GasLimitError, MerkleTree, Ruling, toHex, traceFactsOf } from "@assay/sdk";
 
 import type { Outcome } from "../../src/chain/submitter.js";
 import { Rank } from "../../src/chain/submitter.js";
@@ -132,15 +132,17 @@ describe("Defending", () => {
     const committed = run.trace.tensors[CONVOLUTION];
     assert.ok(leaf && children && committed);
     assert.deepEqual([leaf.name, children.name], ["revealLeaf", "revealChildren"]);
-    assert.deepEqual(leaf.args.slice(0, 3), [
+    const { root, nodesRoot, inputCount, nodeCount } = traceFactsOf(run.model.graph, rootsOf(run));
+    assert.deepEqual(leaf.args.slice(0, 4), [
       3n,
+      [root, nodesRoot, BigInt(inputCount), BigInt(nodeCount)],
       [BigInt(CONVOLUTION), 0n, 7n],
       toHex(committed.leaves.slice(7 * committed.leafBytes, 8 * committed.leafBytes)),
     ]);
-    assert.deepEqual(children.args[2], committed.tree.nodes(0));
+    assert.deepEqual(children.args[3], committed.tree.nodes(0));
     for (const { args } of [leaf, children]) {
-      assert.equal(args[4], committed.header.merkleRoot);
-      assert.deepEqual(args[5], MerkleTree.fromHashes(rootsOf(run)).proof(CONVOLUTION));
+      assert.equal(args[5], committed.header.merkleRoot);
+      assert.deepEqual(args[6], MerkleTree.fromHashes(rootsOf(run)).proof(CONVOLUTION));
     }
   });
 
@@ -316,7 +318,7 @@ describe("Defending", () => {
     const since: Part = { tensor: CONVOLUTION, level: 0, index: 8 };
     scene.demanded(3, since, NOW + 40);
     await tick();
-    const parts = scene.sent.map(({ args }) => (args[1] as bigint[]).map(Number));
+    const parts = scene.sent.map(({ args }) => (args[2] as bigint[]).map(Number));
     assert.deepEqual(parts.slice(2), [[CONVOLUTION, 0, 8]]);
     mined.open("mined");
     await calm();

@@ -71,7 +71,10 @@ describe("Prosecuting", () => {
     scene.demands.set(`3 ${part.tensor} ${part.level} ${part.index}`, { deadline: 1n, answered: true });
   };
   /** Tensor, level and index that a call was about. */
-  const partOf = (call: number) => (scene.sent[call]?.args[1] as bigint[] | undefined)?.map(Number);
+  const partOf = (call: number) => {
+    const sent = scene.sent[call];
+    return (sent?.args[sent.name === "demand" ? 2 : 1] as bigint[] | undefined)?.map(Number);
+  };
 
   it("goes from the trace to the wrong element, demand by demand, and proves the fraud", async () => {
     accused();
@@ -89,7 +92,7 @@ describe("Prosecuting", () => {
     await tick();
     assert.deepEqual(names(), ["demand", "demand", "proveFraud"]);
     const [id, claim, provenance] = scene.calls("proveFraud")[0]?.args as [bigint, unknown[], unknown[]];
-    assert.deepEqual([id, claim[2], provenance[0]], [3n, BigInt(ELEMENT), BigInt(CONVOLUTION - 1)]);
+    assert.deepEqual([id, claim[2], provenance[1]], [3n, BigInt(ELEMENT), BigInt(CONVOLUTION - 1)]);
     const moves = (await scene.metrics.courtMoves.get()).values.map(({ labels, value }) => [labels.move, value]);
     assert.deepEqual(moves, [
       ["demand", 2],
@@ -454,7 +457,7 @@ describe("Prosecuting", () => {
     }
     assert.deepEqual(names(), ["demand", "demand", "proveFraud"]);
     assert.deepEqual(partOf(1), Object.values(relu));
-    assert.deepEqual((scene.sent[2]?.args[2] as bigint[])[0], BigInt(OPEN.sum - 1));
+    assert.deepEqual((scene.sent[2]?.args[2] as bigint[])[1], BigInt(OPEN.sum - 1));
   });
 
   /** A case in which all is shown that convicts. */
