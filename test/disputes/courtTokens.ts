@@ -1,12 +1,24 @@
+import { signResult } from "@assay/sdk";
 import { expect } from "chai";
-import { ZeroAddress } from "ethers";
+import { id, ZeroAddress } from "ethers";
 
 import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
-import { assemble, RULING } from "../support/assemble.js";
+import { assemble, BOND, RULING } from "../support/assemble.js";
+import { expectAllSettled } from "../support/books.js";
 import { settle, tracedCase } from "../support/cases.js";
 import { namedPeople, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
 import type { Run } from "../support/proofs.js";
-import { accusationsOf, accuse, answer, demand, evidenceOf, marketIn, preparedDigits, run } from "../support/proofs.js";
+import {
+  accusationsOf,
+  accuse,
+  answer,
+  demand,
+  demandFees,
+  evidenceOf,
+  marketIn,
+  preparedDigits,
+  run,
+} from "../support/proofs.js";
 import { arm, deployTokens } from "../support/tokens.js";
 
 const COURT = ProofCourt__factory.createInterface();
@@ -42,16 +54,42 @@ describe("The proof court over a stake token that misbehaves", function () {
     ["payDemandFee", (caseId: bigint) => [caseId, LEAF]],
     ["multicall", (caseId: bigint) => [[COURT.encodeFunctionData("payDemandFee", [caseId, LEAF])]]],
   ] as const) {
-    it(`B05 forwards what is due although the token calls ${name} in the middle of the slash`, async () => {
+    it(`B05 pays a fee once although the token calls ${name} in the middle of the slash`, async () => {
       const market = await networkHelpers.loadFixture(provenInReentrant);
-      const { tokens, court, disputes } = market;
-      const { terms, caseId } = await convicted(market, await run(3, { tensor: LEAF.tensor, byte: 0 }));
+      const { tokens, court, disputes, escrow, challenger } = market;
+      const given = await run(3, { tensor: LEAF.tensor, byte: 0 });
+      const { terms, caseId } = await convicted(market, given);
+      const had = await escrow.balanceOf(market.stakeToken, challenger);
       await arm(tokens.reentrant, court, name, ...argsOf(caseId));
-      await refused(disputes.resolve(caseId, terms), disputes, "ReentrancyGuardReentrantCall");
-      expect((await disputes.caseOf(caseId)).ruling).to.equal(RULING.none);
+      await disputes.resolve(caseId, terms);
       await tokens.reentrant.arm(ZeroAddress, "0x");
-      expect(await settle(market, terms, caseId, [LEAF])).to.equal(RULING.upheld);
+      const again = court.payDemandFee(caseId, LEAF);
+      await refused(again, court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));
+      const finder =
+        ((await disputes.queryFilter(disputes.filters.CaseResolved(caseId)))[0]?.args.finderReward ?? 0n) + BOND;
+      expect(await escrow.balanceOf(market.stakeToken, challenger)).to.equal(had + finder + demandFees(given, LEAF));
       expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
+      await expectAllSettled(market);
+    });
+
+    it(`B05 says nothing of a case to ${name} in the middle of a slash for two signatures`, async () => {
+      const market = await networkHelpers.loadFixture(provenInReentrant);
+      const { tokens, court, disputes, operator } = market;
+      const given = await run(3);
+      const { terms, caseId } = await tracedCase(market, given);
+      await demand(market, given, caseId, LEAF);
+      const { chainId } = await disputes.eip712Domain();
+      const domain = { chainId, disputes: await disputes.getAddress() };
+      const result = { jobId: terms.id, outputCommitment: id("another result") };
+      const { signature } = await signResult(operator, domain, result);
+      const prove = () =>
+        disputes.proveEquivocation(terms, given.posted.outputRoot, result.outputCommitment, signature);
+      await arm(tokens.reentrant, court, name, ...argsOf(caseId));
+      await refused(prove(), disputes, "ReentrancyGuardReentrantCall");
+      await tokens.reentrant.arm(ZeroAddress, "0x");
+      await prove();
+      await court.payDemandFee(caseId, LEAF);
+      await expectAllSettled(market);
     });
   }
 
