@@ -7,7 +7,7 @@ const MOST_GAS = 12_000_000;
 /** Offset, length and padding of a call among others. */
 const BYTES_AROUND = 96;
 /** No answer takes more than this and so much a byte (`DefenceGas`), and no payment. */
-const CALL_GAS = 87_000;
+const CALL_GAS = 84_000;
 const BYTE_GAS = 41;
 
 /** Cuts answers to demands, or payments, in their order, into batches that one `multicall` of the proof court carries. */
