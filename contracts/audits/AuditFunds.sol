@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IAuditOffice} from "../interfaces/IAuditOffice.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
-import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {JobId} from "../libraries/JobId.sol";
 import {JobStatus, JobTerms} from "../types/JobTypes.sol";
 import {AuditorPool} from "./AuditorPool.sol";
@@ -13,7 +12,6 @@ import {AuditorPool} from "./AuditorPool.sol";
 /// does. Nobody withdraws: what is not earned goes back to the fund or to who booked.
 abstract contract AuditFunds is AuditorPool {
     IInferenceMarket public immutable MARKET;
-    IModelRegistry public immutable MODELS;
     /// @notice What one audit pays, in the stake token.
     uint128 public immutable AUDIT_PAY;
 
@@ -22,8 +20,8 @@ abstract contract AuditFunds is AuditorPool {
     /// @inheritdoc IAuditOffice
     mapping(uint256 jobId => address) public bookerOf;
 
-    constructor(IInferenceMarket market, IModelRegistry models, uint128 auditPay) {
-        (MARKET, MODELS, AUDIT_PAY) = (market, models, auditPay);
+    constructor(IInferenceMarket market, uint128 auditPay) {
+        (MARKET, AUDIT_PAY) = (market, auditPay);
     }
 
     /// @inheritdoc IAuditOffice
@@ -42,7 +40,7 @@ abstract contract AuditFunds is AuditorPool {
     function book(JobTerms calldata terms) external {
         uint256 jobId = JobId.ofCalldata(terms);
         _requireExact(terms.modelId);
-        uint256 required = _longestAudit();
+        uint256 required = _sureWindow();
         if (terms.challengeWindow < required) revert AuditOffice_WindowTooShort(terms.challengeWindow, required);
         if (!_mayBeAudited(jobId)) revert AuditOffice_WrongStatus(jobId);
         if (_hasAudit(jobId)) revert AuditOffice_AlreadyAudited(jobId);
@@ -91,16 +89,11 @@ abstract contract AuditFunds is AuditorPool {
         ESCROW.credit(address(STAKE_TOKEN), account, AUDIT_PAY);
     }
 
-    /// @dev Honest traces are alike to the byte only where the proof court judges: elsewhere equal roots would prove
-    /// nothing, and different ones neither.
-    function _requireExact(uint256 modelId) internal view {
-        IModelRegistry.Profile profile = MODELS.factsOf(modelId).profile;
-        if (profile != IModelRegistry.Profile.Exact && profile != IModelRegistry.Profile.Canonical) {
-            revert AuditOffice_NoExactBytes(modelId, profile);
-        }
-    }
-
+    /// @dev From the commitment to the end of the time to challenge.
     function _longestAudit() internal view virtual returns (uint256);
+
+    /// @dev The shortest challenge window of which there is time for an audit whenever the job is submitted.
+    function _sureWindow() internal view virtual returns (uint256);
 
     function _hasAudit(uint256 jobId) internal view virtual returns (bool);
 
@@ -110,7 +103,8 @@ abstract contract AuditFunds is AuditorPool {
 
     function _mayBeAudited(uint256 jobId) private view returns (bool) {
         JobStatus status = MARKET.statusOf(jobId);
-        if (status == JobStatus.Disputed) return block.timestamp <= MARKET.phaseEndOf(jobId);
-        return status == JobStatus.Requested || status == JobStatus.Submitted;
+        if (status == JobStatus.Requested) return true;
+        if (status != JobStatus.Submitted && status != JobStatus.Disputed) return false;
+        return block.timestamp + _longestAudit() <= MARKET.phaseEndOf(jobId);
     }
 }

@@ -39,8 +39,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
     mapping(uint256 jobId => Audit) private _audits;
 
     modifier inPhase(uint256 jobId, Phase expected) {
-        Phase current = phaseOf(jobId);
-        if (current != expected) revert AuditOffice_WrongPhase(jobId, current, expected);
+        _requirePhase(jobId, expected);
         _;
     }
 
@@ -56,8 +55,8 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         Settings memory given
     )
         AccessManaged(authority)
-        AuditorPool(disputes, escrow, providers, staking, given.ticketLock)
-        AuditFunds(market, models, given.auditPay)
+        AuditorPool(models, disputes, escrow, providers, staking, given.ticketLock)
+        AuditFunds(market, given.auditPay)
         AuditRounds(randomness, given.roundPeriod, given.commitPeriod)
     {
         (ANSWER_PERIOD, REVEAL_PERIOD) = (given.answerPeriod, given.revealPeriod);
@@ -66,9 +65,9 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         if (given.answerPeriod == 0 || given.revealPeriod == 0 || given.challengePeriod == 0) {
             revert AuditOffice_ZeroPeriod();
         }
-        // Otherwise no audit could ever end inside a window.
-        if (_longestAudit() > MAX_CHALLENGE_WINDOW) {
-            revert AuditOffice_PeriodsTooLong(_longestAudit(), MAX_CHALLENGE_WINDOW);
+        // Otherwise there would be no window to count on an audit in.
+        if (_sureWindow() > MAX_CHALLENGE_WINDOW) {
+            revert AuditOffice_PeriodsTooLong(_sureWindow(), MAX_CHALLENGE_WINDOW);
         }
         // The auditor's side of `AuditMath`: to repeat a wrong answer must cost more than an audit pays.
         if (given.auditPay == 0 || given.auditPay >= given.ticketLock) {
@@ -181,12 +180,11 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
     function quote(uint256 modelId, Exposure calldata exposure) external view returns (Quote memory result) {
         AuditMath.Stakes memory given = _stakes(exposure);
         (, , uint256 window, ) = MARKET.parameters();
-        // What cannot be paid, has nobody to do it or does not fit into the window of a new job does not deter.
-        bool served = fundOf[modelId] >= AUDIT_PAY && ticketsOf[modelId] > 0;
-        served = served && window >= uint256(ROUND_PERIOD) + COMMIT_PERIOD + _longestAudit();
-        result.rateBps = served ? auditRateBps : 0;
+        // What has nobody to do it, does not fit into the window of a new job or cannot be paid does not deter.
+        bool served = ticketsOf[modelId] > 0 && window >= _sureWindow();
+        result.rateBps = served && fundOf[modelId] >= AUDIT_PAY ? auditRateBps : 0;
         (result.possible, result.stake) = given.stakeFor(result.rateBps);
-        (result.possibleBooked, result.stakeBooked) = given.stakeFor(BASIS_POINTS);
+        if (served) (result.possibleBooked, result.stakeBooked) = given.stakeFor(BASIS_POINTS);
     }
 
     /// @inheritdoc IAuditOffice
@@ -222,6 +220,11 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         }
         if (block.timestamp <= _answerBy(audit) && audit.answer == 0) return Phase.Answer;
         return block.timestamp <= _answerBy(audit) + REVEAL_PERIOD ? Phase.Reveal : Phase.Due;
+    }
+
+    function _requirePhase(uint256 jobId, Phase expected) private view {
+        Phase current = phaseOf(jobId);
+        if (current != expected) revert AuditOffice_WrongPhase(jobId, current, expected);
     }
 
     /// @dev The end of the challenge window of a job that was submitted with this output. A challenge does not keep
@@ -330,9 +333,12 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         return audit.committedAt + ANSWER_PERIOD;
     }
 
-    /// @dev From the commitment to the end of the time to challenge.
     function _longestAudit() internal view override returns (uint256) {
         return uint256(ANSWER_PERIOD) + REVEAL_PERIOD + CHALLENGE_PERIOD;
+    }
+
+    function _sureWindow() internal view override returns (uint256) {
+        return uint256(ROUND_PERIOD) + COMMIT_PERIOD + _longestAudit();
     }
 
     function _hasAudit(uint256 jobId) internal view override returns (bool) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IAuditOffice} from "../interfaces/IAuditOffice.sol";
 import {IDisputeManager} from "../interfaces/IDisputeManager.sol";
+import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
@@ -19,6 +20,7 @@ abstract contract AuditorPool is IAuditOffice {
     /// @notice Most tickets of one auditor for one model: a turn takes a hash for each.
     uint8 public constant MAX_TICKETS = 8;
 
+    IModelRegistry public immutable MODELS;
     IDisputeManager public immutable DISPUTES;
     IPaymentEscrow public immutable ESCROW;
     IProviderRegistry public immutable PROVIDERS;
@@ -32,20 +34,19 @@ abstract contract AuditorPool is IAuditOffice {
     mapping(uint256 modelId => mapping(address auditor => Membership)) internal _memberships;
 
     modifier onlyKeyOf(address account) {
-        if (msg.sender != account && msg.sender != PROVIDERS.operatorOf(account)) {
-            revert AuditOffice_NotAllowed(account, msg.sender);
-        }
+        _requireKeyOf(account);
         _;
     }
 
     constructor(
+        IModelRegistry models,
         IDisputeManager disputes,
         IPaymentEscrow escrow,
         IProviderRegistry providers,
         IProviderStaking staking,
         uint128 ticketLock
     ) {
-        (DISPUTES, ESCROW, PROVIDERS, STAKING) = (disputes, escrow, providers, staking);
+        (MODELS, DISPUTES, ESCROW, PROVIDERS, STAKING) = (models, disputes, escrow, providers, staking);
         STAKE_TOKEN = staking.STAKE_TOKEN();
         TICKET_LOCK = ticketLock;
         STAKE_TOKEN.forceApprove(address(escrow), type(uint256).max);
@@ -54,6 +55,7 @@ abstract contract AuditorPool is IAuditOffice {
     /// @inheritdoc IAuditOffice
     function enrol(uint256 modelId, address auditor, uint8 tickets) external onlyKeyOf(auditor) {
         if (tickets == 0) revert AuditOffice_ZeroAmount();
+        _requireExact(modelId);
         if (PROVIDERS.offerCountOf(auditor, modelId) == 0) revert AuditOffice_NoOffer(auditor, modelId);
         Membership storage member = _memberships[modelId][auditor];
         uint256 total = uint256(member.tickets) + tickets;
@@ -110,5 +112,20 @@ abstract contract AuditorPool is IAuditOffice {
         uint128 amount = STAKING.slash(auditor, TICKET_LOCK, TICKET_LOCK, address(this));
         emit TicketLost(modelId, auditor, jobId, amount);
         if (amount > 0) ESCROW.deposit(address(STAKE_TOKEN), DISPUTES.treasury(), amount);
+    }
+
+    /// @dev Honest traces are alike to the byte only where the proof court judges: elsewhere equal roots would prove
+    /// nothing, and different ones neither.
+    function _requireExact(uint256 modelId) internal view {
+        IModelRegistry.Profile profile = MODELS.factsOf(modelId).profile;
+        if (profile != IModelRegistry.Profile.Exact && profile != IModelRegistry.Profile.Canonical) {
+            revert AuditOffice_NoExactBytes(modelId, profile);
+        }
+    }
+
+    function _requireKeyOf(address account) private view {
+        if (msg.sender != account && msg.sender != PROVIDERS.operatorOf(account)) {
+            revert AuditOffice_NotAllowed(account, msg.sender);
+        }
     }
 }

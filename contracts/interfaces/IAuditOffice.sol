@@ -118,7 +118,7 @@ interface IAuditOffice {
         bool possible;
         /// Least stake behind the job at that rate.
         uint256 stake;
-        /// Whether any stake suffices if the audit is booked.
+        /// Whether any stake suffices if the audit is booked; false if the pool is empty or the window too short.
         bool possibleBooked;
         /// Least stake behind the job if the audit is booked.
         uint256 stakeBooked;
@@ -216,7 +216,7 @@ interface IAuditOffice {
     function fund(uint256 modelId, uint128 amount) external;
 
     /// @notice Has one job audited for certain, for `AUDIT_PAY` from the caller's escrow balance. Before an audit of it
-    /// began. Anyone.
+    /// began, and only if its challenge window leaves time for one whenever it is submitted. Anyone.
     function book(JobTerms calldata terms) external;
 
     /// @notice Gives the booker its money back once the job cannot be audited any more. Anyone.

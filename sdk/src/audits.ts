@@ -3,7 +3,7 @@ import { AbiCoder, id, keccak256 } from "ethers";
 
 import type { AssayContracts } from "./contracts.js";
 import { withDecodedRevert } from "./errors.js";
-import { ModelProfile, type JobTerms } from "./terms.js";
+import type { JobTerms } from "./terms.js";
 
 /** First word of what an auditor commits to. */
 export const AUDIT_TAG = id("assay.audit.commitment.v1");
@@ -92,39 +92,16 @@ export interface AuditQuote {
 
 /** Asks the audit office which stake a job of a model needs, at the present audit rate and with an audit booked. */
 export async function quoteAudit(
-  contracts: Pick<AssayContracts, "audits" | "market" | "models">,
+  { audits }: Pick<AssayContracts, "audits">,
   modelId: bigint,
   exposure: Exposure,
 ): Promise<AuditQuote> {
-  const found = await withDecodedRevert(() => contracts.audits.quote(modelId, exposure));
-  const isBookable = found.possibleBooked && (await couldBeAudited(contracts, modelId));
+  const found = await withDecodedRevert(() => audits.quote(modelId, exposure));
   return {
     rateBps: found.rateBps,
     stake: found.possible ? found.stake : undefined,
-    stakeBooked: isBookable ? found.stakeBooked : undefined,
+    stakeBooked: found.possibleBooked ? found.stakeBooked : undefined,
   };
-}
-
-/** Honest traces of these are alike to the byte. */
-const AUDITED: readonly bigint[] = [ModelProfile.Exact, ModelProfile.Canonical];
-
-/** Whether a new job of the model can be audited at all, whoever pays. */
-async function couldBeAudited(
-  { audits, market, models }: Pick<AssayContracts, "audits" | "market" | "models">,
-  modelId: bigint,
-): Promise<boolean> {
-  const { profile } = await models.factsOf(modelId);
-  if (!AUDITED.includes(profile) || (await audits.ticketsOf(modelId)) === 0n) return false;
-  const periods = [
-    audits.ROUND_PERIOD(),
-    audits.COMMIT_PERIOD(),
-    audits.ANSWER_PERIOD(),
-    audits.REVEAL_PERIOD(),
-    audits.CHALLENGE_PERIOD(),
-  ];
-  const longest = (await Promise.all(periods)).reduce((sum, period) => sum + period, 0n);
-  const [, , challengeWindow] = await market.parameters();
-  return challengeWindow >= longest;
 }
 
 /** The round that is for a job submitted at this time; undefined while nobody has asked for its seed. */

@@ -13,8 +13,10 @@ import {
   passWindow,
   PAY,
   revealedAudit,
+  SURE_WINDOW,
 } from "../support/audits.js";
 import { expectBooksExact } from "../support/books.js";
+import type { Terms } from "../support/fixture.js";
 import { afterPhase, at, networkHelpers, OFFER, refused, requestJob, submitJob } from "../support/fixture.js";
 
 describe("AuditFunds", () => {
@@ -85,16 +87,16 @@ describe("AuditFunds", () => {
     });
   }
 
-  it("keep what was booked for a challenged job until its window is over", async () => {
+  it("keep what was booked for a challenged job until no audit of it can begin any more", async () => {
     const market = await load();
     const { audits, disputes, challenger, escrow, stakeToken, client } = market;
     const { terms } = await bookedJob(market);
     const before = await escrow.balanceOf(stakeToken, client);
     await disputes.connect(challenger).challenge(terms, OUTPUT);
-    const windowEnd = await market.market.phaseEndOf(terms.id);
-    await at(windowEnd);
+    const last = (await market.market.phaseEndOf(terms.id)) - LONGEST;
+    await at(last);
     await refused(audits.refundBooking(terms.id), audits, "AuditOffice_WrongStatus", terms.id);
-    await at(windowEnd + 1n);
+    await at(last + 1n);
     await audits.refundBooking(terms.id);
     expect(await escrow.balanceOf(stakeToken, client)).to.equal(before + PAY);
   });
@@ -115,14 +117,41 @@ describe("AuditFunds", () => {
     const market = await networkHelpers.loadFixture(slowMarket);
     const terms = await requestJob(market);
     const call = market.audits.connect(market.client).book(terms);
-    const required = LONGEST - AUDITS.challengePeriod + 7_200n;
+    const required = SURE_WINDOW - AUDITS.challengePeriod + 7_200n;
     await refused(call, market.audits, "AuditOffice_WindowTooShort", 3_600n, required);
+  });
+
+  it("take a booking only of a window in which an audit has time whenever the job is submitted", async () => {
+    const market = await load();
+    const { audits, client, deployer } = market;
+    await market.market.connect(deployer).setChallengeWindow(SURE_WINDOW - 1n);
+    const tooShort = audits.connect(client).book(await requestJob(market));
+    await refused(tooShort, audits, "AuditOffice_WindowTooShort", SURE_WINDOW - 1n, SURE_WINDOW);
+    await market.market.connect(deployer).setChallengeWindow(SURE_WINDOW);
+    const terms = await requestJob(market);
+    await audits.connect(client).book(terms);
+    expect(await audits.bookerOf(terms.id)).to.equal(client);
+  });
+
+  it("take no booking of a delivered job once no audit can begin any more, and give back what was booked", async () => {
+    const market = await load();
+    const { audits, client } = market;
+    const { terms: booked } = await bookedJob(market);
+    const terms = await requestJob(market);
+    await submitJob(market, terms, OUTPUT);
+    const lastOf = async (job: Terms) => (await market.market.phaseEndOf(job.id)) - LONGEST;
+    const last = await lastOf(booked);
+    await at(last);
+    await refused(audits.refundBooking(booked.id), audits, "AuditOffice_WrongStatus", booked.id);
+    await at(last + 1n);
+    await expect(audits.refundBooking(booked.id)).to.emit(audits, "BookingRefunded");
+    await at((await lastOf(terms)) + 1n);
+    await refused(audits.connect(client).book(terms), audits, "AuditOffice_WrongStatus", terms.id);
   });
 
   it("get back what an auditor did not earn, to the wei", async () => {
     const market = await load();
-    const { audits, client, modelId, deployer } = market;
-    await audits.connect(deployer).setAuditRate(5_000n);
+    const { audits, client, modelId } = market;
     await audits.connect(client).fund(modelId, 4n * PAY);
     const job = await committedAudit(market);
     await answerAudit(market, job);

@@ -1,4 +1,6 @@
+import { ModelProfile } from "@assay/sdk";
 import { expect } from "chai";
+import { id } from "ethers";
 
 import { POOL_LOCK } from "../support/assemble.js";
 import {
@@ -14,7 +16,7 @@ import {
   revealAudit,
   TICKET,
 } from "../support/audits.js";
-import { at, networkHelpers, now, refused, requestJob, submitJob } from "../support/fixture.js";
+import { at, networkHelpers, now, OFFER, refused, registerModel, requestJob, submitJob } from "../support/fixture.js";
 
 const MAX_TICKETS = 8;
 
@@ -48,6 +50,18 @@ describe("AuditorPool", () => {
     await providers.connect(idle.provider).removeOffer(modelId, payToken);
     const call = audits.connect(idle.operator).enrol(modelId, idle.provider, 1);
     await refused(call, audits, "AuditOffice_NoOffer", idle.provider, modelId);
+  });
+
+  it("takes nobody for a model that is never audited", async () => {
+    const market = await load();
+    const { audits, providers, payToken, idle } = market;
+    const { price, stake, maxDuration } = OFFER;
+    for (const profile of [ModelProfile.Tolerance, ModelProfile.Jury]) {
+      const modelId = await registerModel(market, { profile, graphCommitment: id(`graph ${String(profile)}`) });
+      await providers.connect(idle.provider).setOffer(modelId, payToken, price, stake, maxDuration);
+      const call = audits.connect(idle.operator).enrol(modelId, idle.provider, 1);
+      await refused(call, audits, "AuditOffice_NoExactBytes", modelId, profile);
+    }
   });
 
   it("gives back at any time what no open audit needs", async () => {

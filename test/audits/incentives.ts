@@ -4,7 +4,7 @@ import { id, parseEther, ZeroAddress } from "ethers";
 
 import { AuditMath__factory, AuditOffice__factory } from "../../sdk/src/typechain/index.js";
 import { AUDITS } from "../support/assemble.js";
-import { auditedMarket, LONGEST, PAY, TICKET } from "../support/audits.js";
+import { auditedMarket, PAY, SURE_WINDOW, TICKET } from "../support/audits.js";
 import { networkHelpers, OFFER, refused, registerModel } from "../support/fixture.js";
 
 /** The example of docs/INCENTIVES.md: a job of five cents. */
@@ -67,6 +67,7 @@ describe("The incentive inequality", () => {
     await audits.connect(client).fund(modelId, PAY);
     expect((await quoteAudit(market, modelId, JOB)).rateBps).to.equal(500n);
     for (const { provider, operator } of [first, second]) await audits.connect(operator).leave(modelId, provider);
+    expect((await audits.quote(modelId, JOB)).possibleBooked).to.equal(false);
     expect(await quoteAudit(market, modelId, JOB)).to.deep.equal({ ...unpaid, stakeBooked: undefined });
   });
 
@@ -77,7 +78,6 @@ describe("The incentive inequality", () => {
     const tolerant = await registerModel(market, { profile: ModelProfile.Tolerance, graphCommitment: id("graph") });
     const { price, stake, maxDuration } = OFFER;
     await providers.connect(first.provider).setOffer(tolerant, payToken, price, stake, maxDuration);
-    await audits.connect(first.operator).enrol(tolerant, first.provider, 1);
     await refused(
       audits.connect(client).fund(tolerant, PAY),
       audits,
@@ -92,15 +92,15 @@ describe("The incentive inequality", () => {
     const market = await load();
     const { audits, client, deployer, modelId } = market;
     await audits.connect(client).fund(modelId, PAY);
-    const spread = AUDITS.roundPeriod + AUDITS.commitPeriod;
     for (const [window, rate] of [
-      [spread + LONGEST, 500n],
-      [spread + LONGEST - 1n, 0n],
+      [SURE_WINDOW, 500n],
+      [SURE_WINDOW - 1n, 0n],
     ] as const) {
       await market.market.connect(deployer).setChallengeWindow(window);
       const { rateBps, stakeBooked } = await quoteAudit(market, modelId, JOB);
       expect(rateBps).to.equal(rate);
       expect(stakeBooked === undefined).to.equal(rate === 0n);
+      expect((await audits.quote(modelId, JOB)).possibleBooked).to.equal(rate > 0n);
     }
   });
 
@@ -169,8 +169,8 @@ describe("The incentive inequality", () => {
     it("with periods that fit in no challenge window, or a rate above its cap", async () => {
       const errors = await office();
       const longest = 604_800n;
-      const { revealPeriod, challengePeriod } = AUDITS;
-      const answerPeriod = longest - revealPeriod - challengePeriod;
+      const { roundPeriod, commitPeriod, revealPeriod, challengePeriod } = AUDITS;
+      const answerPeriod = longest - roundPeriod - commitPeriod - revealPeriod - challengePeriod;
       await deployWith({ answerPeriod });
       const tooLong = deployWith({ answerPeriod: answerPeriod + 1n });
       await refused(tooLong, errors, "AuditOffice_PeriodsTooLong", longest + 1n, longest);

@@ -23,6 +23,8 @@ export const FINDING = { none: 0n, agrees: 1n, differs: 2n, unanswered: 3n };
 export const { auditPay: PAY, ticketLock: TICKET } = AUDITS;
 /** What an audit may take from its commitment to the end of the time to challenge. */
 export const LONGEST = AUDITS.answerPeriod + AUDITS.revealPeriod + AUDITS.challengePeriod;
+/** The shortest challenge window in which an audit has time whenever the job is submitted. */
+export const SURE_WINDOW = AUDITS.roundPeriod + AUDITS.commitPeriod + LONGEST;
 export const OUTPUT = id("output");
 export const TRACE = id("trace");
 export const OTHER_TRACE = id("other trace");
