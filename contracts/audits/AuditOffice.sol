@@ -57,7 +57,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         AccessManaged(authority)
         AuditorPool(models, disputes, escrow, providers, staking, given.ticketLock)
         AuditFunds(market, given.auditPay)
-        AuditRounds(randomness, given.roundPeriod, given.commitPeriod)
+        AuditRounds(randomness, given.roundPeriod, given.commitPeriod, given.auditRateBps)
     {
         (ANSWER_PERIOD, REVEAL_PERIOD) = (given.answerPeriod, given.revealPeriod);
         CHALLENGE_PERIOD = given.challengePeriod;
@@ -182,7 +182,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
         (, , uint256 window, ) = MARKET.parameters();
         // What has nobody to do it, does not fit into the window of a new job or cannot be paid does not deter.
         bool served = ticketsOf[modelId] > 0 && window >= _sureWindow();
-        result.rateBps = served && fundOf[modelId] >= AUDIT_PAY ? auditRateBps : 0;
+        result.rateBps = served && fundOf[modelId] >= AUDIT_PAY ? _rateOfNewJobs() : 0;
         (result.possible, result.stake) = given.stakeFor(result.rateBps);
         if (served) (result.possibleBooked, result.stakeBooked) = given.stakeFor(BASIS_POINTS);
     }
@@ -241,7 +241,7 @@ contract AuditOffice is AuditFunds, AuditRounds, AccessManaged {
     }
 
     function _requireDrawn(uint256 jobId, Round memory record) private view {
-        if (bookerOf[jobId] == address(0) && !_isDrawn(jobId, record.seed)) revert AuditOffice_NotDrawn(jobId);
+        if (bookerOf[jobId] == address(0) && !_isDrawn(jobId, record)) revert AuditOffice_NotDrawn(jobId);
         uint256 deadline = uint256(record.recordedAt) + COMMIT_PERIOD;
         if (block.timestamp > deadline) revert AuditOffice_TooLate(jobId, deadline);
     }

@@ -21,8 +21,9 @@ abstract contract AuditRounds is IAuditOffice {
     uint16 public auditRateBps;
     mapping(uint256 round => Round) private _rounds;
 
-    constructor(IRandomness randomness, uint32 roundPeriod, uint32 commitPeriod) {
+    constructor(IRandomness randomness, uint32 roundPeriod, uint32 commitPeriod, uint16 firstRateBps) {
         (RANDOMNESS, ROUND_PERIOD, COMMIT_PERIOD) = (randomness, roundPeriod, commitPeriod);
+        _rounds[1].rateBps = firstRateBps;
     }
 
     /// @inheritdoc IAuditOffice
@@ -32,6 +33,8 @@ abstract contract AuditRounds is IAuditOffice {
 
         round = ++lastRound;
         _rounds[round].askedAt = uint48(block.timestamp);
+        // From here on jobs belong to the next: no later change of the rate reaches them.
+        _rounds[round + 1].rateBps = auditRateBps;
         _ask(round);
     }
 
@@ -56,7 +59,8 @@ abstract contract AuditRounds is IAuditOffice {
 
     /// @inheritdoc IAuditOffice
     function isDrawn(uint256 jobId, uint256 round) external view returns (bool) {
-        return _isDrawn(jobId, _requireSeed(round));
+        _requireSeed(round);
+        return _isDrawn(jobId, _rounds[round]);
     }
 
     /// @inheritdoc IAuditOffice
@@ -71,8 +75,14 @@ abstract contract AuditRounds is IAuditOffice {
         return _rounds[round].recordedAt + ((least * (COMMIT_PERIOD / 2)) >> 64);
     }
 
-    function _isDrawn(uint256 jobId, bytes32 seed) internal view returns (bool) {
-        return uint256(keccak256(abi.encode(seed, jobId))) % BASIS_POINTS < auditRateBps;
+    function _isDrawn(uint256 jobId, Round memory record) internal pure returns (bool) {
+        return uint256(keccak256(abi.encode(record.seed, jobId))) % BASIS_POINTS < record.rateBps;
+    }
+
+    /// @dev What a job is drawn at that is requested now and submitted in this round, or a later one.
+    function _rateOfNewJobs() internal view returns (uint16) {
+        uint16 openBps = _rounds[lastRound + 1].rateBps;
+        return openBps < auditRateBps ? openBps : auditRateBps;
     }
 
     /// @dev The round that is for a job submitted at this time, its seed known. Of the second in which a seed was asked

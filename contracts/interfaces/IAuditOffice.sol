@@ -63,6 +63,9 @@ interface IAuditOffice {
         uint48 askedAt;
         /// When the seed was recorded; auditors' turns count from here.
         uint48 recordedAt;
+        /// Share of its jobs that are audited, in basis points: what it was when the round before was asked for, so
+        /// before any of its jobs was submitted.
+        uint16 rateBps;
     }
 
     /// @notice An auditor's tickets for one model.
@@ -111,8 +114,8 @@ interface IAuditOffice {
 
     /// @notice What makes honesty pay for a job.
     struct Quote {
-        /// Rate at which jobs of the model are audited now; zero if its fund or its pool is empty, or the challenge
-        /// window of a new job too short.
+        /// Rate at which new jobs of the model are audited: the lower one while a change is under way. Zero if its fund
+        /// or its pool is empty, or the challenge window of a new job too short.
         uint16 rateBps;
         /// Whether any stake suffices at that rate.
         bool possible;
@@ -164,7 +167,7 @@ interface IAuditOffice {
     event AuditClosed(uint256 indexed jobId, address indexed auditor, Finding finding, bool upheld, uint128 paid);
     /// @notice A provider let an audit's deadline pass.
     event ProviderSilent(uint256 indexed jobId, address indexed provider, uint256 times);
-    /// @notice Jobs are audited at another rate from here on.
+    /// @notice Jobs of rounds that follow the open one are audited at another rate.
     event AuditRateChanged(uint16 auditRateBps);
 
     error AuditOffice_ZeroPeriod();
@@ -244,7 +247,7 @@ interface IAuditOffice {
     /// @notice Ends an audit and pays who earned it. Anyone.
     function close(uint256 jobId) external;
 
-    /// @notice Sets the share of jobs that are audited. Admin, after its delay.
+    /// @notice Sets the share of jobs that are audited, for those submitted after the next seed was asked for. Admin, after its delay.
     function setAuditRate(uint16 auditRateBps) external;
 
     /// @notice The commitment bound to chain, contract, job and auditor.
@@ -265,7 +268,7 @@ interface IAuditOffice {
     /// @notice The root of the trace that the provider of a job is bound to; zero if it never answered.
     function answerOf(uint256 jobId) external view returns (bytes32 traceRoot);
 
-    /// @notice Whether a round's seed draws a job at the present rate.
+    /// @notice Whether a round's seed draws a job, at the round's rate.
     function isDrawn(uint256 jobId, uint256 round) external view returns (bool);
 
     /// @notice From when on an auditor with this many tickets may take a job.
@@ -299,6 +302,6 @@ interface IAuditOffice {
     /// @return possible False if not even an audit of every job is enough.
     function rateFor(Exposure calldata exposure, uint128 stake) external view returns (bool possible, uint16 rateBps);
 
-    /// @notice Share of jobs that are audited, in basis points.
+    /// @notice Share of jobs that rounds not open yet will audit, in basis points: `Round.rateBps` for the others.
     function auditRateBps() external view returns (uint16);
 }

@@ -37,10 +37,10 @@ export function auditCommitment(statement: AuditStatement): string {
   return keccak256(AbiCoder.defaultAbiCoder().encode(COMMITMENT_TYPES, words));
 }
 
-/** `AuditOffice.isDrawn`: whether a seed draws a job at an audit rate. */
-export function isDrawn({ id: jobId }: Pick<JobTerms, "id">, seed: string, auditRateBps: bigint): boolean {
+/** `AuditOffice.isDrawn`: whether a round's seed draws a job at the round's rate. */
+export function isDrawn({ id: jobId }: Pick<JobTerms, "id">, seed: string, rateBps: bigint): boolean {
   const words = AbiCoder.defaultAbiCoder().encode(["bytes32", "uint256"], [seed, jobId]);
-  return BigInt(keccak256(words)) % BASIS_POINTS < auditRateBps;
+  return BigInt(keccak256(words)) % BASIS_POINTS < rateBps;
 }
 
 /** What decides when an auditor may take a job. */
@@ -82,7 +82,7 @@ export interface Exposure {
 
 /** What makes honesty pay. A stake is undefined where none is enough. */
 export interface AuditQuote {
-  /** Rate at which jobs of the model are audited now. */
+  /** Rate at which new jobs of the model are audited. */
   rateBps: bigint;
   /** Least stake behind the job at that rate. */
   stake: bigint | undefined;

@@ -9,6 +9,7 @@ import {
   bookedJob,
   commitAudit,
   committedAudit,
+  drawAt,
   nextRound,
   nextSeed,
   OUTPUT,
@@ -115,11 +116,12 @@ describe("AuditRounds", () => {
 
   it("draw what the SDK says they draw, at any rate", async () => {
     const market = await load();
-    const { audits, deployer } = market;
-    for (let i = 0; i < 5; i++) {
-      const job = await seededJob(market);
-      for (const rate of [0n, 2_500n, 5_000n]) {
-        await audits.connect(deployer).setAuditRate(rate);
+    const { audits } = market;
+    for (const rate of [0n, 2_500n, 5_000n]) {
+      await drawAt(market, rate);
+      for (let i = 0; i < 4; i++) {
+        const job = await seededJob(market);
+        expect((await audits.roundOf(job.round)).rateBps).to.equal(rate);
         const drawn = await audits.isDrawn(job.terms.id, job.round);
         expect(drawn).to.equal(isDrawn(job.terms, job.seed, rate));
         if (rate === 0n) expect(drawn).to.equal(false);
@@ -127,10 +129,47 @@ describe("AuditRounds", () => {
     }
   });
 
+  it("draw at the rate of before their first job: no change reaches a job that was submitted before it", async () => {
+    const market = await load();
+    const { audits, client, deployer, modelId } = market;
+    await audits.connect(client).fund(modelId, PAY);
+    await drawAt(market, 5_000n);
+    let job: SeededJob;
+    do {
+      const terms = await requestJob(market);
+      await submitJob(market, terms, OUTPUT);
+      await audits.connect(deployer).setAuditRate(0n);
+      job = { terms, ...(await nextSeed(market)) };
+      await drawAt(market, 5_000n);
+    } while (!isDrawn(job.terms, job.seed, 5_000n));
+    await audits.connect(deployer).setAuditRate(0n);
+    expect(await audits.isDrawn(job.terms.id, job.round)).to.equal(true);
+    await awaitTurn(market, job, market.first);
+    await commitAudit(market, job, market.first);
+    expect(await audits.phaseOf(job.terms.id)).to.equal(PHASE.answer);
+  });
+
+  it("draw at the changed rate what is submitted once the next seed was asked for, and keep it if that was missed", async () => {
+    const market = await load();
+    const { audits, deployer } = market;
+    const rates = async () => {
+      const last = await audits.lastRound();
+      return Promise.all([last, last + 1n].map(async (round) => (await audits.roundOf(round)).rateBps));
+    };
+    expect(await rates()).to.deep.equal([0n, AUDITS.auditRateBps]);
+    await audits.connect(deployer).setAuditRate(5_000n);
+    const round = await nextRound(market);
+    expect(await rates()).to.deep.equal([AUDITS.auditRateBps, 5_000n]);
+    await audits.connect(deployer).setAuditRate(1n);
+    await networkHelpers.mine(MEMORY + 3n);
+    await expect(audits.recordSeed(round)).to.emit(audits, "SeedAsked");
+    expect(await rates()).to.deep.equal([AUDITS.auditRateBps, 5_000n]);
+  });
+
   it("let a drawn job be audited for the fund of its model, and no other job", async () => {
     const market = await load();
-    const { audits, deployer, client, modelId } = market;
-    await audits.connect(deployer).setAuditRate(5_000n);
+    const { audits, client, modelId } = market;
+    await drawAt(market, 5_000n);
     await audits.connect(client).fund(modelId, PAY);
     const spared = await jobWhere(market, false);
     await awaitTurn(market, spared, market.first);
@@ -144,8 +183,8 @@ describe("AuditRounds", () => {
 
   it("draw for nothing while the fund is empty: no audit is begun that is not paid", async () => {
     const market = await load();
-    const { audits, deployer, client, modelId } = market;
-    await audits.connect(deployer).setAuditRate(5_000n);
+    const { audits, client, modelId } = market;
+    await drawAt(market, 5_000n);
     await audits.connect(client).fund(modelId, PAY - 1n);
     const drawn = await jobWhere(market, true);
     await awaitTurn(market, drawn, market.first);

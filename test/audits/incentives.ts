@@ -4,7 +4,7 @@ import { id, parseEther, ZeroAddress } from "ethers";
 
 import { AuditMath__factory, AuditOffice__factory } from "../../sdk/src/typechain/index.js";
 import { AUDITS } from "../support/assemble.js";
-import { auditedMarket, PAY, SURE_WINDOW, TICKET } from "../support/audits.js";
+import { auditedMarket, drawAt, PAY, SURE_WINDOW, TICKET } from "../support/audits.js";
 import { networkHelpers, OFFER, refused, registerModel } from "../support/fixture.js";
 
 /** The example of docs/INCENTIVES.md: a job of five cents. */
@@ -102,6 +102,18 @@ describe("The incentive inequality", () => {
       expect(stakeBooked === undefined).to.equal(rate === 0n);
       expect((await audits.quote(modelId, JOB)).possibleBooked).to.equal(rate > 0n);
     }
+  });
+
+  it("counts on the lower rate while a change is under way", async () => {
+    const market = await funded();
+    const { audits, deployer, modelId } = market;
+    const rate = async () => (await quoteAudit(market, modelId, JOB)).rateBps;
+    await audits.connect(deployer).setAuditRate(1_000n);
+    expect(await rate()).to.equal(500n);
+    await drawAt(market, 1_000n);
+    expect(await rate()).to.equal(1_000n);
+    await audits.connect(deployer).setAuditRate(200n);
+    expect(await rate()).to.equal(200n);
   });
 
   it("asks no stake where cheating costs what it brings", async () => {

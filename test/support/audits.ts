@@ -87,6 +87,12 @@ export async function nextRound({ audits }: Pick<Market, "audits">): Promise<big
   return audits.lastRound();
 }
 
+/** Jobs submitted from here on are drawn at this rate. */
+export async function drawAt({ audits, deployer }: Market, rateBps: bigint): Promise<void> {
+  await audits.connect(deployer).setAuditRate(rateBps);
+  await nextRound({ audits });
+}
+
 /** A job that the client paid an audit for, its seed known. */
 export async function bookedJob(market: AuditedMarket): Promise<SeededJob> {
   const terms = await requestJob(market);

@@ -27,6 +27,8 @@ export interface AuditRound {
   readonly seedRequest: bigint;
   readonly askedAt: number;
   readonly recordedAt: number;
+  /** Share of its jobs that it draws, in basis points. */
+  readonly rateBps: bigint;
 }
 
 /** What an auditor has to do with a model. */
@@ -52,7 +54,6 @@ interface Rounds {
 export class AuditDesk {
   #rules: Promise<Rules> | undefined;
   #readAt = -Infinity;
-  #rate: Promise<bigint> | undefined;
   readonly #recorded = new Map<bigint, AuditRound>();
   readonly #memberships = new Map<bigint, Promise<Membership>>();
   /** Models without tickets, by when they were read. */
@@ -74,7 +75,6 @@ export class AuditDesk {
 
   /** Reads all of it anew: something was refused, so it may be wrong. */
   forget(): void {
-    this.#rate = undefined;
     this.#recorded.clear();
     this.#memberships.clear();
   }
@@ -91,15 +91,6 @@ export class AuditDesk {
       throw error;
     });
     return this.#rules;
-  }
-
-  /** Share of jobs that are drawn, in basis points. */
-  rate(): Promise<bigint> {
-    this.#rate ??= this.contracts.audits.auditRateBps().catch((error: unknown) => {
-      this.#rate = undefined;
-      throw error;
-    });
-    return this.#rate;
   }
 
   async membership(modelId: bigint): Promise<Membership> {
@@ -130,8 +121,8 @@ export class AuditDesk {
   async #round(round: bigint): Promise<AuditRound> {
     const known = this.#recorded.get(round);
     if (known) return known;
-    const { seed, seedRequest, askedAt, recordedAt } = await this.contracts.audits.roundOf(round);
-    const read = { round, seed, seedRequest, askedAt: Number(askedAt), recordedAt: Number(recordedAt) };
+    const { seed, seedRequest, askedAt, recordedAt, rateBps } = await this.contracts.audits.roundOf(round);
+    const read = { round, seed, seedRequest, askedAt: Number(askedAt), recordedAt: Number(recordedAt), rateBps };
     if (read.recordedAt > 0) this.#recorded.set(round, read);
     return read;
   }

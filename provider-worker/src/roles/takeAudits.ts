@@ -88,7 +88,7 @@ export class TakeAudits implements Role {
     const jobs = await auditableJobs(context, desk, now);
     if (jobs.length === 0) return [];
     const { list } = await desk.rounds(Math.min(...jobs.map(({ submittedAt }) => submittedAt)));
-    const [{ commitPeriod }, rate] = await Promise.all([desk.rules(), desk.rate()]);
+    const { commitPeriod } = await desk.rules();
     const due: DueJob[] = [];
     for (const each of jobs) {
       const { terms, isBooked, submittedAt, beginBy } = each;
@@ -96,7 +96,7 @@ export class TakeAudits implements Role {
       const { tickets, since } = await desk.membership(terms.modelId);
       if (!found || found.seed === ZeroHash || since >= found.askedAt) continue;
       const commitBy = Math.min(beginBy, found.recordedAt + commitPeriod);
-      if (now > commitBy || (!isBooked && !isDrawn(terms, found.seed, rate))) continue;
+      if (now > commitBy || (!isBooked && !isDrawn(terms, found.seed, found.rateBps))) continue;
       const turn = auditTurn({
         ...{ jobId: terms.id, seed: found.seed, auditor: context.provider, tickets },
         ...{ recordedAt: BigInt(found.recordedAt), commitPeriod: BigInt(commitPeriod) },

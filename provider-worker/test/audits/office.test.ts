@@ -71,10 +71,10 @@ describe("What the audit office says", () => {
   it("is asked again after the node failed", async () => {
     const { audits } = scene.context.contracts;
     let fails = true;
-    const away = { ...audits, auditRateBps: () => (fails ? Promise.reject(new Error("away")) : Promise.resolve(9n)) };
+    const away = { ...audits, AUDIT_PAY: () => (fails ? Promise.reject(new Error("away")) : Promise.resolve(9n)) };
     desk = new AuditDesk({ ...scene.context.contracts, audits: away as never }, PROVIDER);
-    await assert.rejects(desk.rate(), /away/);
+    await assert.rejects(desk.rules(), /away/);
     fails = false;
-    assert.equal(await desk.rate(), 9n);
+    assert.equal((await desk.rules()).auditPay, 9n);
   });
 });

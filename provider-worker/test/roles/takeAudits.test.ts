@@ -110,7 +110,16 @@ describe("Taking drawn audits", () => {
   });
 
   it("leaves what is not drawn alone, unless somebody booked it", async () => {
-    scene.office.rate = 0n;
+    Object.assign(scene.office.rounds[1] ?? {}, { rateBps: 0n });
+    delivered();
+    await tick();
+    assert.equal(scene.traced, 0);
+    scene.happened("AuditBooked", 1, { jobId: 1 });
+    await tick();
+    assert.deepEqual(names(), ["commit"]);
+  });
+
+  it("takes a booked job of a model whose fund is empty", async () => {
     scene.office.fund = 0n;
     delivered();
     await tick();

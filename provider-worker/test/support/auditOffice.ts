@@ -7,15 +7,17 @@ export interface FakeRound {
   seedRequest: bigint;
   askedAt: bigint;
   recordedAt: bigint;
+  rateBps: bigint;
 }
 
-const NO_ROUND: FakeRound = { seed: ZeroHash, seedRequest: 0n, askedAt: 0n, recordedAt: 0n };
+const NO_ROUND: FakeRound = { seed: ZeroHash, seedRequest: 0n, askedAt: 0n, recordedAt: 0n, rateBps: 0n };
 
 /** What the audit office answers a worker, as the test says. Periods are short: an audit takes 30 seconds. */
 export class FakeOffice {
   /** By number; there is no round zero. */
   readonly rounds: FakeRound[] = [NO_ROUND];
   member = { tickets: 1n, busy: 0n, since: 1n };
+  /** That of the rounds asked for from here on. */
   rate = 10_000n;
   fund = 100n;
   offers = 1n;
@@ -30,6 +32,7 @@ export class FakeOffice {
       seedRequest: BigInt(this.rounds.length),
       askedAt: BigInt(askedAt),
       recordedAt: 0n,
+      rateBps: this.rate,
     });
   }
 
@@ -49,7 +52,6 @@ export class FakeOffice {
       REVEAL_PERIOD: () => answer(10n),
       CHALLENGE_PERIOD: () => answer(10n),
       AUDIT_PAY: () => answer(5n),
-      auditRateBps: () => answer(this.rate),
       lastRound: () => answer(BigInt(this.rounds.length - 1)),
       roundOf: (round: bigint) => answer({ ...(this.rounds[Number(round)] ?? NO_ROUND) }),
       membershipOf: () => answer({ ...this.member }),
