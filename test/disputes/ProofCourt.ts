@@ -10,14 +10,14 @@ import {
   toTypedArray,
 } from "@assay/sdk";
 import { expect } from "chai";
-import { ZeroAddress } from "ethers";
+import { ZeroAddress, ZeroHash } from "ethers";
 
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
 import { BOND, COURT_PERIOD, GAS_VALUE, RULING } from "../support/assemble.js";
 import { quietUntil, tracedCase, waitForRuling } from "../support/cases.js";
-import { at, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
+import { at, ethers, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
 import {
   accusationsOf,
   accuse,
@@ -63,6 +63,22 @@ describe("ProofCourt", function () {
     );
     const court = ProofCourt__factory.connect(ZeroAddress, deployer);
     await refused(deployed, court, "ProofCourt_NoAudits", stranger.address);
+  });
+
+  it("takes cases from nobody but DisputeManager, and none of a model without a graph", async () => {
+    const { court, disputes, stranger, provider, modelId } = await load();
+    const facts = {
+      ...{ jobId: 1n, modelId, provider, client: stranger, challenger: stranger },
+      ...{ inputCommitment: ZeroHash, outputCommitment: ZeroHash, challengeableUntil: 0n },
+    };
+    await refused(court.connect(stranger).openCase(1n, facts), court, "ProofCourt_NotDisputes", stranger.address);
+    const manager = await disputes.getAddress();
+    await networkHelpers.impersonateAccount(manager);
+    await networkHelpers.setBalance(manager, 10n ** 18n);
+    const asManager = court.connect(await ethers.getSigner(manager));
+    const unknown = modelId + 1n;
+    await refused(asManager.openCase(1n, { ...facts, modelId: unknown }), court, "ProofCourt_NoGraph", unknown);
+    await asManager.openCase(1n, facts);
   });
 
   it("convicts a wrong element behind the sign of a zero, which convicts nobody", async () => {

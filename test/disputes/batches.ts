@@ -157,13 +157,29 @@ describe("Several calls of the proof court as one", function () {
     const proof = court.interface.encodeFunctionData("proveFraud", [...words]);
     const late = court.connect(challenger).multicall([proof, demandData(market, given, caseId, OTHER)]);
     await refused(late, court, "ProofCourt_Over", caseId);
-    const fee = court.interface.encodeFunctionData("payDemandFee", [caseId, LEAF]);
-    await refused(court.connect(challenger).multicall([fee, proof]), court, "ProofCourt_NotOver", caseId);
     await court.connect(challenger).multicall([proof]);
+    const fee = court.interface.encodeFunctionData("payDemandFee", [caseId, LEAF]);
     const ruling = court.interface.encodeFunctionData("resolve", [caseId, terms]);
-    const twicePaid = court.multicall([fee, ruling, fee]);
+    const twicePaid = court.multicall([ruling, fee, fee]);
     await refused(twicePaid, court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));
     await court.connect(market.stranger).multicall([ruling, fee]);
+    await expectAllSettled(market);
+  });
+
+  it("pay the fees of an acquittal behind the ruling that they follow from, not before it", async () => {
+    const market = await load();
+    const { court, escrow, stakeToken, provider, stranger } = market;
+    const given = await run(3);
+    const { terms, caseId } = await tracedCase(market, given);
+    await demand(market, given, caseId, LEAF);
+    await answer(market, given, caseId, LEAF);
+    await waitForRuling(market, caseId);
+    const fee = court.interface.encodeFunctionData("payDemandFee", [caseId, LEAF]);
+    const ruling = court.interface.encodeFunctionData("resolve", [caseId, terms]);
+    await refused(court.multicall([fee, ruling]), court, "ProofCourt_NotOver", caseId);
+    await court.connect(stranger).multicall([ruling, fee]);
+    expect(await escrow.balanceOf(stakeToken, provider)).to.equal(BOND + demandFees(given, LEAF));
+    await market.market.collect({ ...terms });
     await expectAllSettled(market);
   });
 });

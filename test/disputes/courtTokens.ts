@@ -36,11 +36,17 @@ async function provenIn(kind: keyof Awaited<ReturnType<typeof deployTokens>>) {
 const provenInReentrant = () => provenIn("reentrant");
 const provenInBlocklist = () => provenIn("blocklist");
 
-/** A case with an answered demand, whose provider is proven wrong. */
-async function convicted(market: Awaited<ReturnType<typeof provenIn>>, given: Run) {
+/** A case with an answered demand. */
+async function askedCase(market: Awaited<ReturnType<typeof provenIn>>, given: Run) {
   const opened = await tracedCase(market, given);
   await demand(market, given, opened.caseId, LEAF);
   await answer(market, given, opened.caseId, LEAF);
+  return opened;
+}
+
+/** The same, its provider proven wrong. */
+async function convicted(market: Awaited<ReturnType<typeof provenIn>>, given: Run) {
+  const opened = await askedCase(market, given);
   const [accusation] = accusationsOf(given, evidenceOf(given, LEAF));
   if (!accusation) throw new Error("nothing to accuse");
   await accuse(market, opened.caseId, accusation);
@@ -59,31 +65,26 @@ describe("The proof court over a stake token that misbehaves", function () {
       const { tokens, court, disputes, escrow, challenger } = market;
       const given = await run(3, { tensor: LEAF.tensor, byte: 0 });
       const { terms, caseId } = await convicted(market, given);
-      const had = await escrow.balanceOf(market.stakeToken, challenger);
+      const had = await escrow.balanceOf(tokens.reentrant, challenger);
       await arm(tokens.reentrant, court, name, ...argsOf(caseId));
       await disputes.resolve(caseId, terms);
-      await tokens.reentrant.arm(ZeroAddress, "0x");
-      const again = court.payDemandFee(caseId, LEAF);
-      await refused(again, court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));
-      const finder =
-        ((await disputes.queryFilter(disputes.filters.CaseResolved(caseId)))[0]?.args.finderReward ?? 0n) + BOND;
-      expect(await escrow.balanceOf(market.stakeToken, challenger)).to.equal(had + finder + demandFees(given, LEAF));
+      const fee = demandFees(given, LEAF);
+      const share = (OFFER.stake * 40n) / 100n;
+      expect(await escrow.balanceOf(tokens.reentrant, challenger)).to.equal(had + BOND + share + fee);
+      await refused(court.payDemandFee(caseId, LEAF), court, "ProofCourt_NotDemanded", caseId, Object.values(LEAF));
       expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
       await expectAllSettled(market);
     });
 
-    it(`B05 says nothing of a case to ${name} in the middle of a slash for two signatures`, async () => {
+    it(`B05 pays no fee by a ruling that is not carried out yet: the token calls ${name} in the middle of it`, async () => {
       const market = await networkHelpers.loadFixture(provenInReentrant);
       const { tokens, court, disputes, operator } = market;
       const given = await run(3);
-      const { terms, caseId } = await tracedCase(market, given);
-      await demand(market, given, caseId, LEAF);
+      const { terms, caseId } = await askedCase(market, given);
       const { chainId } = await disputes.eip712Domain();
       const domain = { chainId, disputes: await disputes.getAddress() };
-      const result = { jobId: terms.id, outputCommitment: id("another result") };
-      const { signature } = await signResult(operator, domain, result);
-      const prove = () =>
-        disputes.proveEquivocation(terms, given.posted.outputRoot, result.outputCommitment, signature);
+      const { signature } = await signResult(operator, domain, { jobId: terms.id, outputCommitment: id("other") });
+      const prove = () => disputes.proveEquivocation(terms, given.posted.outputRoot, id("other"), signature);
       await arm(tokens.reentrant, court, name, ...argsOf(caseId));
       await refused(prove(), disputes, "ReentrancyGuardReentrantCall");
       await tokens.reentrant.arm(ZeroAddress, "0x");
