@@ -56,6 +56,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ProofCourt_NotOver: "carry the ruling out with resolve first",
   ProofCourt_NotProvider: "only the provider of the case or its operator key posts the trace",
   ProofCourt_NoTrace: "the provider has not posted its trace yet; without one in time it is convicted",
+  ProofCourt_TraceMismatch: "bring the facts of this case's own trace: traceFactsOf, of the roots in its TracePosted",
   ProofCourt_TooLate: "an answer would come too late in this case",
   ProofCourt_AlreadyDemanded: "this part was asked for: its answer is in the events",
   ProofCourt_AlreadyAnswered: "this part was shown: see the events",

@@ -43,7 +43,6 @@ const HINTS: Readonly<Record<string, string>> = {
   ModelRegistry_NotOwner: "choose the owner with --account",
   ModelRegistry_RoyaltyAboveCap: "give a lower royalty; both are in basis points",
   ModelRegistry_UnknownModel: "see model:list",
-  ProofCourt_AlreadyPaid: "nothing is left to do",
   ProofCourt_NotDemanded: "see dispute:explain",
   ProofCourt_OutputMismatch: "this run gives another output than was delivered: post the run of the delivery",
   ProofCourt_TraceAlreadyPosted: "nothing is left to do",
