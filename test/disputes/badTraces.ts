@@ -1,4 +1,4 @@
-import type { CourtModel, Tensor } from "@assay/sdk";
+import type { CourtModel, Hex, Tensor } from "@assay/sdk";
 import { answerDemand, MerkleTree, traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 
@@ -64,6 +64,26 @@ describe("A provider that commits to what no honest party would", function () {
       await convictOfSilence(market, opened);
     });
   }
+
+  it("a wrong tensor: cannot show the right one in its place, and is convicted for its silence", async () => {
+    const market = await load();
+    const given = await run(3, { tensor: LEAF.tensor, byte: 0 });
+    const opened = await tracedCase(market, given);
+    await demand(market, given, opened.caseId, LEAF);
+    const right = given.honest.tensors[LEAF.tensor];
+    if (!right) throw new Error("no such tensor");
+    const shown = answerDemand(right, LEAF);
+    if (shown.kind !== "leaf") throw new Error("hashes were shown");
+    const { merkleRoot } = right.header;
+    const facts = traceFactsOf(given.model.graph, rootsOf(given));
+    for (const roots of [rootsOf(given), rootsOf({ ...given, posted: given.honest })]) {
+      const traceProof = MerkleTree.fromHashes(roots).proof(LEAF.tensor);
+      const proofs: [Hex[], string, Hex[]] = [[...shown.proof], merkleRoot, traceProof];
+      const call = market.court.revealLeaf(opened.caseId, facts, LEAF, shown.leaf, ...proofs);
+      await refused(call, market.court, "ProofCourt_NotProven", merkleRoot);
+    }
+    await convictOfSilence(market, opened);
+  });
 
   it("fewer leaves than the tensor has: cannot show one, and is convicted for its silence", async () => {
     const market = await loadWide();

@@ -1,4 +1,4 @@
-import type { Accusation, Hex, TraceFacts } from "@assay/sdk";
+import type { Accusation, Hex, Part, TraceFacts } from "@assay/sdk";
 import { traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 import { ZeroHash } from "ethers";
@@ -6,13 +6,15 @@ import { ZeroHash } from "ethers";
 import { BOND, RULING } from "../support/assemble.js";
 import { expectAllSettled } from "../support/books.js";
 import { quietUntil, settle, tracedCase } from "../support/cases.js";
-import { at, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
+import { at, ethers, networkHelpers, OFFER, refused, STAKE } from "../support/fixture.js";
 import type { ProvenMarket, Run } from "../support/proofs.js";
 import {
   accusationsOf,
   accuse,
   answer,
+  answerData,
   demand,
+  demandData,
   demandFees,
   evidenceOf,
   provenMarket,
@@ -39,9 +41,13 @@ describe("A stranger before the proof court", function () {
 
   const asStranger = (market: ProvenMarket): ProvenMarket => ({ ...market, challenger: market.stranger });
 
-  async function expectStands(market: ProvenMarket, { terms, caseId }: Awaited<ReturnType<typeof tracedCase>>) {
+  async function expectStands(
+    market: ProvenMarket,
+    { terms, caseId }: Awaited<ReturnType<typeof tracedCase>>,
+    parts: Part[] = [],
+  ) {
     await at((await quietUntil(market, caseId)) + 1n);
-    expect(await settle(market, terms, caseId)).to.equal(RULING.rejected);
+    expect(await settle(market, terms, caseId, parts)).to.equal(RULING.rejected);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE);
   }
 
@@ -106,6 +112,33 @@ describe("A stranger before the proof court", function () {
     await at((await quietUntil(market, opened.caseId)) + 1n);
     expect(await settle(market, opened.terms, opened.caseId)).to.equal(RULING.rejected);
     expect(await market.staking.bondedOf(market.provider)).to.equal(STAKE - OFFER.stake);
+  });
+
+  it("asks and shows nothing by the facts of another trace, nor by words with bits that do not count", async () => {
+    const market = await load();
+    const { court, challenger } = market;
+    const given = await run(3);
+    const opened = await tracedCase(market, given);
+    const { caseId } = opened;
+    const courtAt = await court.getAddress();
+    /** Word i of the call, its first byte another; the facts are words 1 to 4. */
+    const changed = (data: string, word: number, byte: number) => {
+      const start = 10 + 64 * word + 2 * byte;
+      return `${data.slice(0, start)}01${data.slice(start + 2)}`;
+    };
+    const send = (data: string) => challenger.sendTransaction({ to: courtAt, data });
+    const expectNoneTaken = async (data: string) => {
+      for (const [word, byte] of [...Array(4).keys()].map((i) => [i + 1, 30] as const)) {
+        await refused(send(changed(data, word, byte)), court, "ProofCourt_TraceMismatch", caseId);
+      }
+      for (const word of [3, 4]) await expect(send(changed(data, word, 0))).to.be.revertedWithoutReason(ethers);
+    };
+
+    await expectNoneTaken(demandData(market, given, caseId, LEAF));
+    await demand(market, given, caseId, LEAF);
+    await expectNoneTaken(answerData(market, given, caseId, LEAF));
+    await answer(market, given, caseId, LEAF);
+    await expectStands(market, opened, [LEAF]);
   });
 
   it("proves nothing before there is a trace, twice, or after the ruling", async () => {
