@@ -10,7 +10,9 @@ import {
   fromNumbers,
   initHash,
   prepareModel,
+  proveLeaf,
   runTrace,
+  toHex,
 } from "@assay/sdk";
 import { dataSlice, MaxUint256, ZeroHash } from "ethers";
 
@@ -213,7 +215,7 @@ for (const [what, { op, of, dtype, tolerance }] of Object.entries(KINDS)) {
 
     // Sums of integers have no operand that may be absent.
     if (op === "MatMul") {
-      it("say the same whatever header stands for an operand that is absent", async () => {
+      it("say the same whatever header stands for an operand that is absent, of which nothing can be opened", async () => {
         for (const [make, isWrong] of [
           [honest, false],
           [wrong, true],
@@ -226,6 +228,14 @@ for (const [what, { op, of, dtype, tolerance }] of Object.entries(KINDS)) {
           const [junk] = rest.claim.headers;
           if (absent < 0 || !junk) throw new Error("every operand is there");
           const changed = { ...rest, claim: { ...rest.claim, headers: rest.claim.headers.with(absent, junk) } };
+          // The junk is the header of the first operand, a leaf of which would be proven under it.
+          const first = opened.given.posted.tensors[rest.claim.node.operands[0]?.tensor ?? -1];
+          if (!first) throw new Error("the first operand is none of the trace");
+          const { leaf, proof } = proveLeaf(first, 0);
+          const opening = { operand: absent, leaf: 0, data: toHex(leaf), proof };
+          const openings = [...changed.claim.openings, opening];
+          const opensNothing = prove(opened, { ...changed, claim: { ...changed.claim, openings } });
+          await expect(opensNothing).to.be.revertedWithCustomError(court, "TensorCommitment_InvalidProof");
           if (isWrong) await prove(opened, changed);
           else await expect(prove(opened, changed)).to.be.revertedWithCustomError(court, "ProofCourt_NoContradiction");
         }
