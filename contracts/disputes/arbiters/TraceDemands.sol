@@ -188,7 +188,7 @@ abstract contract TraceDemands is CourtLedger {
         Node calldata node,
         bytes32[] calldata nodeProof,
         TensorHeader memory meta
-    ) private view {
+    ) private pure {
         uint256 inputs = trace.inputCount;
         // Inputs are not asked for: whoever challenges has them, or could not tell that the result is wrong.
         if (tensor < inputs) revert ProofCourt_OutOfRange(tensor, inputs);
