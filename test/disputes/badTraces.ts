@@ -163,6 +163,8 @@ describe("A provider that commits to what no honest party would", function () {
       if (!accusation) throw new Error("nothing to accuse");
       expect(accusation.kind).to.equal("malformedLeaf");
       await accuse(market, caseId, accusation);
+      // An auditor that agreed with this trace pays for it.
+      expect(await market.court.disprovenTraceOf(caseId)).to.equal(given.posted.traceRoot);
       const parts = [2, 1, 0].map((level) => ({ tensor: WIDE, level, index: [280, 1, 0][level] ?? 0 }));
       await expectConvicted(market, await settle(market, terms, caseId, parts));
     });
