@@ -1,5 +1,5 @@
 import type { Accusation, Hex, Part, TraceFacts } from "@assay/sdk";
-import { traceFactsOf } from "@assay/sdk";
+import { Source, traceFactsOf } from "@assay/sdk";
 import { expect } from "chai";
 import { ZeroHash } from "ethers";
 
@@ -23,6 +23,7 @@ import {
 } from "../support/proofs.js";
 
 const LEAF = { tensor: 6, level: 0, index: 0 };
+const WRONG: Hex = `0x${"01".repeat(32)}`;
 const TAMPER = { tensor: LEAF.tensor, byte: 0 };
 
 function accusationOf(given: Run): Accusation {
@@ -79,6 +80,14 @@ describe("A stranger before the proof court", function () {
     await fails(accuseBy({ openings: [{ ...right, operand: 9 }] }), "ProofCourt_OutOfRange");
     await fails(accuseBy({ headers: claim.headers }), "ProofCourt_NotProven");
     await fails(accuseBy({ headers: base.claim.headers.slice(1) }), "ProofCourt_OutOfRange");
+    // Weights of a stranger's own choice would contradict any honest element.
+    const { operands: sources } = base.claim.node;
+    const constant = sources.findIndex(({ source }) => source === Source.Constant);
+    const headersWith = (i: number) => base.claim.headers.map((h, at) => (at === i ? { ...h, merkleRoot: WRONG } : h));
+    const ownWeights = accuseBy({ headers: headersWith(constant) });
+    await refused(ownWeights, court, "ProofCourt_NotProven", sources[constant]?.hash);
+    const ownOutput = accuseBy({ headers: headersWith(sources.length) });
+    await refused(ownOutput, court, "ProofCourt_NotProven", WRONG);
     const node = { ...base.claim.node, attributes: "0x" as const };
     await fails(accuseBy({ node }), "ProofCourt_NotProven");
     await fails(accuseBy({}, { nodeIndex: provenance.nodeIndex + 1 }), "ProofCourt_NotProven");
