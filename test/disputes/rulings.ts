@@ -165,6 +165,21 @@ describe("A ruling", () => {
     expect(await market.escrow.balanceOf(payToken, market.client)).to.equal(PREPAID);
   });
 
+  it("pays the arbiter half of the bond at most, however much is at stake and whichever way it rules", async () => {
+    for (const said of [RULING.upheld, RULING.rejected]) {
+      const market = await load();
+      const { disputes, arbiter, providers, provider, modelId, payToken } = market;
+      const stake = BOND * 10n;
+      await providers.connect(provider).setOffer(modelId, payToken, OFFER.price, stake, OFFER.maxDuration);
+      const { terms, caseId } = await challengedJob(market);
+      await arbiter.rule(said, ZeroAddress);
+      await disputes.resolve(caseId, terms);
+      expect((await disputes.caseOf(caseId)).arbiterReward).to.equal(BOND / 2n);
+      expect(await market.escrow.balanceOf(market.stakeToken, arbiter)).to.equal(BOND / 2n);
+      expect(await market.staking.bondedOf(provider)).to.equal(said === RULING.upheld ? STAKE - stake : STAKE);
+    }
+  });
+
   it("A10 costs a cheat that challenges itself", async () => {
     const market = await load();
     const { disputes, arbiter, provider } = market;

@@ -88,6 +88,11 @@ describe("A stranger before the proof court", function () {
     await refused(ownWeights, court, "ProofCourt_NotProven", sources[constant]?.hash);
     const ownOutput = accuseBy({ headers: headersWith(sources.length) });
     await refused(ownOutput, court, "ProofCourt_NotProven", WRONG);
+    // Nor are elements read at other places, or as other numbers, than the model says.
+    for (const change of [{ layout: 4 }, { dtype: 2 }, { nLeaves: 2 }, { chunkElems: 1 }]) {
+      const output = base.claim.headers.map((h, at) => (at === sources.length ? { ...h, ...change } : h));
+      await refused(accuseBy({ headers: output }), court, "ProofCourt_NotProven", base.claim.node.outputMeta);
+    }
     const node = { ...base.claim.node, attributes: "0x" as const };
     await fails(accuseBy({ node }), "ProofCourt_NotProven");
     await fails(accuseBy({}, { nodeIndex: provenance.nodeIndex + 1 }), "ProofCourt_NotProven");
