@@ -15,7 +15,7 @@ import { ZeroAddress, ZeroHash } from "ethers";
 import { inProcess } from "../../provider-worker/test/support/inProcessRuntime.js";
 import { onnxFile } from "../../sdk/test/support/onnxModel.js";
 import { ProofCourt__factory } from "../../sdk/src/typechain/index.js";
-import { BOND, COURT_PERIOD, GAS_VALUE, RULING } from "../support/assemble.js";
+import { BOND, COURT_PERIOD, GAS_VALUE, HOUR, MAX_RESOLUTION, RULING } from "../support/assemble.js";
 import { quietUntil, tracedCase, waitForRuling } from "../support/cases.js";
 import { at, ethers, networkHelpers, now, OFFER, PREPAID, refused, STAKE, STATUS } from "../support/fixture.js";
 import {
@@ -65,7 +65,7 @@ describe("ProofCourt", function () {
     await refused(deployed, court, "ProofCourt_NoAudits", stranger.address);
   });
 
-  it("takes cases from nobody but DisputeManager, and none of a model without a graph", async () => {
+  it("takes cases from nobody but DisputeManager, none of a model without a graph, and each for a window that it can end after", async () => {
     const { court, disputes, stranger, provider, modelId } = await load();
     const facts = {
       ...{ jobId: 1n, modelId, provider, client: stranger, challenger: stranger },
@@ -79,6 +79,16 @@ describe("ProofCourt", function () {
     const unknown = modelId + 1n;
     await refused(asManager.openCase(1n, { ...facts, modelId: unknown }), court, "ProofCourt_NoGraph", unknown);
     await asManager.openCase(1n, facts);
+
+    // A window is cut where the case would not end in time; a shorter one is that of the job.
+    const latest = MAX_RESOLUTION - HOUR - 10n * COURT_PERIOD;
+    for (const [caseId, lasts] of [latest - 1n, latest, latest + 1n, MAX_RESOLUTION].entries()) {
+      const time = (await now()) + 1n;
+      await at(time);
+      await asManager.openCase(caseId, { ...facts, challengeableUntil: time + lasts });
+      const { windowEnd, movedAt } = await court.courtCaseOf(caseId);
+      expect([movedAt, windowEnd]).to.deep.equal([time, time + (lasts < latest ? lasts : latest)]);
+    }
   });
 
   it("convicts a wrong element behind the sign of a zero, which convicts nobody", async () => {
