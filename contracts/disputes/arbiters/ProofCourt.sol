@@ -15,7 +15,7 @@ import {GraphCommitment} from "../../libraries/GraphCommitment.sol";
 import {Operators} from "../../libraries/Operators.sol";
 import {TensorCommitment} from "../../libraries/TensorCommitment.sol";
 import {Claim, Opening} from "../../types/CourtTypes.sol";
-import {CaseFacts, Ruling} from "../../types/DisputeTypes.sol";
+import {CaseFacts} from "../../types/DisputeTypes.sol";
 import {Graph, Operand, Source} from "../../types/GraphTypes.sol";
 import {JobTerms} from "../../types/JobTypes.sol";
 import {TensorHeader} from "../../types/TensorTypes.sol";
