@@ -1,5 +1,7 @@
+import type { JobTerms } from "@assay/sdk";
 import { arbiterAt, courtBatches, partKey, Ruling } from "@assay/sdk";
 
+import type { Call } from "../chain/submitter.js";
 import { together } from "../chain/submitter.js";
 import { partOf } from "../court/courtCase.js";
 import type { ChainEvent } from "../jobs/journal.js";
@@ -78,30 +80,51 @@ export class Resolve implements Role {
   }
 
   async #resolve({ key: caseId, args }: ChainEvent): Promise<void> {
-    const { contracts, journal, submitter, log, signal } = this.context;
+    const { contracts, journal, submitter, log } = this.context;
     const [ruling] = await arbiterAt(contracts, String(args.arbiter)).rulingOf(caseId);
     if (ruling === Ruling.None) {
       if (await this.#isOf("jury", args.arbiter)) await this.#count(caseId);
       return;
     }
     const { terms } = requestOf(journal, String(args.jobId));
-    const [fees = []] = courtBatches(await this.#feesOwed(caseId, args.arbiter));
-    const purpose = `resolve ${caseId}`;
     const stillWanted = async () => (await contracts.disputes.caseOf(caseId)).ruling === Ruling.None;
-    const { court, disputes } = contracts;
-    const send = async (to: { getAddress(): Promise<string> }, data: string) => {
-      const outcome = await submitter.send({ purpose, to: await to.getAddress(), data, stillWanted });
-      log.info({ case: caseId, fees: fees.length, outcome }, "resolved");
-    };
-    const alone = disputes.interface.encodeFunctionData("resolve", [caseId, terms]);
-    if (fees.length === 0) return send(disputes, alone);
+    const [fees = []] = courtBatches(await this.#feesOwed(caseId, args.arbiter));
+    if (fees.length > 0 && (await this.#resolveWith(fees, caseId, terms, stillWanted))) return;
+    const outcome = await submitter.send({
+      purpose: `resolve ${caseId}`,
+      to: await contracts.disputes.getAddress(),
+      data: contracts.disputes.interface.encodeFunctionData("resolve", [caseId, terms]),
+      stillWanted,
+    });
+    log.info({ case: caseId, outcome }, "resolved");
+  }
+
+  /**
+   * Carries out a ruling and pays fees in one transaction. False if that came to nothing, as where anybody pays one of the
+   * fees first: the ruling waits for none of them.
+   */
+  async #resolveWith(
+    fees: readonly Payment[],
+    caseId: string,
+    terms: JobTerms,
+    stillWanted: Call["stillWanted"],
+  ): Promise<boolean> {
+    const { contracts, submitter, log, signal } = this.context;
+    const { court } = contracts;
     const calls = [court.interface.encodeFunctionData("resolve", [caseId, terms]), ...fees.map(({ data }) => data)];
     try {
-      await send(court, court.interface.encodeFunctionData("multicall", [calls]));
+      const outcome = await submitter.send({
+        purpose: `resolve ${caseId}`,
+        to: await court.getAddress(),
+        data: court.interface.encodeFunctionData("multicall", [calls]),
+        stillWanted,
+      });
+      log.info({ case: caseId, fees: fees.length, outcome }, "resolved with its fees");
+      return outcome === "mined" || outcome === "superseded";
     } catch (error) {
       signal.throwIfAborted();
       log.warn({ case: caseId, fees: fees.length, err: error }, "not resolved with its fees: resolving it alone");
-      await send(disputes, alone);
+      return false;
     }
   }
 

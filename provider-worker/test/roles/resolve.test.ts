@@ -401,6 +401,16 @@ describe("Resolving", () => {
         assert.match(scene.warnings.join(""), /not resolved with its fees/);
       });
 
+      it("carries it out alone where somebody paid one of the fees first, and both were reverted", async () => {
+        const byTransaction: string[][] = [];
+        scene.outcome = ({ name }) => {
+          (byTransaction[scene.transactions - 1] ??= []).push(name);
+          return scene.transactions === 1 ? "reverted" : "mined";
+        };
+        await tick();
+        assert.deepEqual(byTransaction, [["resolve", "payDemandFee"], ["resolve"]]);
+      });
+
       it("carries it out alone if nothing was demanded, or all is paid", async () => {
         scene.demands.clear();
         await tick();
