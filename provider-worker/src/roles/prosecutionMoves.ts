@@ -8,7 +8,7 @@ import {
   Ruling,
   traceFactsOf,
 } from "@assay/sdk";
-import type { Accusation, Part } from "@assay/sdk";
+import type { Accusation, CourtModel, MerkleTree, Part, TraceFacts } from "@assay/sdk";
 
 import type { Call, Outcome } from "../chain/submitter.js";
 import { Rank } from "../chain/submitter.js";
@@ -20,6 +20,13 @@ import type { RoleContext } from "./role.js";
 /** A call of the court, and the last second in which it counts. */
 type Move = Pick<Call, "purpose" | "data" | "stillWanted"> & { readonly due: number };
 
+/** What demands about one trace have in common. */
+interface Proven {
+  readonly model: CourtModel;
+  readonly nodes: MerkleTree;
+  readonly facts: TraceFacts;
+}
+
 /**
  * What is sent against a provider in a case before the proof court: demands, proofs of silence and accusations. Whatever
  * is not made throws, so that it is made again after a pause.
@@ -30,26 +37,26 @@ export class ProsecutionMoves {
 
   constructor(private readonly context: RoleContext) {}
 
-  async demandAll(found: CourtCase, run: CourtRun, parts: readonly Part[], due: number): Promise<void> {
-    const paid = await Promise.all(parts.map((part) => this.#demand(found, run, part, due)));
+  async demandAll({ id, posted }: CourtCase, { model }: CourtRun, parts: readonly Part[], due: number): Promise<void> {
+    if (!posted) return;
+    // Once for all of them: a search may ask for hundreds.
+    const proven = { model, nodes: nodesTree(model.nodes), facts: traceFactsOf(model.graph, posted.roots) };
+    const paid = await Promise.all(parts.map((part) => this.#demand(id, proven, part, due)));
     if (paid.includes(false)) throw new WorkerError("not every demand was sent: the escrow has too little", true);
   }
 
   /** False if there is no fee for it. */
-  async #demand(found: CourtCase, { model }: CourtRun, part: Part, due: number): Promise<boolean> {
+  async #demand(id: string, { model, nodes, facts }: Proven, part: Part, due: number): Promise<boolean> {
     const { court } = this.context.contracts;
-    const { id, posted } = found;
     const nodeIndex = part.tensor - model.inputNames.length;
     const [node, meta] = [model.nodes[nodeIndex], model.tensors[part.tensor]];
-    if (!posted || !node || !meta) return true;
+    if (!node || !meta) return true;
     const header = metaHeader(meta) as never;
     const stillWanted = async () => !(await this.#isOver(id)) && (await court.demandOf(id, part)).deadline === 0n;
     if (!(await stillWanted())) return true;
     const fee = await court.demandFeeOf(part, header);
     if (!(await this.#reserve(id, fee))) return false;
-    const proof = nodesTree(model.nodes).proof(nodeIndex);
-    const facts = traceFactsOf(model.graph, posted.roots);
-    const words = [id, facts, part, node as never, proof, header] as const;
+    const words = [id, facts, part, node as never, nodes.proof(nodeIndex), header] as const;
     const data = court.interface.encodeFunctionData("demand", [...words]);
     try {
       const purpose = `demand ${id} ${partKey(part)}`;
